@@ -1,0 +1,129 @@
+"""The failure modes: one record each, to which everything else refers by its slug.
+
+A record's page is ``gallery/<section>/plot_<slug with underscores>.py``. The page's
+title and its lines "Because" and "Do" are the record's `title`, `cause` and `fix`, word
+for word.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+SECTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "1_sample": "The sample itself is the same",
+        "2_randomness": "The randomness is the same",
+    }
+)
+"""Folder of each gallery section, in the order of the site, and its title."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureMode:
+    """One way in which a :class:`~torch.utils.data.DataLoader` repeats itself.
+
+    Attributes
+    ----------
+    slug : str
+        Name of the failure mode everywhere, for example ``rng-object-on-dataset``.
+    title : str
+        The symptom in the words of somebody who has it.
+    section : str
+        A key of `SECTIONS`.
+    cause, fix : str
+        One sentence each. Code stands between single backticks.
+    detected_by : str or None
+        The tool of this package that finds it in a user's own code: ``"audit"`` or
+        ``"lint"``.
+    undetected_because : str or None
+        Why no tool finds it; set exactly where `detected_by` is None.
+    since, until : str or None
+        First release with the failure and first release without it, as in
+        ``"torch 1.9"``; None where there is no such release.
+
+    Raises
+    ------
+    ValueError
+        If `section` is unknown, or if not exactly one of `detected_by` and
+        `undetected_because` is set.
+    """
+
+    slug: str
+    title: str
+    section: str
+    cause: str
+    fix: str
+    detected_by: Literal["audit", "lint"] | None = None
+    undetected_because: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a record that other parts of the project could not use."""
+        if self.section not in SECTIONS:
+            known = ", ".join(SECTIONS)
+            msg = f"{self.slug}: section {self.section!r} is not one of {known}"
+            raise ValueError(msg)
+        if (self.detected_by is None) == (self.undetected_because is None):
+            msg = f"{self.slug}: set either detected_by or undetected_because"
+            raise ValueError(msg)
+
+    @property
+    def page(self) -> str:
+        """Path of the page's script below ``gallery/``."""
+        return f"{self.section}/plot_{self.slug.replace('-', '_')}.py"
+
+
+_NO_DETECTOR_YET = "this release explains it and has no detector yet"
+
+_RECORDS = (
+    FailureMode(
+        slug="getitem-ignores-index",
+        title="The DataLoader returns the same features for every sample",
+        section="1_sample",
+        cause="`__getitem__` never uses the index it is given, so every index gives "
+        "the same sample.",
+        fix="Read the sample that belongs to the index: `return self.features[index]`.",
+        undetected_because=_NO_DETECTOR_YET,
+    ),
+    FailureMode(
+        slug="rng-object-on-dataset",
+        title="Every worker applies the same augmentation",
+        section="2_randomness",
+        cause="A random generator that is stored on the dataset or on a transform is "
+        "copied into every worker, and nothing seeds the copies.",
+        fix="Draw from torch's global generator, which every worker seeds for itself, "
+        "or rebuild the stored generator in `worker_init_fn` from "
+        "`get_worker_info().seed`.",
+        undetected_because=_NO_DETECTOR_YET,
+    ),
+    FailureMode(
+        slug="numpy-global-before-1-9",
+        title="Do all DataLoader workers start with the same random seed?",
+        section="2_randomness",
+        cause="Only torch older than 1.9 left `np.random` in every forked worker in the "
+        "state of the main process; since 1.9 each worker seeds `random`, `torch` and "
+        "`np.random` for itself.",
+        fix="Use torch 1.9 or newer and do nothing; before it, call "
+        "`np.random.seed(torch.initial_seed() % 2**32)` in `worker_init_fn`.",
+        undetected_because=_NO_DETECTOR_YET,
+        until="torch 1.9",
+    ),
+    FailureMode(
+        slug="get-state-recipe",
+        title="Every epoch is the same, although worker_init_fn seeds each worker",
+        section="2_randomness",
+        cause="`np.random.get_state()[1][0]` is the constant 2147483648 in every worker, "
+        "so the popular recipe seeds NumPy with the same numbers in every epoch of "
+        "every run.",
+        fix="Delete the recipe: torch 1.9 and newer seed `np.random` in every worker, "
+        "anew in every epoch.",
+        undetected_because=_NO_DETECTOR_YET,
+    ),
+)
+
+FAILURE_MODES: Mapping[str, FailureMode] = MappingProxyType(
+    {record.slug: record for record in _RECORDS}
+)
+"""Every failure mode by its slug, in the order of the site."""
