@@ -1,0 +1,177 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["matplotlib", "torch"]
+# ///
+
+# sphinx_gallery_tags = ["same in every batch", "dataset"]
+# sphinx_gallery_parallel = False
+"""
+The DataLoader returns the same features for every sample
+=========================================================
+
+A dataset that does not use its index has one sample, however long it says it is.
+
+* **You see:** Every row of every batch is the same. Shuffling changes nothing, and
+  neither does the number of workers.
+* **Because:** ``__getitem__`` never uses the index it is given, so every index gives
+  the same sample.
+* **Do:** Read the sample that belongs to the index: ``return self.features[index]``.
+"""
+
+# %%
+# See it happen
+# -------------
+# This dataset says that it holds 100 samples. It stores a single vector and returns it
+# for every index.
+
+import matplotlib.pyplot as plt
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+
+class OneVector(Dataset):
+    def __init__(self, length=100):
+        self.length = length
+        self.features = torch.rand(10)
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        return self.features  # index is never used
+
+
+broken = DataLoader(OneVector(), batch_size=8, shuffle=True, num_workers=2)
+
+
+def count_distinct(loader):
+    return len({tuple(row.tolist()) for batch in loader for row in batch})
+
+
+if __name__ == "__main__":
+    broken_batch = next(iter(broken))
+    print(broken_batch[:, :4])
+    distinct = count_distinct(broken)
+    print(f"{distinct} distinct sample of {len(broken.dataset)}")
+    assert distinct == 1
+
+# %%
+# Why
+# ---
+# The DataLoader draws indices from its sampler and calls ``dataset[index]`` for each.
+# It asked for 100 different indices here, in random order. What comes back for an index
+# is up to ``__getitem__`` alone, so ``shuffle=True`` only shuffles the questions.
+
+indices = list(broken.sampler)
+print("first indices asked for:", indices[:8])
+assert sorted(indices) == list(range(100))
+assert indices != sorted(indices)
+
+# %%
+# Three more ways to write the same bug, each with its 100 vectors stored correctly: a
+# fixed index, a variable that a loop in ``__init__`` left behind, and a random position
+# that is drawn once.
+
+
+class Rows(Dataset):
+    def __init__(self):
+        self.features = torch.rand(100, 10)
+        for self.i in range(100):  # for example to check the files
+            pass
+        self.position = int(torch.randint(100, ()))
+
+    def __len__(self):
+        return len(self.features)
+
+
+class FixedIndex(Rows):
+    def __getitem__(self, index):
+        return self.features[0]
+
+
+class LeftOverVariable(Rows):
+    def __getitem__(self, index):
+        return self.features[self.i]
+
+
+class PositionDrawnOnce(Rows):
+    def __getitem__(self, index):
+        return self.features[self.position]
+
+
+for variant in (FixedIndex, LeftOverVariable, PositionDrawnOnce):
+    loader = DataLoader(variant(), batch_size=8, shuffle=True)
+    print(f"{variant.__name__:18}", count_distinct(loader), "distinct of 100")
+    assert count_distinct(loader) == 1
+
+# %%
+# The fix
+# -------
+# Store what belongs to each index and look it up by the index.
+
+
+class OneVectorForEachIndex(Dataset):
+    def __init__(self, length=100):
+        self.features = torch.rand(length, 10)
+
+    def __len__(self):
+        return len(self.features)
+
+    def __getitem__(self, index):
+        return self.features[index]
+
+
+fixed = DataLoader(
+    OneVectorForEachIndex(), batch_size=8, shuffle=True, num_workers=2
+)
+
+if __name__ == "__main__":
+    fixed_batch = next(iter(fixed))
+    print(fixed_batch[:, :4])
+    distinct = count_distinct(fixed)
+    print(f"{distinct} distinct samples of {len(fixed.dataset)}")
+    assert distinct == len(fixed.dataset)
+
+# %%
+# Proof
+# -----
+# One batch of each loader. A row is a sample, a column is a feature, the colour is the
+# feature's value.
+
+if __name__ == "__main__":
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
+    batches = {
+        "broken: eight times the same row": broken_batch,
+        "fixed: eight samples": fixed_batch,
+    }
+    for ax, (title, batch) in zip(axes, batches.items(), strict=True):
+        ax.imshow(batch, vmin=0, vmax=1, cmap="cividis")
+        ax.set(title=title, xlabel="feature", ylabel="sample in the batch")
+        ax.set(xticks=range(10), yticks=range(8))
+    plt.show()
+
+# %%
+# Find it in your code
+# --------------------
+# Leave the DataLoader out and compare a few samples of the dataset itself. If they are
+# equal here, no setting of the DataLoader can help. (Does your dataset return a tuple or
+# a dict? Compare the tensors in it.)
+
+
+def same_for_every_index(dataset):
+    first = dataset[0]
+    return all(torch.equal(first, dataset[index]) for index in range(1, 5))
+
+
+print("broken:", same_for_every_index(broken.dataset))
+print("fixed: ", same_for_every_index(fixed.dataset))
+assert same_for_every_index(broken.dataset)
+assert not same_for_every_index(fixed.dataset)
+
+# %%
+# See also
+# --------
+# * The samples do differ, but each worker crops and flips them alike:
+#   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
+# * What a map-style dataset promises: :class:`torch.utils.data.Dataset` and
+#   :class:`torch.utils.data.DataLoader` in PyTorch's documentation.

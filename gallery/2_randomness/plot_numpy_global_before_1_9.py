@@ -1,0 +1,245 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["matplotlib", "numpy", "torch"]
+# ///
+
+# sphinx_gallery_tags = ["same across workers", "same in every epoch", "NumPy"]
+# sphinx_gallery_parallel = False
+"""
+Do all DataLoader workers start with the same random seed?
+==========================================================
+
+No, not since torch 1.9. Before it, ``np.random`` did, and much advice dates from then.
+
+* **You see:** An article says that all workers draw the same random numbers by default
+  and that ``worker_init_fn`` must seed them.
+* **Because:** Only torch older than 1.9 left ``np.random`` in every forked worker in
+  the state of the main process; since 1.9 each worker seeds ``random``, ``torch`` and
+  ``np.random`` for itself.
+* **Do:** Use torch 1.9 or newer and do nothing; before it, call
+  ``np.random.seed(torch.initial_seed() % 2**32)`` in ``worker_init_fn``.
+"""
+
+# %%
+# See it happen
+# -------------
+# It does not happen. The samples of this dataset are what the worker's three global
+# generators draw next, with nothing seeded by hand. If all workers started with the
+# same seed, each column would hold one number.
+
+import inspect
+import random
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+
+WORKERS = 4
+
+
+class Draws(Dataset):
+    def __len__(self):
+        return WORKERS
+
+    def __getitem__(self, index):
+        return {
+            "worker": get_worker_info().id,
+            "seed": get_worker_info().seed,
+            "random": random.random(),
+            "np.random": np.random.random(),
+            "torch": torch.rand((), dtype=torch.float64),
+        }
+
+
+fixed = DataLoader(
+    Draws(), batch_size=1, num_workers=WORKERS
+)  # nothing to fix
+
+
+def two_epochs(loader):
+    return [
+        [{k: v.item() for k, v in b.items()} for b in loader] for _ in range(2)
+    ]
+
+
+def count_distinct(epochs, generator):
+    return len({sample[generator] for epoch in epochs for sample in epoch})
+
+
+if __name__ == "__main__":
+    today = two_epochs(fixed)
+    print("torch", torch.__version__)
+    print("               random  np.random  torch")
+    for epoch, samples in enumerate(today):
+        for s in samples:
+            print(f"epoch {epoch} worker {s['worker']}", end="  ")
+            print(
+                f"{s['random']:.4f}     {s['np.random']:.4f}  {s['torch']:.4f}"
+            )
+    for generator in ("random", "np.random", "torch"):
+        assert count_distinct(today, generator) == 2 * WORKERS
+
+# %%
+# Why
+# ---
+# Every ``iter(loader)`` draws one random number in the main process, the *base seed*.
+# Worker ``w`` calls it ``base_seed + w`` and seeds ``random`` and ``torch`` with it;
+# NumPy gets four words mixed from the base seed and ``w``, so its stream is not that of
+# ``np.random.seed(seed % 2**32)``. A new epoch draws a new base seed.
+
+if __name__ == "__main__":
+    for samples in today:
+        base_seed = samples[0]["seed"]
+        for s in samples:
+            assert s["seed"] == base_seed + s["worker"]
+            assert s["random"] == random.Random(s["seed"]).random()
+            generator = torch.Generator().manual_seed(s["seed"])
+            expected = torch.rand((), dtype=torch.float64, generator=generator)
+            assert s["torch"] == expected.item()
+            thirty_two_bits = np.random.RandomState(s["seed"] % 2**32)
+            assert s["np.random"] != thirty_two_bits.random()
+    print(
+        "base seeds of the two epochs:",
+        today[0][0]["seed"],
+        today[1][0]["seed"],
+    )
+    assert today[0][0]["seed"] != today[1][0]["seed"]
+
+# %%
+# The line that does it for NumPy came with torch 1.9 in 2021, the one for ``random`` in
+# 2018; both changes are linked below. This is where this build has them.
+
+worker_loop = inspect.getsource(torch.utils.data._utils.worker._worker_loop)
+lines = [line.strip() for line in worker_loop.splitlines()]
+print(
+    *(line for line in lines if line.startswith(("random.", "np.random."))),
+    sep="\n",
+)
+assert "np.random.seed(np_seed)" in lines
+assert "random.seed(seed)" in lines
+
+# %%
+# What was true before torch 1.9
+# ------------------------------
+# A forked worker starts as a copy of the main process, and nothing seeded NumPy in it.
+# The next loader puts that back on purpose: ``worker_init_fn`` gives NumPy the state of
+# the main process again. All workers draw alike, and so do all epochs, because the main
+# process never moves its own NumPy state on. ``random`` and ``torch`` are unaffected.
+
+
+class AsBeforeTorch19:
+    def __init__(self):
+        self.state = np.random.get_state()
+
+    def __call__(self, worker_id):
+        np.random.set_state(self.state)
+
+
+broken = DataLoader(
+    Draws(),
+    batch_size=1,
+    num_workers=WORKERS,
+    worker_init_fn=AsBeforeTorch19(),
+)
+
+if __name__ == "__main__":
+    before = two_epochs(broken)
+    for generator in ("random", "np.random", "torch"):
+        distinct = count_distinct(before, generator)
+        print(f"{generator:9} {distinct} distinct of {2 * WORKERS}")
+    assert count_distinct(before, "np.random") == 1
+    assert count_distinct(before, "random") == 2 * WORKERS
+    assert count_distinct(before, "torch") == 2 * WORKERS
+
+# %%
+# The fix
+# -------
+# On torch 1.9 or newer there is nothing to fix: ``fixed`` above is a plain loader. If you
+# cannot upgrade, hand torch's own seed to NumPy. It differs by worker and by epoch.
+
+
+def seed_numpy(worker_id):
+    np.random.seed(torch.initial_seed() % 2**32)
+
+
+class AsBeforeTorch19ThenSeeded(AsBeforeTorch19):
+    def __call__(self, worker_id):
+        super().__call__(worker_id)
+        seed_numpy(worker_id)
+
+
+repaired = DataLoader(
+    Draws(),
+    batch_size=1,
+    num_workers=WORKERS,
+    worker_init_fn=AsBeforeTorch19ThenSeeded(),
+)
+
+if __name__ == "__main__":
+    after = two_epochs(repaired)
+    print(
+        "np.random",
+        count_distinct(after, "np.random"),
+        "distinct of",
+        2 * WORKERS,
+    )
+    assert count_distinct(after, "np.random") == 2 * WORKERS
+
+# %%
+# Proof
+# -----
+# What ``np.random`` drew. The same colour is the same number.
+
+if __name__ == "__main__":
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+    versions = (
+        "as before torch 1.9",
+        f"torch {torch.__version__.split('+')[0]}",
+    )
+    for ax, epochs, title in zip(axes, (before, today), versions, strict=True):
+        draws = np.array([[s["np.random"] for s in epoch] for epoch in epochs])
+        ax.imshow(draws, vmin=0, vmax=1, cmap="cividis")
+        for (epoch, worker), draw in np.ndenumerate(draws):
+            colour = "white" if draw < 0.5 else "black"
+            ax.text(
+                worker,
+                epoch,
+                f"{draw:.2f}",
+                ha="center",
+                va="center",
+                c=colour,
+            )
+        ax.set(title=title, xlabel="worker", ylabel="epoch")
+        ax.set(xticks=range(WORKERS), yticks=range(2))
+    plt.show()
+
+# %%
+# Find it in your code
+# --------------------
+# Print ``torch.__version__`` where your training runs, and look at what draws your
+# random numbers.
+#
+# * **torch 1.9 or newer, global functions** (``np.random.rand()``, ``random.random()``,
+#   ``torch.rand(1)``): your workers differ. Something else repeats.
+# * **torch 1.9 or newer, a generator object** (``np.random.default_rng()``, a
+#   ``RandomState``, a ``random.Random``, a ``torch.Generator``) kept on the dataset or
+#   on a transform: your workers are alike. See
+#   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
+# * **any version, with a worker_init_fn that calls** ``np.random.seed``: read
+#   :doc:`/gallery/2_randomness/plot_get_state_recipe`.
+# * **torch older than 1.9 and** ``np.random``: the fix above.
+
+major, minor = (int(part) for part in torch.__version__.split(".")[:2])
+print("torch seeds np.random in workers here:", (major, minor) >= (1, 9))
+assert (major, minor) >= (1, 9)
+
+# %%
+# See also
+# --------
+# * PyTorch's change that seeds NumPy, in torch 1.9:
+#   `pytorch#56488 <https://github.com/pytorch/pytorch/pull/56488>`__; and the one that
+#   seeds ``random``: `pytorch#5415 <https://github.com/pytorch/pytorch/pull/5415>`__.
+# * The thread in which people met it:
+#   `pytorch#5059 <https://github.com/pytorch/pytorch/issues/5059>`__.
+# * :func:`torch.utils.data.get_worker_info` and :func:`torch.initial_seed`.

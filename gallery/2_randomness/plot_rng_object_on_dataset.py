@@ -1,0 +1,292 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["matplotlib", "numpy", "torch"]
+# ///
+
+# sphinx_gallery_tags = ["same across workers", "same in every epoch", "transform"]
+# sphinx_gallery_parallel = False
+# sphinx_gallery_thumbnail_number = 1
+# sphinx_gallery_dummy_images = 2
+"""
+Every worker applies the same augmentation
+==========================================
+
+A generator stored on the dataset is copied into every worker and never seeded again.
+
+* **You see:** With several workers, crops and flips come in identical groups, one
+  from each worker, and every epoch repeats them.
+* **Because:** A random generator that is stored on the dataset or on a transform is
+  copied into every worker, and nothing seeds the copies.
+* **Do:** Draw from torch's global generator, which every worker seeds for itself, or
+  rebuild the stored generator in ``worker_init_fn`` from ``get_worker_info().seed``.
+"""
+
+# %%
+# See it happen
+# -------------
+# Every sample is a random crop of one photograph, flipped half of the time, so whatever
+# differs between two samples is the augmentation. Four workers make one sample each.
+
+import multiprocessing
+import random
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.cbook import get_sample_data
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+
+PHOTOGRAPH = plt.imread(get_sample_data("grace_hopper.jpg"))
+SIZE = 220
+WORKERS = 4
+
+
+class RandomCrops(Dataset):
+    def __init__(self):
+        # Made once, then copied into each worker.
+        self.rng = np.random.default_rng()
+
+    def __len__(self):
+        return WORKERS
+
+    def __getitem__(self, index):
+        height, width, _ = PHOTOGRAPH.shape
+        top = self.rng.integers(height - SIZE)
+        left = self.rng.integers(width - SIZE)
+        crop = PHOTOGRAPH[top : top + SIZE, left : left + SIZE]
+        if self.rng.random() < 0.5:
+            crop = crop[:, ::-1]
+        return torch.tensor(crop.copy())
+
+
+broken = DataLoader(RandomCrops(), batch_size=1, num_workers=WORKERS)
+
+
+def crops(loader):
+    return [batch[0] for batch in loader]
+
+
+def count_distinct(images):
+    return len({image.numpy().tobytes() for image in images})
+
+
+if __name__ == "__main__":
+    same = [crops(broken), crops(broken)]  # two epochs
+    figure, axes = plt.subplots(
+        2, WORKERS, figsize=(8, 4.4), layout="constrained"
+    )
+    for epoch, row in enumerate(axes):
+        for worker, ax in enumerate(row):
+            ax.imshow(same[epoch][worker])
+            ax.set(
+                xticks=[], yticks=[], title=f"epoch {epoch}, worker {worker}"
+            )
+    plt.show()
+    print(count_distinct(same[0] + same[1]), "distinct crop in two epochs")
+    assert count_distinct(same[0] + same[1]) == 1
+
+# %%
+# Why
+# ---
+# Starting a worker copies the dataset, and the generator with it: state and all. torch
+# then seeds the three *global* generators of the worker. It does not look for others.
+#
+# .. code-block:: text
+#
+#    main process   dataset.rng at state A        never drawn from, so it stays at A
+#      |
+#      +-- worker 0   copy at state A  ->  crop 1, crop 2, ...
+#      +-- worker 1   copy at state A  ->  crop 1, crop 2, ...   the same crops
+#      |
+#      next epoch: new workers, new copies, at state A again
+#
+# With ``persistent_workers=True`` the copies live on, so the epochs differ. The workers
+# are still alike.
+
+if __name__ == "__main__":
+    persistent = DataLoader(
+        RandomCrops(),
+        batch_size=1,
+        num_workers=WORKERS,
+        persistent_workers=True,
+    )
+    epochs = [crops(persistent), crops(persistent)]
+    assert [count_distinct(epoch) for epoch in epochs] == [1, 1]
+    assert count_distinct(epochs[0] + epochs[1]) == 2
+    del persistent  # ends its workers
+
+# %%
+# Every kind of generator, every start method
+# -------------------------------------------
+# "Use spawn" is frequent advice. It does not help, because a spawned worker gets the
+# generator's state by pickle. A :class:`torch.Generator` does not even arrive there: the
+# worker dies, and its traceback is in the terminal.
+
+
+class NextNumber(Dataset):
+    def __init__(self, rng, draw):
+        self.rng, self.draw = rng, draw
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return int(self.draw(self.rng))
+
+
+def draw_integers(rng):
+    return rng.integers(10**6)
+
+
+def draw_randint(rng):
+    return rng.randint(0, 10**6)
+
+
+def draw_torch(rng):
+    return torch.randint(10**6, (), generator=rng)
+
+
+KINDS = {
+    "numpy.random.Generator": (np.random.default_rng, draw_integers),
+    "numpy.random.RandomState": (np.random.RandomState, draw_randint),
+    "random.Random": (random.Random, draw_randint),
+    "torch.Generator": (torch.Generator, draw_torch),
+}
+
+
+def verdict(kind, method):
+    make, draw = KINDS[kind]
+    dataset = NextNumber(make(), draw)
+    loader = DataLoader(dataset, num_workers=2, multiprocessing_context=method)
+    try:
+        first, second = (int(batch) for batch in loader)
+    except RuntimeError as error:
+        if "exited unexpectedly" not in str(error):
+            raise
+        return "worker dies"
+    return "same" if first == second else "different"
+
+
+if __name__ == "__main__":
+    methods = multiprocessing.get_all_start_methods()
+    print(f"{'two workers draw':26}", *(f"{method:12}" for method in methods))
+    for kind in KINDS:
+        verdicts = [verdict(kind, method) for method in methods]
+        print(f"{kind:26}", *(f"{text:12}" for text in verdicts))
+        if kind != "torch.Generator":
+            assert set(verdicts) == {"same"}
+        elif sys.platform == "linux":
+            by_method = dict(zip(methods, verdicts, strict=True))
+            assert by_method["fork"] == "same"
+            assert (
+                by_method["spawn"] == by_method["forkserver"] == "worker dies"
+            )
+
+# %%
+# The fix
+# -------
+# **If the code is yours, draw from torch's global generator.** Every worker seeds it,
+# anew in every epoch, and there is nothing to remember.
+
+
+class RandomCropsByTorch(RandomCrops):
+    def __getitem__(self, index):
+        height, width, _ = PHOTOGRAPH.shape
+        top = torch.randint(height - SIZE, ())
+        left = torch.randint(width - SIZE, ())
+        crop = PHOTOGRAPH[top : top + SIZE, left : left + SIZE]
+        if torch.rand(()) < 0.5:
+            crop = crop[:, ::-1]
+        return torch.tensor(crop.copy())
+
+
+by_torch = DataLoader(RandomCropsByTorch(), batch_size=1, num_workers=WORKERS)
+
+if __name__ == "__main__":
+    distinct = count_distinct(crops(by_torch) + crops(by_torch))
+    print(distinct, "distinct crops of 8 in two epochs")
+    assert distinct == 8
+
+# %%
+# **If the generator belongs to a library or you want to keep it, rebuild it in each
+# worker.** ``get_worker_info().seed`` differs by worker and by epoch. ``worker_id``
+# alone would not do: it is the same in every epoch.
+
+
+def rebuild_rng(worker_id):
+    info = get_worker_info()
+    info.dataset.rng = np.random.default_rng(info.seed)
+
+
+def rebuild_rng_from_worker_id(worker_id):
+    get_worker_info().dataset.rng = np.random.default_rng(worker_id)
+
+
+fixed = DataLoader(
+    RandomCrops(),
+    batch_size=1,
+    num_workers=WORKERS,
+    worker_init_fn=rebuild_rng,
+)
+
+if __name__ == "__main__":
+    different = [crops(fixed), crops(fixed)]
+    distinct = count_distinct(different[0] + different[1])
+    print(distinct, "distinct crops of 8 in two epochs")
+    assert distinct == 8
+
+    worker_id_only = DataLoader(
+        RandomCrops(),
+        batch_size=1,
+        num_workers=WORKERS,
+        worker_init_fn=rebuild_rng_from_worker_id,
+    )
+    assert count_distinct(crops(worker_id_only) + crops(worker_id_only)) == 4
+
+# %%
+# Proof
+# -----
+# Two epochs of each loader, one crop from each worker.
+
+if __name__ == "__main__":
+    figure = plt.figure(figsize=(8, 2.5), layout="constrained")
+    halves = figure.subfigures(1, 2, wspace=0.06)
+    results = {"broken": same, "fixed": different}
+    for half, (name, epochs) in zip(halves, results.items(), strict=True):
+        half.suptitle(name)
+        axes = half.subplots(2, WORKERS)
+        for epoch, row in enumerate(axes):
+            row[0].set_ylabel(f"epoch {epoch}")
+            for worker, ax in enumerate(row):
+                ax.imshow(epochs[epoch][worker])
+                ax.set(xticks=[], yticks=[])
+        for worker, ax in enumerate(axes[-1]):
+            ax.set_xlabel(f"worker {worker}")
+    plt.show()
+
+# %%
+# Find it in your code
+# --------------------
+# Look for these in your dataset and transforms: ``default_rng(``, ``RandomState(``,
+# ``random.Random(``, ``torch.Generator(``. Then test it: give every index the same
+# sample, as the photograph does here, and count what comes back.
+
+if __name__ == "__main__":
+    for name, loader in {"broken": broken, "fixed": fixed}.items():
+        distinct = count_distinct(crops(loader))
+        print(f"{name}: {distinct} distinct of {WORKERS}")
+        assert (distinct == 1) == (name == "broken")
+
+# %%
+# See also
+# --------
+# * You draw from ``np.random`` or ``random`` directly, not from an object:
+#   :doc:`/gallery/2_randomness/plot_numpy_global_before_1_9`.
+# * Your ``worker_init_fn`` seeds NumPy and epochs still repeat:
+#   :doc:`/gallery/2_randomness/plot_get_state_recipe`.
+# * Where people met it:
+#   `MONAI#2020 <https://github.com/Project-MONAI/MONAI/issues/2020>`__ and
+#   `pytorch#5059 <https://github.com/pytorch/pytorch/issues/5059>`__; the dying worker:
+#   `pytorch#146828 <https://github.com/pytorch/pytorch/issues/146828>`__.
+# * :func:`torch.utils.data.get_worker_info`, :func:`numpy.random.default_rng`.
