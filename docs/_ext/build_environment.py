@@ -1,0 +1,120 @@
+"""What the outputs of this build depend on, shown on every page and watched for changes.
+
+sphinx-gallery runs a page again when the page's script has changed, and only then. But
+the outputs also depend on the package, on the installed libraries and on this folder,
+so a change of any of them throws all generated pages away before the build starts.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import multiprocessing
+import os
+import platform
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
+
+LIBRARIES = ("torch", "torchvision", "numpy", "matplotlib", "sphinx-gallery")
+
+
+def _operating_system() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except OSError:  # not Linux
+        return f"{platform.system()} {platform.release()}"
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def stamp() -> dict[str, str]:
+    """Facts about this machine that a reader may compare with their own."""
+    return {
+        "torch": version("torch"),
+        "Python": platform.python_version(),
+        "NumPy": version("numpy"),
+        "system": _operating_system(),
+        # The default one, which asking must not fix for the rest of the build.
+        "start method": multiprocessing.get_start_method(allow_none=True)
+        or multiprocessing.get_all_start_methods()[0],
+        "cores": str(_cores()),
+    }
+
+
+def _fingerprint(root: Path) -> str:
+    """Hash everything but the pages' scripts that the outputs depend on."""
+    digest = hashlib.sha256(repr(sorted(stamp().items())).encode())
+    for library in LIBRARIES:
+        digest.update(f"{library} {version(library)}\n".encode())
+    sources = [
+        *root.glob("src/**/*.py"),
+        *root.glob("docs/_ext/*.py"),
+        root / "docs" / "conf.py",
+    ]
+    for path in sorted(sources):
+        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    # A page that was renamed or deleted must not stay in the site.
+    for path in sorted(root.glob("gallery/**/*.py")):
+        digest.update(path.relative_to(root).as_posix().encode())
+    return digest.hexdigest()
+
+
+def _marker(app: Sphinx) -> Path:
+    return Path(app.srcdir, app.config.sphinx_gallery_conf["gallery_dirs"], ".built-in")
+
+
+def _forget_old_outputs(app: Sphinx, _config: Config) -> None:
+    marker = _marker(app)
+    fingerprint = _fingerprint(Path(app.srcdir).parent)
+    if marker.parent.is_dir() and (
+        not marker.is_file() or marker.read_text() != fingerprint
+    ):
+        shutil.rmtree(marker.parent)
+
+
+def _remember(app: Sphinx, exception: Exception | None) -> None:
+    # Absent after a failed build, so that the next build cannot pass by skipping pages.
+    if exception is None and app._warncount == 0:
+        _marker(app).write_text(_fingerprint(Path(app.srcdir).parent))
+    else:
+        _marker(app).unlink(missing_ok=True)
+
+
+def _add_stamp(
+    app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: Any
+) -> None:
+    source = Path(app.srcdir, pagename)
+    script, executed = source.with_suffix(".py"), source.with_suffix(".py.md5")
+    # sphinx-gallery writes the hash when it has executed a page, so a page that this
+    # build only took over keeps the date of its outputs.
+    moment = executed.stat().st_mtime if executed.is_file() else None
+    when = (
+        datetime.datetime.fromtimestamp(moment, tz=datetime.UTC)
+        if moment is not None
+        else datetime.datetime.now(tz=datetime.UTC)
+    )
+    context["build_stamp"] = {
+        **stamp(),
+        "executed": executed.is_file() or not script.is_file(),
+        "date": when.date().isoformat(),
+    }
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the stamp and the watch over what outputs depend on."""
+    # Before sphinx-gallery generates pages, which it does at builder-inited.
+    app.connect("config-inited", _forget_old_outputs)
+    # After sphinx-gallery has raised for failed pages.
+    app.connect("build-finished", _remember, priority=900)
+    app.connect("html-page-context", _add_stamp)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,98 @@
+"""The catalogue's failure modes on the site: lists of them, and the order of the pages.
+
+The directive ``symptom-list`` links each symptom to its page; ``failure-mode-list``
+gives the whole record.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docutils.statemachine import StringList
+from sphinx.util.docutils import SphinxDirective
+
+from dejabatch.catalogue import FAILURE_MODES, SECTIONS, FailureMode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from docutils import nodes
+    from sphinx.application import Sphinx
+
+
+def _rst(text: str) -> str:
+    """Turn the catalogue's single backticks into reStructuredText's code marks."""
+    return re.sub(r"`([^`]+)`", r"``\1``", text)
+
+
+def _link(mode: FailureMode) -> str:
+    return f":doc:`{mode.title} </gallery/{mode.page.removesuffix('.py')}>`"
+
+
+class CatalogueOrder:
+    """Sort the pages of a gallery section as the catalogue has them."""
+
+    def __init__(self, src_dir: str) -> None:
+        self.section = Path(src_dir).name
+
+    def __call__(self, filename: str) -> int:
+        """Return the position of a page's script."""
+        pages = [mode.page for mode in FAILURE_MODES.values()]
+        page = f"{self.section}/{filename}"
+        if page not in pages:
+            msg = f"gallery/{page} has no record in dejabatch/catalogue.py: add one"
+            raise ValueError(msg)
+        return pages.index(page)
+
+
+class _CatalogueList(SphinxDirective):
+    """Lines of reStructuredText for each section and each failure mode in it."""
+
+    def _lines_of(self, mode: FailureMode) -> Iterator[str]:
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        lines: list[str] = []
+        for section, title in SECTIONS.items():
+            lines += [f"**{title}**", ""]
+            for mode in FAILURE_MODES.values():
+                if mode.section == section:
+                    lines += [*self._lines_of(mode), ""]
+        return self.parse_content_to_nodes_from(lines)
+
+    def parse_content_to_nodes_from(self, lines: list[str]) -> list[nodes.Node]:
+        self.content = StringList(lines, source="dejabatch.catalogue")
+        return self.parse_content_to_nodes()
+
+
+class SymptomList(_CatalogueList):
+    """Every symptom as a link to its page, with its cause."""
+
+    def _lines_of(self, mode: FailureMode) -> Iterator[str]:
+        yield f"{_link(mode)}"
+        yield f"   {_rst(mode.cause)}"
+
+
+class FailureModeList(_CatalogueList):
+    """Every record of the catalogue."""
+
+    def _lines_of(self, mode: FailureMode) -> Iterator[str]:
+        yield f"{_link(mode)}"
+        yield f"   :Name: ``{mode.slug}``"
+        yield f"   :Because: {_rst(mode.cause)}"
+        yield f"   :Do: {_rst(mode.fix)}"
+        if mode.since or mode.until:
+            first = f"since {mode.since}" if mode.since else "from the beginning"
+            last = f"fixed in {mode.until}" if mode.until else "still there"
+            yield f"   :Versions: {first}, {last}"
+        found = mode.detected_by or f"no: {mode.undetected_because}"
+        yield f"   :Detected: {found}"
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directives."""
+    app.add_directive("symptom-list", SymptomList)
+    app.add_directive("failure-mode-list", FailureModeList)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
