@@ -18,6 +18,7 @@ import multiprocessing.forkserver
 import multiprocessing.resource_tracker
 import multiprocessing.spawn
 import os
+import re
 import signal
 import sys
 import time
@@ -129,13 +130,32 @@ def _processes() -> dict[str, Any]:
     return {f"process {p.pid}": p for p in children if p.pid not in keep}
 
 
+def _mapped_by(pid: int) -> set[str]:
+    try:
+        maps = Path("/proc", str(pid), "maps").read_text(encoding="utf-8")
+    except OSError:  # it has ended, or it is somebody else's
+        return set()
+    return set(re.findall(rf"{SHARED_MEMORY}/\S+", maps))
+
+
 def _segments() -> set[str]:
-    """Shared memory that has a name, and shared memory that this process maps."""
+    """Shared memory that this process maps, or that has a name but no other owner.
+
+    Other programs on the machine have shared memory of their own. It is theirs if it
+    belongs to another user or if a process outside this build maps it.
+    """
     if not SHARED_MEMORY.is_dir():  # only Linux shows shared memory as files
         return set()
-    mapped = {m.path for m in psutil.Process().memory_maps()}
-    named = {str(path) for path in SHARED_MEMORY.iterdir()}
-    return named | {path for path in mapped if path.startswith(f"{SHARED_MEMORY}/")}
+    named = set()
+    for path in SHARED_MEMORY.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_uid == os.getuid():
+                named.add(str(path))
+    this = psutil.Process()
+    ours = {this.pid, *(child.pid for child in this.children(recursive=True))}
+    for pid in set(psutil.pids()) - ours:
+        named -= _mapped_by(pid)
+    return named | _mapped_by(this.pid)
 
 
 def _left_behind() -> dict[str, Any]:
@@ -157,8 +177,11 @@ def _clean_up_and_report(gallery_conf: dict[str, Any], fname: str) -> None:
     leaks = {name: leaks[name] for name in leaks.keys() - _before}
     for process in leaks.values():
         if process is not None:
-            with contextlib.suppress(psutil.NoSuchProcess):
+            # torch raises RuntimeError for a killed worker as soon as it hears of it,
+            # which is while this waits.
+            with contextlib.suppress(psutil.Error, RuntimeError):
                 process.kill()
+                process.wait(timeout=5)
     if leaks:
         message = f"{fname} left behind: {', '.join(sorted(leaks))}"
         logger.warning(message, type="sphinx_gallery", subtype="example_error")
@@ -199,6 +222,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("MKL_NUM_THREADS", "1")
     multiprocessing.spawn.get_preparation_data = _preparation_data
-    app.add_config_value("gallery_time_limit", 120.0, "", float)
+    app.add_config_value("gallery_time_limit", 120.0, "", (int, float))
     app.connect("config-inited", _configure)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,9 +2,6 @@
 # requires-python = ">=3.11"
 # dependencies = ["matplotlib", "torch"]
 # ///
-
-# sphinx_gallery_tags = ["same in every batch", "dataset"]
-# sphinx_gallery_parallel = False
 """
 The DataLoader returns the same features for every sample
 =========================================================
@@ -23,6 +20,9 @@ A dataset that does not use its index has one sample, however long it says it is
 # -------------
 # This dataset says that it holds 100 samples. It stores a single vector and returns it
 # for every index.
+
+# sphinx_gallery_tags = ["same in every batch", "dataset"]
+# sphinx_gallery_parallel = False
 
 import matplotlib.pyplot as plt
 import torch

@@ -2,9 +2,6 @@
 # requires-python = ">=3.11"
 # dependencies = ["matplotlib", "numpy", "torch"]
 # ///
-
-# sphinx_gallery_tags = ["same in every epoch", "same in every run", "NumPy"]
-# sphinx_gallery_parallel = False
 """
 Every epoch is the same, although worker_init_fn seeds each worker
 ==================================================================
@@ -25,6 +22,9 @@ A popular line seeds NumPy with a constant: every epoch of every run draws the s
 # -------------
 # Three workers, three epochs, and two "runs" that start from different seeds. Each line
 # of the output is a worker.
+
+# sphinx_gallery_tags = ["same in every epoch", "same in every run", "NumPy"]
+# sphinx_gallery_parallel = False
 
 import random
 
@@ -75,14 +75,15 @@ if __name__ == "__main__":
 # ---
 # torch seeds NumPy in each worker with an *array* of four words before it calls
 # ``worker_init_fn``. NumPy's generator, MT19937, sets the first of its 624 state words
-# to 2147483648 (``0x80000000``) whenever it is seeded with an array, so that the state can never be
-# all zeros. Word 0 therefore says nothing about the seed, and the recipe amounts to
+# to 2147483648 (``0x80000000``) whenever it is seeded with an array, so that the state
+# can never be all zeros. Word 0 therefore says nothing about the seed, and the recipe amounts to
 # ``np.random.seed(2147483648 + worker_id)``.
 
 for words in ([1, 2, 3, 4], [2026, 7, 0, 0], [4_000_000_000, 5, 6, 7]):
-    word_0 = np.random.RandomState(words).get_state()[1][0]
-    print(f"seeded with {words}: word 0 is {word_0}")
-    assert word_0 == 2147483648
+    state = np.random.RandomState(words).get_state()[1]
+    print(f"seeded with {words}: word 0 is {state[0]}")
+    assert len(state) == 624
+    assert state[0] == 2147483648
 
 if __name__ == "__main__":
     constant = [
@@ -91,8 +92,9 @@ if __name__ == "__main__":
     assert monday[:, 0].tolist() == constant
 
 # %%
-# Seeded with a single integer, word 0 *is* that integer. That is where the recipe comes
-# from: it was meant for a main process that had called ``np.random.seed(some_integer)``.
+# Seeded with a single integer, word 0 *is* that integer. The recipe makes sense only for
+# workers that inherit the state of a main process that called
+# ``np.random.seed(some_integer)``.
 
 assert np.random.RandomState(42).get_state()[1][0] == 42
 

@@ -2,9 +2,6 @@
 # requires-python = ">=3.11"
 # dependencies = ["matplotlib", "numpy", "torch"]
 # ///
-
-# sphinx_gallery_tags = ["same across workers", "same in every epoch", "NumPy"]
-# sphinx_gallery_parallel = False
 """
 Do all DataLoader workers start with the same random seed?
 ==========================================================
@@ -27,6 +24,9 @@ No, not since torch 1.9. Before it, ``np.random`` did, and much advice dates fro
 # generators draw next, with nothing seeded by hand. If all workers started with the
 # same seed, each column would hold one number.
 
+# sphinx_gallery_tags = ["same across workers", "same in every epoch", "NumPy"]
+# sphinx_gallery_parallel = False
+
 import inspect
 import random
 
@@ -34,6 +34,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torch.utils.data._utils.worker import _generate_state, _worker_loop
 
 WORKERS = 4
 
@@ -97,6 +98,9 @@ if __name__ == "__main__":
             generator = torch.Generator().manual_seed(s["seed"])
             expected = torch.rand((), dtype=torch.float64, generator=generator)
             assert s["torch"] == expected.item()
+            words = _generate_state(base_seed, s["worker"])
+            assert len(words) == 4
+            assert s["np.random"] == np.random.RandomState(words).random()
             thirty_two_bits = np.random.RandomState(s["seed"] % 2**32)
             assert s["np.random"] != thirty_two_bits.random()
     print(
@@ -110,7 +114,7 @@ if __name__ == "__main__":
 # The line that does it for NumPy came with torch 1.9 in 2021, the one for ``random`` in
 # 2018; both changes are linked below. This is where this build has them.
 
-worker_loop = inspect.getsource(torch.utils.data._utils.worker._worker_loop)
+worker_loop = inspect.getsource(_worker_loop)
 lines = [line.strip() for line in worker_loop.splitlines()]
 print(
     *(line for line in lines if line.startswith(("random.", "np.random."))),
@@ -178,13 +182,10 @@ repaired = DataLoader(
 
 if __name__ == "__main__":
     after = two_epochs(repaired)
-    print(
-        "np.random",
-        count_distinct(after, "np.random"),
-        "distinct of",
-        2 * WORKERS,
-    )
-    assert count_distinct(after, "np.random") == 2 * WORKERS
+    distinct = count_distinct(after, "np.random")
+    print(f"np.random {distinct} distinct of {2 * WORKERS}")
+    assert distinct == 2 * WORKERS
+    assert count_distinct(after, "seed") == 2 * WORKERS
 
 # %%
 # Proof
@@ -221,10 +222,11 @@ if __name__ == "__main__":
 # random numbers.
 #
 # * **torch 1.9 or newer, global functions** (``np.random.rand()``, ``random.random()``,
-#   ``torch.rand(1)``): your workers differ. Something else repeats.
+#   ``torch.rand(1)``): the loader at the top of this page is yours. Something else
+#   repeats.
 # * **torch 1.9 or newer, a generator object** (``np.random.default_rng()``, a
 #   ``RandomState``, a ``random.Random``, a ``torch.Generator``) kept on the dataset or
-#   on a transform: your workers are alike. See
+#   on a transform: read
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 # * **any version, with a worker_init_fn that calls** ``np.random.seed``: read
 #   :doc:`/gallery/2_randomness/plot_get_state_recipe`.

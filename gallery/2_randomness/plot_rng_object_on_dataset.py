@@ -2,11 +2,6 @@
 # requires-python = ">=3.11"
 # dependencies = ["matplotlib", "numpy", "torch"]
 # ///
-
-# sphinx_gallery_tags = ["same across workers", "same in every epoch", "transform"]
-# sphinx_gallery_parallel = False
-# sphinx_gallery_thumbnail_number = 1
-# sphinx_gallery_dummy_images = 2
 """
 Every worker applies the same augmentation
 ==========================================
@@ -27,7 +22,13 @@ A generator stored on the dataset is copied into every worker and never seeded a
 # Every sample is a random crop of one photograph, flipped half of the time, so whatever
 # differs between two samples is the augmentation. Four workers make one sample each.
 
+# sphinx_gallery_tags = ["same across workers", "same in every epoch", "transform"]
+# sphinx_gallery_parallel = False
+# sphinx_gallery_thumbnail_number = 1
+# sphinx_gallery_dummy_images = 2
+
 import multiprocessing
+import pickle
 import random
 import sys
 
@@ -119,9 +120,12 @@ if __name__ == "__main__":
 # %%
 # Every kind of generator, every start method
 # -------------------------------------------
-# "Use spawn" is frequent advice. It does not help, because a spawned worker gets the
-# generator's state by pickle. A :class:`torch.Generator` does not even arrive there: the
+# Another start method does not help: a spawned worker gets the generator by pickle, and
+# pickle keeps its state. A :class:`torch.Generator` does not even arrive there: the
 # worker dies, and its traceback is in the terminal.
+
+original = np.random.default_rng()
+assert pickle.loads(pickle.dumps(original)).random() == original.random()
 
 
 class NextNumber(Dataset):

@@ -1,0 +1,113 @@
+"""Builds of the real site and of small Sphinx projects, made once and asked often."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted(ROOT.glob("gallery/*/plot_*.py"))
+WRITTEN_BY_BUILDS = shutil.ignore_patterns("_build", "gallery", "__pycache__")
+
+
+@dataclass(frozen=True)
+class Build:
+    """What one run of sphinx-build left."""
+
+    status: int
+    log: str
+    html: Path
+
+    def text(self, page: str) -> str:
+        return (self.html / page).read_text(encoding="utf-8")
+
+
+def pages_of(build: Build) -> list[Path]:
+    """Return every page; the theme also copies a template into _static."""
+    return [p for p in build.html.rglob("*.html") if "_static" not in p.parts]
+
+
+def sphinx_build(docs: Path, *options: str, timeout: float = 600) -> Build:
+    """Build `docs` with warnings as errors, in a process of its own."""
+    html = docs / "_build" / "html"
+    command = ["-n", "-W", "--keep-going", "-d", str(docs / "_build" / "doctrees")]
+    result = subprocess.run(
+        [sys.executable, "-m", "sphinx", *command, *options, str(docs), str(html)],
+        env={**os.environ, "NO_COLOR": "1", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    return Build(result.returncode, result.stdout + result.stderr, html)
+
+
+def copy_site(target: Path) -> Path:
+    """Copy everything that the site is built from, and return its docs folder."""
+    shutil.copytree(ROOT / "docs", target / "docs", ignore=WRITTEN_BY_BUILDS)
+    shutil.copytree(ROOT / "gallery", target / "gallery")
+    shutil.copytree(ROOT / "src", target / "src")
+    shutil.copy(ROOT / "README.md", target)
+    return target / "docs"
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Build the whole site from nothing."""
+    build = sphinx_build(copy_site(tmp_path_factory.mktemp("site")))
+    assert build.status == 0, build.log
+    return build
+
+
+class SmallProject:
+    """A Sphinx project with the site's own hooks and pages that a test writes."""
+
+    def __init__(self, root: Path) -> None:
+        self.docs = root / "docs"
+        self.gallery = root / "gallery"
+        self.source = root / "src" / "small.py"
+        for folder in (self.docs, self.gallery, self.source.parent):
+            folder.mkdir(parents=True)
+        self.source.write_text("")
+        (self.gallery / "GALLERY_HEADER.rst").write_text("Small\n=====\n")
+        (self.docs / "index.rst").write_text(
+            "Index\n=====\n\n.. toctree::\n\n   gallery/index\n"
+        )
+        self.configure()
+
+    def configure(self, time_limit: float = 100) -> None:
+        (self.docs / "conf.py").write_text(f"""
+import sys
+sys.path.insert(0, {str(ROOT / "docs" / "_ext")!r})
+extensions = ["gallery_hooks", "sphinx_gallery.gen_gallery", "build_environment"]
+gallery_time_limit = {time_limit}
+suppress_warnings = ["config.cache"]
+sphinx_gallery_conf = {{
+    "examples_dirs": "../gallery",
+    "gallery_dirs": "gallery",
+    "filename_pattern": "/plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "reset_modules": ("matplotlib", "gallery_hooks.reset"),
+    "reset_modules_order": "both",
+}}
+""")
+
+    def page(self, name: str, code: str) -> None:
+        """Write gallery/plot_<name>.py."""
+        script = f'"""\n{name}\n{"=" * len(name)}\n\nText.\n"""\n\n{code}\n'
+        (self.gallery / f"plot_{name}.py").write_text(script)
+
+    def build(self, *options: str) -> Build:
+        return sphinx_build(self.docs, *options)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> SmallProject:
+    """Give an empty small project."""
+    return SmallProject(tmp_path / "small")

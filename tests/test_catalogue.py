@@ -1,0 +1,81 @@
+"""The catalogue, the gallery and the site agree."""
+
+import re
+
+import pytest
+from conftest import PAGES, ROOT
+
+from dejabatch import FAILURE_MODES, SECTIONS, FailureMode
+
+VALID = {
+    "slug": "some-mode",
+    "title": "It repeats",
+    "section": "1_sample",
+    "cause": "A cause.",
+    "fix": "A fix.",
+    "detected_by": "audit",
+}
+MODES = pytest.mark.parametrize("mode", FAILURE_MODES.values(), ids=FAILURE_MODES)
+
+
+def test_every_record_has_a_page_and_every_page_a_record():
+    recorded = {ROOT / "gallery" / mode.page for mode in FAILURE_MODES.values()}
+    assert recorded == set(PAGES)
+
+
+def test_keys_are_the_records_slugs():
+    assert [mode.slug for mode in FAILURE_MODES.values()] == list(FAILURE_MODES)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_section_header_has_the_catalogues_title(section):
+    header = ROOT / "gallery" / section / "GALLERY_HEADER.rst"
+    assert header.read_text().splitlines()[0] == SECTIONS[section]
+
+
+@MODES
+def test_record_is_written_as_sentences(mode):
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", mode.slug)
+    assert not mode.title.endswith(".")
+    for sentence in (mode.cause, mode.fix):
+        assert sentence[0] in "`" or sentence[0].isupper()
+        assert sentence.endswith(".")
+        assert sentence.count("`") % 2 == 0
+
+
+def test_records_cannot_be_changed():
+    mode = FAILURE_MODES["getitem-ignores-index"]
+    with pytest.raises(AttributeError):
+        mode.title = "Other"
+    with pytest.raises(TypeError):
+        FAILURE_MODES["new"] = mode
+
+
+def test_unknown_section_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"some-mode: .*'8_unknown'.*1_sample"):
+        FailureMode(**{**VALID, "section": "8_unknown"})
+
+
+@pytest.mark.parametrize(
+    "detection",
+    [
+        {"detected_by": None, "undetected_because": None},
+        {"detected_by": "lint", "undetected_because": "a reason"},
+    ],
+)
+def test_either_a_detector_or_a_reason(detection):
+    with pytest.raises(ValueError, match="either detected_by or undetected_because"):
+        FailureMode(**{**VALID, **detection})
+
+
+def test_page_is_named_after_the_slug():
+    assert FailureMode(**VALID).page == "1_sample/plot_some_mode.py"
+
+
+@MODES
+def test_site_lists_the_mode_on_the_front_page_and_in_the_reference(site, mode):
+    link = f"gallery/{mode.page.removesuffix('.py')}.html"
+    assert link in site.text("index.html")
+    reference = site.text("reference/failure-modes.html")
+    assert f"../{link}" in reference
+    assert mode.slug in reference

@@ -1,0 +1,137 @@
+"""Every page keeps to the skeleton, and runs as the file that a reader downloads."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+
+import pytest
+from conftest import PAGES
+from sphinx_gallery.py_source_parser import split_code_and_text_blocks
+
+from dejabatch import FAILURE_MODES
+
+HEADINGS = [
+    "See it happen",
+    "Why",
+    "The fix",
+    "Proof",
+    "Find it in your code",
+    "See also",
+]
+BY_PAGE = {mode.page: mode for mode in FAILURE_MODES.values()}
+EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=[p.stem for p in PAGES])
+
+# Runs a page as `python page.py` does, under the start method in argv[1], and looks at
+# what it leaves. The page is the program's __main__, so that spawned workers find it.
+RUNNER = """
+import multiprocessing, runpy, sys
+from torch.utils.data import DataLoader
+
+_, method, page = sys.argv
+multiprocessing.set_start_method(method)
+sys.argv = [page]
+names = runpy.run_path(page, run_name="__main__")
+for name in ("broken", "fixed"):
+    loader = names[name] if isinstance(names[name], DataLoader) else names[name]()
+    assert isinstance(loader, DataLoader), f"{name} is a {type(loader)}"
+assert multiprocessing.get_start_method() == method
+assert not multiprocessing.active_children()
+"""
+
+
+def blocks_of(page, kind):
+    _, blocks = split_code_and_text_blocks(page)
+    return [block.content for block in blocks if block.type == kind]
+
+
+def one_line(text):
+    return " ".join(text.split())
+
+
+def rst(text):
+    return text.replace("`", "``")
+
+
+@EVERY_PAGE
+def test_docstring_is_title_sentence_and_three_lines(page):
+    mode = BY_PAGE[f"{page.parent.name}/{page.name}"]
+    docstring = ast.get_docstring(ast.parse(page.read_text()))
+    title, underline, rest = docstring.split("\n", 2)
+    assert title == mode.title
+    assert underline == "=" * len(title)
+
+    sentence, *lines = (one_line(part) for part in rest.split("\n* "))
+    assert sentence.endswith(".")
+    assert len(sentence) <= 95, "sphinx-gallery cuts tooltips at 95 characters"
+    you_see, because, do = lines
+    assert re.match(r"\*\*You see:\*\* [A-Z`]", you_see)
+    assert because == f"**Because:** {rst(mode.cause)}"
+    assert do == f"**Do:** {rst(mode.fix)}"
+
+
+@EVERY_PAGE
+def test_headings_come_in_the_order_of_the_skeleton(page):
+    text = "\n".join(blocks_of(page, "text")[1:])
+    headings = re.findall(r"^(.+)\n-+$", text, flags=re.MULTILINE)
+    assert [heading for heading in headings if heading in HEADINGS] == HEADINGS
+    assert headings[0] == HEADINGS[0]
+    assert headings[-1] == HEADINGS[-1]
+
+
+@EVERY_PAGE
+def test_script_declares_what_it_imports(page):
+    source = page.read_text()
+    block = re.match(r"# /// script\n((?:# .*\n)+)# ///\n", source)
+    declared = tomllib.loads(re.sub(r"^# ", "", block[1], flags=re.MULTILINE))
+    imported = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module.split(".")[0])
+    assert set(declared["dependencies"]) == imported - sys.stdlib_module_names
+
+
+@EVERY_PAGE
+def test_page_has_tags_and_stays_in_one_process(page):
+    configuration, _ = split_code_and_text_blocks(page)
+    assert configuration["tags"]
+    # joblib's workers would replace the multiprocessing that the page is about.
+    assert configuration["parallel"] is False
+
+
+@EVERY_PAGE
+def test_cell_that_prints_also_asserts(page):
+    for code in blocks_of(page, "code"):
+        if "print(" in code:
+            assert re.search(r"^ *assert ", code, flags=re.MULTILINE), code
+
+
+@EVERY_PAGE
+def test_page_never_prints_in_a_worker(page):
+    for node in ast.walk(ast.parse(page.read_text())):
+        if isinstance(node, ast.ClassDef):
+            calls = [n for n in ast.walk(node) if isinstance(n, ast.Call)]
+            names = {n.func.id for n in calls if isinstance(n.func, ast.Name)}
+            assert "print" not in names, f"{node.name}: a worker's print is lost"
+
+
+@EVERY_PAGE
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_downloaded_script_runs_under_every_start_method(page, method, tmp_path):
+    script = shutil.copy(page, tmp_path)
+    result = subprocess.run(
+        [sys.executable, "-c", RUNNER, method, script],
+        cwd=tmp_path,
+        env={**os.environ, "MPLBACKEND": "agg"},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert [p.name for p in tmp_path.iterdir()] == [page.name], "it left files behind"
