@@ -139,7 +139,7 @@ if __name__ == "__main__":
 # feature's value.
 
 if __name__ == "__main__":
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained")
     batches = {
         "broken: eight times the same row": broken_batch,
         "fixed: eight samples": fixed_batch,

@@ -53,9 +53,8 @@ class Draws(Dataset):
         }
 
 
-fixed = DataLoader(
-    Draws(), batch_size=1, num_workers=WORKERS
-)  # nothing to fix
+# There is nothing to fix in it.
+fixed = DataLoader(Draws(), batch_size=1, num_workers=WORKERS)
 
 
 def two_epochs(loader):
@@ -71,13 +70,12 @@ def count_distinct(epochs, generator):
 if __name__ == "__main__":
     today = two_epochs(fixed)
     print("torch", torch.__version__)
-    print("               random  np.random  torch")
+    print(f"{'random':>24} {'np.random':>10} {'torch':>10}")
     for epoch, samples in enumerate(today):
         for s in samples:
-            print(f"epoch {epoch} worker {s['worker']}", end="  ")
-            print(
-                f"{s['random']:.4f}     {s['np.random']:.4f}  {s['torch']:.4f}"
-            )
+            numbers = [s["random"], s["np.random"], s["torch"]]
+            print(f"epoch {epoch} worker {s['worker']}", end="")
+            print(*(f"{number:10.4f}" for number in numbers))
     for generator in ("random", "np.random", "torch"):
         assert count_distinct(today, generator) == 2 * WORKERS
 
@@ -194,23 +192,18 @@ if __name__ == "__main__":
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
-    versions = (
-        "as before torch 1.9",
-        f"torch {torch.__version__.split('+')[0]}",
-    )
-    for ax, epochs, title in zip(axes, (before, today), versions, strict=True):
+    release = torch.__version__.split("+")[0]
+    grids = {
+        "broken: as before torch 1.9": before,
+        f"fixed: torch {release}": today,
+    }
+    centred = {"ha": "center", "va": "center"}
+    for ax, (title, epochs) in zip(axes, grids.items(), strict=True):
         draws = np.array([[s["np.random"] for s in epoch] for epoch in epochs])
         ax.imshow(draws, vmin=0, vmax=1, cmap="cividis")
         for (epoch, worker), draw in np.ndenumerate(draws):
             colour = "white" if draw < 0.5 else "black"
-            ax.text(
-                worker,
-                epoch,
-                f"{draw:.2f}",
-                ha="center",
-                va="center",
-                c=colour,
-            )
+            ax.text(worker, epoch, f"{draw:.2f}", c=colour, **centred)
         ax.set(title=title, xlabel="worker", ylabel="epoch")
         ax.set(xticks=range(WORKERS), yticks=range(2))
     plt.show()
