@@ -128,64 +128,64 @@ original = np.random.default_rng()
 assert pickle.loads(pickle.dumps(original)).random() == original.random()
 
 
-class NextNumber(Dataset):
-    def __init__(self, rng, draw):
-        self.rng, self.draw = rng, draw
+KINDS = {
+    "numpy.random.Generator": np.random.default_rng,
+    "numpy.random.RandomState": np.random.RandomState,
+    "random.Random": random.Random,
+    "torch.Generator": torch.Generator,
+}
+
+
+class OneNumberFromEach(Dataset):
+    def __init__(self, kinds):
+        self.rngs = [KINDS[kind]() for kind in kinds]
 
     def __len__(self):
         return 2
 
     def __getitem__(self, index):
-        return int(self.draw(self.rng))
+        return [
+            torch.rand((), generator=rng).item()
+            if isinstance(rng, torch.Generator)
+            else rng.random()
+            for rng in self.rngs
+        ]
 
 
-def draw_integers(rng):
-    return rng.integers(10**6)
-
-
-def draw_randint(rng):
-    return rng.randint(0, 10**6)
-
-
-def draw_torch(rng):
-    return torch.randint(10**6, (), generator=rng)
-
-
-KINDS = {
-    "numpy.random.Generator": (np.random.default_rng, draw_integers),
-    "numpy.random.RandomState": (np.random.RandomState, draw_randint),
-    "random.Random": (random.Random, draw_randint),
-    "torch.Generator": (torch.Generator, draw_torch),
-}
-
-
-def verdict(kind, method):
-    make, draw = KINDS[kind]
-    dataset = NextNumber(make(), draw)
-    loader = DataLoader(dataset, num_workers=2, multiprocessing_context=method)
+def compare_two_workers(kinds, method):
+    loader = DataLoader(
+        OneNumberFromEach(kinds),
+        batch_size=None,
+        num_workers=2,
+        multiprocessing_context=method,
+    )
     try:
-        first, second = (int(batch) for batch in loader)
+        first, second = loader
     except RuntimeError as error:
         if "exited unexpectedly" not in str(error):
             raise
-        return "worker dies"
-    return "same" if first == second else "different"
+        return ["worker dies" for _ in kinds]
+    pairs = zip(first, second, strict=True)
+    return ["same" if a == b else "different" for a, b in pairs]
 
 
 if __name__ == "__main__":
-    methods = multiprocessing.get_all_start_methods()
-    print(f"{'two workers draw':26}", *(f"{method:12}" for method in methods))
-    for kind in KINDS:
-        verdicts = [verdict(kind, method) for method in methods]
-        print(f"{kind:26}", *(f"{text:12}" for text in verdicts))
-        if kind != "torch.Generator":
-            assert set(verdicts) == {"same"}
-        elif sys.platform == "linux":
-            by_method = dict(zip(methods, verdicts, strict=True))
-            assert by_method["fork"] == "same"
-            assert (
-                by_method["spawn"] == by_method["forkserver"] == "worker dies"
-            )
+    *others, torch_kind = KINDS
+    results = {}
+    for method in multiprocessing.get_all_start_methods():
+        results[method] = compare_two_workers(others, method)
+        results[method] += compare_two_workers([torch_kind], method)
+
+    print(f"{'two workers draw':26}", *(f"{method:11}" for method in results))
+    by_kind = zip(*results.values(), strict=True)
+    for kind, verdicts in zip(KINDS, by_kind, strict=True):
+        print(f"{kind:26}", *(f"{verdict:11}" for verdict in verdicts))
+
+    for method, (*verdicts, torch_verdict) in results.items():
+        assert verdicts == ["same"] * 3
+        if sys.platform == "linux":
+            expected = "same" if method == "fork" else "worker dies"
+            assert torch_verdict == expected
 
 # %%
 # The fix
