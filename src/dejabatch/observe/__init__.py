@@ -1,0 +1,1 @@
+"""Watch a loader without changing it."""
