@@ -1,0 +1,134 @@
+"""What runs isolated leaves nothing, ends in time, and tells how it ended."""
+
+import multiprocessing.forkserver
+import multiprocessing.resource_tracker
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from dejabatch.observe.isolate import run_isolated
+
+START_METHODS = pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+
+
+class Hangs(list):
+    def __getitem__(self, index):
+        time.sleep(1000)
+
+
+def shared_memory():
+    names = {path.name for path in Path("/dev/shm").iterdir()}
+    return {name for name in names if name.startswith(("torch_", "sem.", "psm"))}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    multiprocessing.resource_tracker.ensure_running()  # lives as long as this process
+    me = psutil.Process()
+    before = {c.pid for c in me.children(recursive=True)}
+    descriptors, segments = me.num_fds(), shared_memory()
+    yield
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and shared_memory() - segments:
+        time.sleep(0.05)  # the tracker of a killed group cleans up after it
+    assert {c.pid for c in me.children(recursive=True)} == before
+    assert me.num_fds() == descriptors
+    assert not shared_memory() - segments
+
+
+def test_everything_sent_arrives_in_order():
+    def function(send):
+        for number in range(1000):
+            send({"number": number, "data": b"x" * 1000})
+
+    outcome = run_isolated(function, 30)
+    assert [message["number"] for message in outcome.sent] == list(range(1000))
+    assert (outcome.error, outcome.out_of_time) == (None, False)
+
+
+def test_changes_stay_in_the_child():
+    values, generator = [1], torch.Generator()
+    state = generator.get_state()
+
+    def function(send):
+        values.append(2)
+        torch.rand(1, generator=generator)
+        torch.manual_seed(3)
+        send(len(values))
+
+    before = torch.get_rng_state()
+    assert run_isolated(function, 30).sent == [2]
+    assert values == [1]
+    assert torch.equal(generator.get_state(), state)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_offset_of_an_open_file_is_put_back(tmp_path):
+    path = tmp_path / "data"
+    path.write_bytes(b"0123456789")
+    with path.open("rb", buffering=0) as file:
+        file.seek(3)
+        outcome = run_isolated(lambda send: send(file.read(4)), 30)
+        assert outcome.sent == [b"3456"]
+        assert file.tell() == 3
+
+
+def test_exception_arrives_with_its_traceback_and_what_came_before():
+    def function(send):
+        send("first")
+        raise ValueError(7)
+
+    outcome = run_isolated(function, 30)
+    assert outcome.sent == ["first"]
+    assert "ValueError: 7" in outcome.error
+    assert "in function" in outcome.error
+
+
+def test_death_is_told():
+    outcome = run_isolated(lambda send: (send("first"), os._exit(3)), 30)
+    assert outcome.sent == ["first"]
+    assert "died without a message" in outcome.error
+
+
+@START_METHODS
+def test_hanging_worker_is_ended_with_the_rest(method):
+    def function(send):
+        loader = DataLoader(Hangs([1]), num_workers=2, multiprocessing_context=method)
+        iterator = iter(loader)
+        send("started")
+        next(iterator)
+
+    started = time.monotonic()
+    outcome = run_isolated(function, 6)
+    assert time.monotonic() - started < 9
+    assert outcome.sent == ["started"]
+    assert outcome.out_of_time
+
+
+@START_METHODS
+def test_workers_of_every_start_method_run_inside(method):
+    def function(send):
+        loader = DataLoader(range(4), num_workers=2, multiprocessing_context=method)
+        send([int(batch) for batch in loader])
+
+    for _ in range(2):  # the second child must not use the first one's helpers
+        assert run_isolated(function, 60).sent == [[0, 1, 2, 3]]
+
+
+@START_METHODS
+def test_workers_of_this_process_live_on(method):
+    loader = DataLoader(
+        range(4), num_workers=2, persistent_workers=True, multiprocessing_context=method
+    )
+    assert [int(batch) for batch in loader] == [0, 1, 2, 3]
+    other = DataLoader(range(2), num_workers=1, multiprocessing_context=method)
+    assert run_isolated(lambda send: send([int(b) for b in other]), 60).sent == [[0, 1]]
+    assert [int(batch) for batch in loader] == [0, 1, 2, 3]
+    loader._iterator._shutdown_workers()
+    if method == "forkserver":
+        multiprocessing.forkserver._forkserver._stop()
