@@ -4,6 +4,8 @@ import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+from dejabatch.catalogue import SITE
+
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "dejabatch"
@@ -13,7 +15,7 @@ release = installed_version("dejabatch")
 version = release
 
 repository = "https://github.com/dejabatch/dejabatch"
-html_baseurl = "https://dejabatch.github.io/dejabatch/"
+html_baseurl = SITE
 
 extensions = [
     "myst_parser",

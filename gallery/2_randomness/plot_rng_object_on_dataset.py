@@ -38,7 +38,8 @@ import torch
 from matplotlib.cbook import get_sample_data
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-PHOTOGRAPH = plt.imread(get_sample_data("grace_hopper.jpg"))
+with get_sample_data("grace_hopper.jpg") as file:
+    PHOTOGRAPH = plt.imread(file)
 SIZE = 220
 WORKERS = 4
 

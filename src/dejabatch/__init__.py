@@ -1,5 +1,15 @@
 """Why a PyTorch DataLoader returns the same features, and what to do about it."""
 
+from dejabatch.auditing import audit
 from dejabatch.catalogue import FAILURE_MODES, SECTIONS, FailureMode
+from dejabatch.report import Finding, FindingsError, Report
 
-__all__ = ["FAILURE_MODES", "SECTIONS", "FailureMode"]
+__all__ = [
+    "FAILURE_MODES",
+    "SECTIONS",
+    "FailureMode",
+    "Finding",
+    "FindingsError",
+    "Report",
+    "audit",
+]

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+SITE = "https://dejabatch.github.io/dejabatch/"
+"""Where the site is published."""
+
 SECTIONS: Mapping[str, str] = MappingProxyType(
     {
         "1_sample": "The sample itself is the same",
@@ -74,8 +77,11 @@ class FailureMode:
         """Path of the page's script below ``gallery/``."""
         return f"{self.section}/plot_{self.slug.replace('-', '_')}.py"
 
+    @property
+    def url(self) -> str:
+        """Address of the page on the published site."""
+        return f"{SITE}gallery/{self.page.removesuffix('.py')}.html"
 
-_NO_DETECTOR_YET = "this release explains it and has no detector yet"
 
 _RECORDS = (
     FailureMode(
@@ -85,7 +91,7 @@ _RECORDS = (
         cause="`__getitem__` never uses the index it is given, so every index gives "
         "the same sample.",
         fix="Read the sample that belongs to the index: `return self.features[index]`.",
-        undetected_because=_NO_DETECTOR_YET,
+        detected_by="audit",
     ),
     FailureMode(
         slug="rng-object-on-dataset",
@@ -96,7 +102,7 @@ _RECORDS = (
         fix="Draw from torch's global generator, which every worker seeds for itself, "
         "or rebuild the stored generator in `worker_init_fn` from "
         "`get_worker_info().seed`.",
-        undetected_because=_NO_DETECTOR_YET,
+        detected_by="audit",
     ),
     FailureMode(
         slug="numpy-global-before-1-9",
@@ -107,7 +113,7 @@ _RECORDS = (
         "`np.random` for itself.",
         fix="Use torch 1.9 or newer and do nothing; before it, call "
         "`np.random.seed(torch.initial_seed() % 2**32)` in `worker_init_fn`.",
-        undetected_because=_NO_DETECTOR_YET,
+        detected_by="audit",
         until="torch 1.9",
     ),
     FailureMode(
@@ -119,7 +125,7 @@ _RECORDS = (
         "every run.",
         fix="Delete the recipe: torch 1.9 and newer seed `np.random` in every worker, "
         "anew in every epoch.",
-        undetected_because=_NO_DETECTOR_YET,
+        detected_by="audit",
     ),
 )
 

@@ -1,0 +1,223 @@
+"""Read a loader's batches and report what its workers did, with its own dataset.
+
+This belongs into an isolated process (`dejabatch.observe.isolate`): it replaces the
+loader's ``collate_fn`` and ``worker_init_fn``, uses up its sampler and makes samples.
+The dataset stays the loader's own, because a ``worker_init_fn`` may read or write
+``get_worker_info().dataset``.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from dejabatch.observe import rng
+from dejabatch.observe.fingerprint import DIGEST_SIZE, fingerprint
+from dejabatch.observe.isolate import Send, run_isolated
+from dejabatch.observe.record import (
+    MAIN_PROCESS,
+    Census,
+    EpochEnd,
+    Facts,
+    Fetch,
+    Observation,
+    WorkerStart,
+    as_indices,
+)
+
+T = TypeVar("T")
+
+
+def observe(
+    make_loader: Callable[[], DataLoader[Any]],
+    *,
+    epochs: int = 2,
+    max_batches: int = 64,
+    time_limit: float = 60.0,
+) -> Observation:
+    """Watch a loader in a process of its own.
+
+    Parameters
+    ----------
+    make_loader : callable
+        Returns the loader; called in that process.
+    epochs, max_batches : int
+        How many epochs to read, and how many batches of each.
+    time_limit : float
+        Seconds after which reading ends with what was seen so far.
+
+    Returns
+    -------
+    Observation
+        What was seen. An error of the loader is in it, not raised.
+    """
+
+    def read(send: Send) -> None:
+        loader = make_loader()
+        send(facts_of(loader))
+        watch(loader, send, epochs=epochs, max_batches=max_batches)
+
+    outcome = run_isolated(read, time_limit)
+
+    def of(kind: type[T]) -> tuple[T, ...]:
+        return tuple(item for item in outcome.sent if isinstance(item, kind))
+
+    return Observation(
+        facts=next(iter(of(Facts)), None),
+        starts=of(WorkerStart),
+        fetches=of(Fetch),
+        ends=of(EpochEnd),
+        opaque=of(str),
+        error=outcome.error,
+        out_of_time=outcome.out_of_time,
+    )
+
+
+def facts_of(loader: DataLoader[Any]) -> Facts:
+    """Collect what a loader says of itself, without iterating it."""
+    try:
+        length: int | None = len(loader.dataset)  # type: ignore[arg-type]
+    except (TypeError, NotImplementedError):
+        length = None
+    context = loader.multiprocessing_context or multiprocessing
+    return Facts(
+        map_style=not isinstance(loader.dataset, IterableDataset),
+        dataset=_class_name(loader.dataset),
+        sampler=_class_name(loader.sampler),
+        length=length,
+        batch_size=loader.batch_size,
+        num_workers=loader.num_workers,
+        start_method=context.get_start_method() if loader.num_workers else None,
+        persistent_workers=loader.persistent_workers,
+    )
+
+
+def watch(
+    loader: DataLoader[Any],
+    send: Send,
+    *,
+    epochs: int,
+    max_batches: int,
+) -> None:
+    """Iterate a loader and report each worker's start and each batch.
+
+    Parameters
+    ----------
+    loader : torch.utils.data.DataLoader
+        It is not usable for anything else afterwards.
+    send : callable
+        Takes every `WorkerStart`, `Fetch` and `EpochEnd`, and the name of every type
+        that showed no content, as a str.
+    epochs, max_batches : int
+        How many epochs to read, and how many batches of each.
+    """
+    send(WorkerStart(0, MAIN_PROCESS, _Spy(loader, in_main=True).census()))
+    spy = _Spy(loader, in_main=loader.num_workers == 0)
+    map_style = not isinstance(loader.dataset, IterableDataset)
+    role = "sampler" if loader.batch_sampler is None else "batch_sampler"
+    sampled = _Recorded(getattr(loader, role))
+    # A running iterator would end its workers, which are not this process's.
+    running = loader.__dict__.get("_iterator")
+    # Not by attribute: the loader forbids its users to set some of these.
+    loader.__dict__.update(
+        collate_fn=spy.collate,
+        worker_init_fn=spy.worker_init,
+        _iterator=None,
+        pin_memory=False,
+        in_order=True,
+    )
+    if map_style:
+        loader.__dict__[role] = sampled
+    opaque: set[str] = set()
+    for epoch in range(epochs):
+        sampled.batches.clear()
+        complete = True
+        for number, (worker, start, digests, unclear, census) in enumerate(loader):
+            if start is not None:
+                send(WorkerStart(epoch, worker, start))
+            for name in unclear - opaque:
+                send(name)
+            opaque |= unclear
+            indices = as_indices(sampled.batches[number]) if map_style else None
+            send(Fetch(epoch, number, worker, indices, digests, census))
+            if number + 1 == max_batches:
+                complete = False
+                break
+        send(EpochEnd(epoch, complete))
+    del running  # not earlier
+
+
+class _Spy:
+    """What takes the places of ``collate_fn`` and ``worker_init_fn``.
+
+    Both are methods of one object, so that a worker has one copy of it.
+    """
+
+    def __init__(self, loader: DataLoader[Any], *, in_main: bool) -> None:
+        self._collate = loader.collate_fn
+        self._worker_init = loader.worker_init_fn
+        self._batched = loader.batch_sampler is not None
+        self._dataset = loader.dataset if in_main else None
+        self._start: Census | None = None
+        self._found: list[rng.Found] | None = None
+
+    def worker_init(self, worker_id: int) -> None:
+        """Run the user's function, then look at the generators that it left."""
+        if self._worker_init is not None:
+            self._worker_init(worker_id)
+        self._start = self.census()
+
+    def collate(self, samples: Any) -> Any:
+        """Report on samples in place of their batch."""
+        unclear: set[str] = set()
+
+        def opaque(kind: type) -> None:
+            unclear.add(f"{kind.__module__}.{kind.__qualname__}")
+
+        items = samples if self._batched else [samples]
+        digests = b"".join(fingerprint(item, opaque=opaque) for item in items)
+        self._collate(samples)
+        info = get_worker_info()
+        start, self._start = self._start, None
+        return (
+            MAIN_PROCESS if info is None else info.id,
+            start,
+            np.frombuffer(digests, dtype=np.uint8).reshape(-1, DIGEST_SIZE),
+            unclear,
+            self.census(),
+        )
+
+    def census(self) -> Census:
+        """Digest the global generators and all that dataset and collate_fn can reach."""
+        if self._found is None:
+            info = get_worker_info()
+            dataset = self._dataset if info is None else info.dataset
+            roots = {"dataset": dataset, "collate_fn": self._collate}
+            self._found = rng.find(roots)
+        census = {name: rng.digest(g) for name, g in rng.global_rngs().items()}
+        return census | {found.path: rng.digest(found.rng) for found in self._found}
+
+
+class _Recorded:
+    """A sampler that remembers what it yielded."""
+
+    def __init__(self, sampler: Iterable[Any]) -> None:
+        self._sampler = sampler
+        self.batches: list[Any] = []
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in self._sampler:
+            # A copy: some batch samplers yield one list again and again.
+            self.batches.append(list(batch) if isinstance(batch, list) else batch)
+            yield batch
+
+    def __len__(self) -> int:
+        return len(self._sampler)  # type: ignore[arg-type]
+
+
+def _class_name(value: object) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"

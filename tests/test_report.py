@@ -1,0 +1,98 @@
+"""A report can be read, stored, and raised."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from dejabatch import FAILURE_MODES, Finding, Report
+from dejabatch.checks import CHECKS
+from dejabatch.observe.record import Facts, Fetch, Observation
+
+SEEN = Observation(
+    facts=Facts(True, "a.Dataset", "b.Sampler", 8, 4, 2, "fork", False),
+    starts=(),
+    fetches=(
+        Fetch(0, 0, 0, np.arange(4), np.zeros((4, 16), np.uint8), {}),
+        Fetch(1, 0, 0, np.arange(4), np.zeros((4, 16), np.uint8), {}),
+    ),
+    ends=(),
+)
+FINDING = Finding(
+    "rng-object-on-dataset", "error", "dataset.rng", "4 workers draw alike"
+)
+NOTE = Finding("get-state-recipe", "note", "worker_init_fn", "2 of 2 times")
+
+
+def report(*findings, **changes):
+    seen = dataclasses.replace(SEEN, **changes)
+    return Report(findings, ("a", "b"), {"c": "there are no workers"}, seen)
+
+
+def test_text_begins_with_the_verdict_and_ends_with_the_scope():
+    text = str(report(FINDING, NOTE)).splitlines()
+    assert text[0] == "dejabatch: 1 error, 1 note"
+    assert text[2] == "error: Every worker applies the same augmentation"
+    assert text[3] == "  where:    dataset.rng"
+    assert text[4] == "  evidence: 4 workers draw alike"
+    assert text[-3:] == [
+        "read: 8 samples in 2 epochs",
+        "checked: a, b",
+        "not checked: c, there are no workers",
+    ]
+    assert f"  url:      {FAILURE_MODES[FINDING.slug].url}" in text
+    assert str(report()).startswith("dejabatch: nothing found\n")
+
+
+def test_text_says_why_reading_stopped():
+    stopped = str(report(error="Traceback ...\nKeyError: 6\n", out_of_time=True))
+    assert "stopped: at the time limit\nstopped: KeyError: 6\n" in stopped
+
+
+@pytest.mark.parametrize(
+    ("findings", "level", "raises"),
+    [
+        ((FINDING,), "error", True),
+        ((FINDING,), "note", True),
+        ((NOTE,), "warning", False),
+        ((NOTE,), "note", True),
+        ((), "note", False),
+    ],
+)
+def test_raises_from_the_level_on(findings, level, raises):
+    one = report(*findings)
+    if raises:
+        with pytest.raises(AssertionError, match=findings[0].evidence):
+            one.raise_for_findings(level)
+    else:
+        one.raise_for_findings(level)
+
+
+def test_unknown_level_is_refused():
+    with pytest.raises(ValueError, match="level must be one of note, warning, error"):
+        report().raise_for_findings("fatal")
+
+
+def test_json_has_all_of_it():
+    content = json.loads(report(FINDING, error="E: 1").to_json())
+    assert content["version"] == 1
+    assert content["ok"] is False
+    (finding,) = content["findings"]
+    assert finding == {
+        "slug": FINDING.slug,
+        "severity": "error",
+        "where": "dataset.rng",
+        "evidence": "4 workers draw alike",
+        "title": FINDING.title,
+        "fix": FINDING.fix,
+        "url": FINDING.url,
+    }
+    assert content["skipped"] == {"c": "there are no workers"}
+    assert content["loader"]["start_method"] == "fork"
+    assert (content["batches"], content["error"]) == (2, "E: 1")
+
+
+def test_every_detected_mode_has_its_check_and_no_other():
+    detected = {m.slug for m in FAILURE_MODES.values() if m.detected_by == "audit"}
+    assert set(CHECKS) == detected
