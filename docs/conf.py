@@ -77,6 +77,12 @@ stored_inventories = {
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 autodoc_typehints = "none"
+napoleon_preprocess_types = True
+napoleon_type_aliases = {
+    "callable": "collections.abc.Callable",
+    "collection": "collections.abc.Collection",
+    "mapping": "collections.abc.Mapping",
+}
 autodoc_member_order = "bysource"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

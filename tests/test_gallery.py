@@ -93,7 +93,8 @@ def test_script_declares_what_it_imports(page):
             imported |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             imported.add(node.module.split(".")[0])
-    assert set(declared["dependencies"]) == imported - sys.stdlib_module_names
+    names = {dependency.split(" @ ")[0] for dependency in declared["dependencies"]}
+    assert names == imported - sys.stdlib_module_names
 
 
 @EVERY_PAGE
@@ -109,6 +110,14 @@ def test_cell_that_prints_also_asserts(page):
     for code in blocks_of(page, "code"):
         if "print(" in code:
             assert re.search(r"^ *assert ", code, flags=re.MULTILINE), code
+
+
+@EVERY_PAGE
+def test_last_cell_names_the_page_by_audit(page):
+    mode = BY_PAGE[f"{page.parent.name}/{page.name}"]
+    last = blocks_of(page, "code")[-1]
+    assert ("dejabatch.audit(broken)" in last) == (mode.detected_by == "audit")
+    assert (f'"{mode.slug}"' in last) == (mode.detected_by == "audit")
 
 
 @EVERY_PAGE

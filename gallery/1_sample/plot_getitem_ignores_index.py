@@ -1,6 +1,10 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["matplotlib", "torch"]
+# dependencies = [
+#   "dejabatch @ git+https://github.com/dejabatch/dejabatch",
+#   "matplotlib",
+#   "torch",
+# ]
 # ///
 """
 The DataLoader returns the same features for every sample
@@ -167,6 +171,20 @@ print("broken:", same_for_every_index(broken.dataset))
 print("fixed: ", same_for_every_index(fixed.dataset))
 assert same_for_every_index(broken.dataset)
 assert not same_for_every_index(fixed.dataset)
+
+# %%
+# Or let this project's package look. It reads a loader in a process of its own, without
+# changing it, and names what it finds.
+
+import dejabatch
+
+if __name__ == "__main__":
+    report = dejabatch.audit(broken)
+    print(report)
+    assert [(f.slug, f.where) for f in report.findings] == [
+        ("getitem-ignores-index", "dataset.__getitem__")
+    ]
+    assert dejabatch.audit(fixed).ok
 
 # %%
 # See also

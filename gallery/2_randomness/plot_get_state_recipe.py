@@ -1,6 +1,11 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["matplotlib", "numpy", "torch"]
+# dependencies = [
+#   "dejabatch @ git+https://github.com/dejabatch/dejabatch",
+#   "matplotlib",
+#   "numpy",
+#   "torch",
+# ]
 # ///
 """
 Every epoch is the same, although worker_init_fn seeds each worker
@@ -230,6 +235,20 @@ if __name__ == "__main__":
     print("fixed: ", epochs_repeat(fixed))
     assert epochs_repeat(broken)
     assert not epochs_repeat(fixed)
+
+# %%
+# Or let this project's package look. It reads a loader in a process of its own, without
+# changing it, and names what it finds.
+
+import dejabatch
+
+if __name__ == "__main__":
+    report = dejabatch.audit(broken)
+    print(report)
+    assert [(f.slug, f.where) for f in report.findings] == [
+        ("get-state-recipe", "worker_init_fn")
+    ]
+    assert dejabatch.audit(fixed).ok
 
 # %%
 # See also

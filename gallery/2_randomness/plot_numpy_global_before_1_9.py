@@ -1,6 +1,11 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["matplotlib", "numpy", "torch"]
+# dependencies = [
+#   "dejabatch @ git+https://github.com/dejabatch/dejabatch",
+#   "matplotlib",
+#   "numpy",
+#   "torch",
+# ]
 # ///
 """
 Do all DataLoader workers start with the same random seed?
@@ -228,6 +233,20 @@ if __name__ == "__main__":
 major, minor = (int(part) for part in torch.__version__.split(".")[:2])
 print("torch seeds np.random in workers here:", (major, minor) >= (1, 9))
 assert (major, minor) >= (1, 9)
+
+# %%
+# Or let this project's package look. It reads a loader in a process of its own, without
+# changing it, and names what it finds.
+
+import dejabatch
+
+if __name__ == "__main__":
+    report = dejabatch.audit(broken)
+    print(report)
+    assert [(f.slug, f.where) for f in report.findings] == [
+        ("numpy-global-before-1-9", "np.random")
+    ]
+    assert dejabatch.audit(fixed).ok
 
 # %%
 # See also

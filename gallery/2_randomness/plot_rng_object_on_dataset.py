@@ -1,6 +1,11 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["matplotlib", "numpy", "torch"]
+# dependencies = [
+#   "dejabatch @ git+https://github.com/dejabatch/dejabatch",
+#   "matplotlib",
+#   "numpy",
+#   "torch",
+# ]
 # ///
 """
 Every worker applies the same augmentation
@@ -282,6 +287,20 @@ if __name__ == "__main__":
         distinct = count_distinct(crops(loader))
         print(f"{name}: {distinct} distinct of {WORKERS}")
         assert (distinct == 1) == (name == "broken")
+
+# %%
+# Or let this project's package look. It reads a loader in a process of its own, without
+# changing it, and names what it finds.
+
+import dejabatch
+
+if __name__ == "__main__":
+    report = dejabatch.audit(broken)
+    print(report)
+    assert [(f.slug, f.where) for f in report.findings] == [
+        ("rng-object-on-dataset", "dataset.rng")
+    ]
+    assert dejabatch.audit(fixed).ok
 
 # %%
 # See also

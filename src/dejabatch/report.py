@@ -36,7 +36,7 @@ class Finding:
     slug : str
         Which failure mode, a key of `dejabatch.FAILURE_MODES`.
     severity : {"note", "warning", "error"}
-        "error" where the loader certainly repeats itself.
+        ``"error"`` where the loader certainly repeats itself.
     where : str
         The object that causes it, as an attribute path that begins at the loader's own
         attributes, such as ``dataset.transform.rng``.
@@ -89,9 +89,9 @@ class Report:
         The worst first.
     checked : tuple of str
         Slugs of the failure modes that would have been found.
-    skipped : mapping of str to str
+    skipped : mapping of str
         Slugs of those that could not be looked for, each with the reason.
-    observation : Observation
+    observation : dejabatch.observe.record.Observation
         What was seen.
     """
 

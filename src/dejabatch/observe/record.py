@@ -22,7 +22,7 @@ class Facts:
     Attributes
     ----------
     map_style : bool
-        False for an `IterableDataset`.
+        False for an iterable dataset.
     dataset, sampler : str
         Their classes, as ``module.name``.
     length : int or None
@@ -54,10 +54,10 @@ class WorkerStart:
     Attributes
     ----------
     epoch, worker : int
-        The worker is `MAIN_PROCESS` for the main process, which is there once, whether it
+        The worker is -1 for the main process, which is there once, whether it
         makes samples or not.
-    census : Census
-        Its generators after ``worker_init_fn``, the global ones included.
+    census : dict of str to bytes
+        Digest of its generators after ``worker_init_fn``, the global ones included.
     """
 
     epoch: int
@@ -73,13 +73,13 @@ class Fetch:
     ----------
     epoch, batch, worker : int
         Where and when; `batch` counts from 0 in each epoch.
-    indices : numpy.ndarray of int64, shape (samples,), or None
-        What the sampler asked for; None for an iterable dataset and for indices that are
+    indices : numpy.ndarray or None
+        What the sampler asked for, int64 of shape (samples,). None for an iterable dataset and for indices that are
         no integers.
-    digests : numpy.ndarray of uint8, shape (samples, 16)
-        Fingerprint of each sample.
-    census : Census
-        The generators after the samples were made and collated.
+    digests : numpy.ndarray
+        Fingerprint of each sample, uint8 of shape (samples, 16).
+    census : dict of str to bytes
+        Digest of the generators after the samples were made and collated.
     """
 
     epoch: int
@@ -112,13 +112,13 @@ class Observation:
 
     Attributes
     ----------
-    facts : Facts or None
+    facts : dejabatch.observe.record.Facts or None
         What the loader says of itself; None if it could not be made.
-    starts : tuple of WorkerStart
+    starts : tuple of dejabatch.observe.record.WorkerStart
         The main process, and each worker in each epoch in which it was started.
-    fetches : tuple of Fetch
+    fetches : tuple of dejabatch.observe.record.Fetch
         The batches in the order of delivery.
-    ends : tuple of EpochEnd
+    ends : tuple of dejabatch.observe.record.EpochEnd
         The epochs that came to an end.
     opaque : tuple of str
         Types of parts of samples that show no content.
