@@ -46,11 +46,13 @@ def audit(
 
     Raises
     ------
-    TypeError, ValueError
-        If an argument cannot be used. The message names it.
+    TypeError
+        If `loader` is neither a DataLoader nor callable.
+    ValueError
+        If another argument cannot be used. The message names it.
     RuntimeError
         If the loader gave not a single batch because it, or the function that makes it,
-        raised; or on systems that cannot fork.
+        raised or took longer than `time_limit`; or on systems that cannot fork.
     """
     _refuse_bad_arguments(loader, epochs, max_batches, time_limit, checks)
 
@@ -64,9 +66,13 @@ def audit(
     observation = observe(
         make, epochs=epochs, max_batches=max_batches, time_limit=time_limit
     )
-    if observation.error is not None and not observation.fetches:
-        msg = f"loader: it could not be read.\n{observation.error}"
-        raise RuntimeError(msg)
+    if not observation.fetches:
+        if observation.out_of_time:
+            msg = f"loader: it gave no batch within time_limit={time_limit:g} seconds"
+            raise RuntimeError(msg)
+        if observation.error is not None:
+            msg = f"loader: it could not be read.\n{observation.error}"
+            raise RuntimeError(msg)
 
     findings: list[Finding] = []
     checked: list[str] = []
