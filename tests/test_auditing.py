@@ -324,7 +324,7 @@ def test_loader_that_gives_nothing_raises_with_its_traceback():
         RuntimeError, match=r"loader: it could not be read(.|\n)*KeyError"
     ):
         audit(DataLoader(Raises(), batch_size=24))
-    with pytest.raises(RuntimeError, match="returned list, not a DataLoader"):
+    with pytest.raises(RuntimeError, match=r"loader must be a torch.* not list"):
         audit(list)
 
 

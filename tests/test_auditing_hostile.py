@@ -66,7 +66,7 @@ SAMPLES = {
     "expanded": lambda i: torch.tensor([float(i)]).expand(5),
     "no equality": NoEquality,
     "generator": lambda i: (n for n in range(i)),
-    "NaN": lambda i: float("nan"),
+    "NaN": lambda i: (float("nan"), i),
     "lock": lambda i: threading.Lock(),
     "array of objects": lambda i: np.array([i, "a", None], dtype=object),
 }
@@ -154,6 +154,11 @@ def test_any_sample_can_be_read(make, num_workers):
     report = audit(loader)
     assert report.observation.error is None
     assert len(report.observation.fetches) == 6
+    # A sample that is the same for every index is one for None alone; of a generator
+    # and a lock nothing can be said.
+    assert report.ok == (make is not SAMPLES["None"])
+    opaque = report.observation.opaque
+    assert bool(opaque) == (make in (SAMPLES["generator"], SAMPLES["lock"]))
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])

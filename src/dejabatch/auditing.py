@@ -9,6 +9,7 @@ from typing import Any
 from torch.utils.data import DataLoader
 
 from dejabatch.checks import CHECKS
+from dejabatch.observe.adapters import unwrap
 from dejabatch.observe.spy import observe
 from dejabatch.report import CannotTell, Finding, Report
 
@@ -29,7 +30,8 @@ def audit(
     Parameters
     ----------
     loader : torch.utils.data.DataLoader or callable
-        The loader, or a function without arguments that makes it.
+        The loader, or a function without arguments that makes it. Loaders that
+        accelerate, Lightning Fabric or webdataset made of a DataLoader will do, too.
     epochs : int
         How many epochs to read. With one, nothing can be said about repeated epochs.
     max_batches : int
@@ -57,11 +59,7 @@ def audit(
     _refuse_bad_arguments(loader, epochs, max_batches, time_limit, checks)
 
     def make() -> DataLoader[Any]:
-        made: Any = loader if isinstance(loader, DataLoader) else loader()
-        if not isinstance(made, DataLoader):
-            msg = f"the function returned {type(made).__qualname__}, not a DataLoader"
-            raise TypeError(msg)
-        return made
+        return unwrap(loader() if callable(loader) else loader)
 
     observation = observe(
         make, epochs=epochs, max_batches=max_batches, time_limit=time_limit
@@ -95,12 +93,8 @@ def audit(
 def _refuse_bad_arguments(
     loader: Any, epochs: Any, max_batches: Any, time_limit: float, checks: Any
 ) -> None:
-    if not isinstance(loader, DataLoader) and not callable(loader):
-        msg = (
-            "loader must be a torch.utils.data.DataLoader or a function without arguments "
-            f"that returns one, not {type(loader).__qualname__}"
-        )
-        raise TypeError(msg)
+    if not callable(loader):
+        unwrap(loader)
     for name, value in {"epochs": epochs, "max_batches": max_batches}.items():
         if not isinstance(value, int) or value < 1:
             msg = f"{name} must be an integer of at least 1, not {value!r}"

@@ -43,6 +43,11 @@ class Plain:
     __hash__ = None
 
 
+class Callable(Plain):
+    def __call__(self):
+        return self.value
+
+
 class Colour(enum.Enum):
     RED = 1
     BLUE = 2
@@ -92,6 +97,7 @@ PAIRS = {
     "dataclass": (Record([1]), Record([2])),
     "slots": (Slotted(1), Slotted(2)),
     "object without equality": (Plain(1), Plain(2)),
+    "callable object": (Callable(1), Callable(2)),
     "PIL image": (image(1), image(2)),
     "array": (np.arange(3), np.array([0, 1, 3])),
     "array dtype": (np.zeros(2, np.int32), np.zeros(1, np.int64)),

@@ -25,6 +25,9 @@ def check(observation: Observation) -> Finding | None:
         raise CannotTell(msg)
     if len(np.unique(np.concatenate([f.digests for f in fetches]), axis=0)) > 1:
         return None
+    if observation.opaque:
+        msg = f"samples hold {', '.join(observation.opaque)}, which show no content"
+        raise CannotTell(msg)
     count = len(set().union(*by_worker.values()))
     return Finding(
         slug="getitem-ignores-index",

@@ -12,6 +12,7 @@ import dataclasses
 import enum
 import pathlib
 import struct
+import types
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -55,6 +56,9 @@ def fingerprint(
     return walk.hasher.digest()
 
 
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+
+
 def _name(value: object) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}"
 
@@ -85,9 +89,10 @@ class _Walk:
             self.tensor(value)
         elif isinstance(value, (np.ndarray, np.generic)):
             self.array(np.asarray(value))
-        elif isinstance(value, (type, enum.Enum)) or callable(value):
-            name = getattr(value, "__qualname__", None) or getattr(value, "name", None)
-            self.tag(_name(value), name)
+        elif isinstance(value, enum.Enum):
+            self.tag(_name(value), value.name)
+        elif isinstance(value, (type, *_FUNCTIONS)):
+            self.tag(_name(value), value.__module__, value.__qualname__)
         elif id(value) in self.parents:
             self.tag("cycle", len(self.parents) - self.parents.index(id(value)))
         elif len(self.parents) == _DEEPEST:

@@ -136,7 +136,10 @@ def watch(
     for epoch in range(epochs):
         sampled.batches.clear()
         complete = True
-        for number, (worker, start, digests, unclear, census) in enumerate(loader):
+        for number, (worker, start, digests, unclear, census) in enumerate(
+            # Not the iterator of a subclass, whose workers may be running already.
+            DataLoader.__iter__(loader)
+        ):
             if start is not None:
                 send(WorkerStart(epoch, worker, start))
             for name in unclear - opaque:

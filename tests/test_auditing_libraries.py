@@ -1,0 +1,205 @@
+"""`audit` reads the loaders of real libraries, and diagnoses their real failures.
+
+Every loader gets a dataset with a generator of its own, which is to be named, and one
+that draws from NumPy's global generator, about which nothing is to be said.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from dejabatch import audit
+
+# Their deprecations are their own. Importing must not fail on them.
+pytestmark = pytest.mark.filterwarnings("default")
+OPTIONS = {"batch_size": 3, "shuffle": True, "num_workers": 2}
+
+
+class Stored(Dataset):
+    def __init__(self):
+        self.rng = np.random.default_rng()
+
+    def __len__(self):
+        return 24
+
+    def draw(self):
+        return self.rng.random()
+
+    def __getitem__(self, index):
+        return torch.full((3,), index * self.draw())
+
+
+class Global(Stored):
+    def draw(self):
+        return np.random.random()
+
+
+def plain(dataset):
+    return DataLoader(dataset, **OPTIONS)
+
+
+def torchdata_stateful(dataset):
+    from torchdata.stateful_dataloader import StatefulDataLoader
+
+    return StatefulDataLoader(dataset, **OPTIONS)
+
+
+def accelerate_prepared(dataset):
+    from accelerate import Accelerator
+
+    return Accelerator(cpu=True).prepare(plain(dataset))
+
+
+def fabric_wrapped(dataset):
+    from lightning.fabric import Fabric
+
+    return Fabric(accelerator="cpu", devices=1).setup_dataloaders(plain(dataset))
+
+
+def monai_loader(dataset):
+    from monai.data import DataLoader as MonaiDataLoader
+
+    return MonaiDataLoader(dataset, **OPTIONS)
+
+
+def timm_with_its_own_iterator(dataset):
+    from timm.data.loader import MultiEpochsDataLoader
+
+    return MultiEpochsDataLoader(dataset, **OPTIONS)
+
+
+def webdataset_loader(dataset):
+    from webdataset import WebLoader
+
+    return WebLoader(dataset, **OPTIONS)
+
+
+def torch_geometric_loader(dataset):
+    from torch_geometric.data import Data
+    from torch_geometric.loader import DataLoader as GraphLoader
+
+    dataset.__class__ = type("Graphs", (type(dataset),), {"__getitem__": graph(Data)})
+    return GraphLoader(dataset, **OPTIONS)
+
+
+def graph(data):
+    def __getitem__(self, index):
+        edges = torch.tensor([[0, 1], [1, 2]])
+        return data(x=torch.full((3, 2), index * self.draw()), edge_index=edges)
+
+    return __getitem__
+
+
+LOADERS = pytest.mark.parametrize(
+    "wrap",
+    [
+        plain,
+        torchdata_stateful,
+        accelerate_prepared,
+        fabric_wrapped,
+        monai_loader,
+        timm_with_its_own_iterator,
+        webdataset_loader,
+        torch_geometric_loader,
+    ],
+    ids=lambda wrap: wrap.__name__,
+)
+
+
+def audited(make):
+    """Audit with the library's own warnings left alone."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return audit(make())
+
+
+@LOADERS
+def test_stored_generator_is_named_through_any_loader(wrap):
+    (finding,) = audited(lambda: wrap(Stored())).findings
+    assert finding.slug == "rng-object-on-dataset"
+    assert finding.where == "dataset.rng"
+
+
+@LOADERS
+def test_healthy_dataset_is_met_with_silence_in_any_loader(wrap):
+    report = audited(lambda: wrap(Global()))
+    assert report.ok, str(report)
+    assert report.observation.error is None
+
+
+def test_timm_loader_with_running_workers_goes_on():
+    loader = timm_with_its_own_iterator(Global())
+    first = next(iter(loader))
+    assert audit(loader).ok
+    assert len(list(loader)) == 8
+    assert first.shape == (3, 3)
+    loader.iterator._shutdown_workers()
+
+
+@pytest.mark.parametrize("form", ["map-style", "iterable"])
+def test_hugging_face_datasets_are_read(form):
+    from datasets import Dataset as HuggingFaceDataset
+
+    dataset = HuggingFaceDataset.from_dict({"x": list(range(24))})
+    if form == "iterable":
+        dataset = dataset.to_iterable_dataset(num_shards=2)
+    loader = DataLoader(dataset.with_format("torch"), batch_size=3, num_workers=2)
+    report = audited(lambda: loader)
+    assert report.ok, str(report)
+    assert len(report.observation.fetches) == 16
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_albumentations_2_0_8_is_diagnosed_by_path(method, seed):
+    """The last release under the MIT licence; it seeds nothing in workers."""
+    loader = DataLoader(
+        AlbumentationsImages(seed), **OPTIONS, multiprocessing_context=method
+    )
+    (finding,) = audited(lambda: loader).findings
+    assert finding.slug == "rng-object-on-dataset"
+    assert finding.where == "dataset.transform.py_random"
+    assert "dataset.transform.transforms[0].py_random" in finding.evidence
+
+
+class AlbumentationsImages(Stored):
+    def __init__(self, seed):
+        import albumentations
+
+        assert albumentations.__version__ == "2.0.8"
+        flip, crop = albumentations.HorizontalFlip(), albumentations.RandomCrop(8, 8)
+        self.transform = albumentations.Compose([crop, flip], seed=seed)
+
+    def __getitem__(self, index):
+        image = np.random.RandomState(index).randint(0, 255, (16, 16, 3), np.uint8)
+        return torch.from_numpy(self.transform(image=image)["image"].copy())
+
+
+def test_monai_transforms_repeat_in_a_plain_loader_only():
+    from monai.data import DataLoader as MonaiDataLoader
+
+    (finding,) = audited(lambda: DataLoader(MonaiImages(), **OPTIONS)).findings
+    assert finding.where == "dataset.transform.transforms[0].R"
+    assert audited(lambda: MonaiDataLoader(MonaiImages(), **OPTIONS)).ok
+
+
+class MonaiImages(Stored):
+    def __init__(self):
+        from monai.transforms import Compose, RandFlip, RandGaussianNoise
+
+        self.transform = Compose([RandGaussianNoise(prob=1.0), RandFlip(prob=0.5)])
+
+    def __getitem__(self, index):
+        return self.transform(torch.full((1, 4, 4), float(index)))
+
+
+def test_several_loaders_in_one_are_to_be_audited_one_by_one():
+    from lightning.pytorch.utilities import CombinedLoader
+
+    several = CombinedLoader({"a": plain(Stored()), "b": plain(Global())})
+    with pytest.raises(TypeError, match=r"2 loaders: audit each of loader\.flattened"):
+        audit(several)
+    assert [audit(one).ok for one in several.flattened] == [False, True]
