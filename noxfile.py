@@ -97,6 +97,13 @@ def linkcheck(session: nox.Session) -> None:
     )
 
 
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure what the detector costs, and write the table in docs/evidence."""
+    install(session, "docs", "-e", ".")
+    session.run("python", str(DOCS / "evidence" / "measure.py"), env=ONE_THREAD)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style, spelling, reStructuredText and the hosting files' schemas."""

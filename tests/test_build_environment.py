@@ -69,7 +69,8 @@ def test_every_page_carries_the_stamp(site):
         stamp = re.search(r'<p class="build-stamp">(.*?)</p>', html, flags=re.DOTALL)
         assert stamp, page
         text = " ".join(stamp[1].split())
-        assert text.startswith(f"Measured {today} with torch {version('torch')}, ")
+        verb = "Measured" if page.stem.startswith("plot_") else "Built"
+        assert text.startswith(f"{verb} {today} with torch {version('torch')}, ")
         assert f"Python {platform.python_version()}" in text
         assert f"NumPy {version('numpy')}" in text
         assert re.search(r"start method \w+, \d+ cores", text)
@@ -78,15 +79,13 @@ def test_every_page_carries_the_stamp(site):
 def test_page_without_outputs_says_so(project):
     project.page("a", "print(1)")
     (project.docs / "_templates").mkdir()
-    template = (
-        "{{ 'outputs' if build_stamp.executed else 'none' }} {{ build_stamp.date }}"
-    )
+    template = "{{ build_stamp.outputs }} {{ build_stamp.date }}"
     (project.docs / "_templates" / "page.html").write_text(template)
     with (project.docs / "conf.py").open("a") as configuration:
         configuration.write('templates_path = ["_templates"]\n')
     assert (
         project.build("-D", "plot_gallery=False")
         .text("gallery/plot_a.html")
-        .startswith("none")
+        .startswith("missing")
     )
-    assert project.build().text("gallery/plot_a.html").startswith("outputs")
+    assert project.build().text("gallery/plot_a.html").startswith("executed")

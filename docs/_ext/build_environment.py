@@ -95,18 +95,22 @@ def _add_stamp(
 ) -> None:
     source = Path(app.srcdir, pagename)
     script, executed = source.with_suffix(".py"), source.with_suffix(".py.md5")
-    # sphinx-gallery writes the hash when it has executed a page, so a page that this
-    # build only took over keeps the date of its outputs.
-    moment = executed.stat().st_mtime if executed.is_file() else None
-    when = (
-        datetime.datetime.fromtimestamp(moment, tz=datetime.UTC)
-        if moment is not None
-        else datetime.datetime.now(tz=datetime.UTC)
-    )
+    now = datetime.datetime.now(tz=datetime.UTC)
+    if not script.is_file():
+        outputs, moment = "none", now
+    elif executed.is_file():
+        # sphinx-gallery writes the hash when it has executed a page, so a page that this
+        # build only took over keeps the date of its outputs.
+        outputs = "executed"
+        moment = datetime.datetime.fromtimestamp(
+            executed.stat().st_mtime, tz=datetime.UTC
+        )
+    else:
+        outputs, moment = "missing", now
     context["build_stamp"] = {
         **stamp(),
-        "executed": executed.is_file() or not script.is_file(),
-        "date": when.date().isoformat(),
+        "outputs": outputs,
+        "date": moment.date().isoformat(),
     }
 
 

@@ -1,0 +1,163 @@
+"""Measure what the detector costs, and write the table that the site shows.
+
+Every figure is a ratio or a rate from one run on one machine: the two things compared take
+turns, and the best of several rounds counts.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.cbook import get_sample_data
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from dejabatch import audit
+from dejabatch.observe.fingerprint import fingerprint
+from dejabatch.observe.spy import observe, watch
+
+ROUNDS = 5
+
+
+class Photographs(Dataset):
+    """JPEG decoding and an augmentation to 224x224, as for ImageNet."""
+
+    def __init__(self) -> None:
+        with get_sample_data("grace_hopper.jpg") as file:
+            self.jpeg = file.read()
+        self.transform = v2.Compose(
+            [
+                v2.RandomResizedCrop(224),
+                v2.RandomHorizontalFlip(),
+                v2.PILToTensor(),
+                v2.ToDtype(torch.float32, scale=True),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return 384
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return self.transform(Image.open(io.BytesIO(self.jpeg))), index
+
+
+class InMemory(Dataset):
+    """Tensors of the size of CIFAR's images."""
+
+    def __init__(self) -> None:
+        self.images = torch.rand(20_000, 3, 32, 32)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return self.images[index], index
+
+
+def loader(dataset: Dataset, batch_size: int, num_workers: int = 2) -> DataLoader:
+    """Make a loader as a training script would."""
+    return DataLoader(
+        dataset, batch_size=batch_size, shuffle=True, num_workers=num_workers
+    )
+
+
+def seconds(function, *arguments) -> float:
+    """Time one call."""
+    start = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - start
+
+
+def iterate(dataset: Dataset, batch_size: int) -> None:
+    """Read one epoch."""
+    for _ in loader(dataset, batch_size):
+        pass
+
+
+def iterate_watched(dataset: Dataset, batch_size: int) -> None:
+    """Read one epoch through the spy."""
+    watch(
+        loader(dataset, batch_size),
+        lambda _: None,
+        epochs=1,
+        max_batches=sys.maxsize,
+    )
+
+
+def ratio(dataset: Dataset, batch_size: int) -> float:
+    """Compare an epoch through the spy with a plain one."""
+    plain, watched = [], []
+    for _ in range(ROUNDS):
+        plain.append(seconds(iterate, dataset, batch_size))
+        watched.append(seconds(iterate_watched, dataset, batch_size))
+    return min(watched) / min(plain)
+
+
+def rate(megabytes: int) -> float:
+    """Return the gigabytes of a float32 sample that are digested in a second."""
+    sample = torch.rand(megabytes * 2**20 // 4)
+    best = min(seconds(fingerprint, sample) for _ in range(50))
+    return sample.nbytes / best / 1e9
+
+
+def bytes_per_sample() -> float:
+    """Return what an observation keeps of each sample of an ordinary loader."""
+    seen = observe(lambda: loader(InMemory(), 256), epochs=1, max_batches=32)
+    kept = sum(f.indices.nbytes + f.digests.nbytes for f in seen.fetches)
+    names = sum(
+        len(name) + len(d) for f in seen.fetches for name, d in f.census.items()
+    )
+    return (kept + names) / sum(len(f.digests) for f in seen.fetches)
+
+
+def main() -> None:
+    """Measure everything and write the table."""
+    torch.set_num_threads(1)
+    rows = [
+        (
+            "An epoch of JPEG decoding and 224x224 augmentation, watched over plain",
+            f"{ratio(Photographs(), 32):.2f}",
+            "at most 1.05",
+        ),
+        (
+            "An epoch of 3x32x32 tensors in memory, watched over plain",
+            f"{ratio(InMemory(), 256):.2f}",
+            "at most 1.5",
+        ),
+        ("Fingerprint of a sample of 1 MB", f"{rate(1):.0f} GB/s", "at least 15 GB/s"),
+        (
+            "Fingerprint of a sample of 10 MB",
+            f"{rate(10):.0f} GB/s",
+            "at least 15 GB/s",
+        ),
+        (
+            "Kept of each sample",
+            f"{bytes_per_sample():.0f} bytes",
+            "at most 64 bytes",
+        ),
+        (
+            "A report on four workers of 3x32x32 tensors",
+            f"{min(seconds(audit, loader(InMemory(), 64, 4)) for _ in range(3)):.1f} s",
+            "under 3 s",
+        ),
+    ]
+    table = "\n".join(f"| {what} | {value} | {goal} |" for what, value, goal in rows)
+    numpy, pytorch = np.__version__, torch.__version__.split("+")[0]
+    page = Path(__file__).with_name("bench.md")
+    page.write_text(
+        "# What the detector costs\n\n"
+        f"Measured by `nox -s bench` with torch {pytorch} and NumPy {numpy}: the best of "
+        "several rounds, the two\nthings compared taking turns in one run.\n\n"
+        f"| | Measured | Goal |\n| --- | --- | --- |\n{table}\n"
+    )
+    sys.stdout.write(table + "\n")
+
+
+if __name__ == "__main__":
+    main()
