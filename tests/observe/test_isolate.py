@@ -3,9 +3,10 @@
 import multiprocessing.forkserver
 import multiprocessing.resource_tracker
 import os
+import threading
 import time
-from pathlib import Path
 
+import gallery_hooks
 import psutil
 import pytest
 import torch
@@ -21,24 +22,19 @@ class Hangs(list):
         time.sleep(1000)
 
 
-def shared_memory():
-    names = {path.name for path in Path("/dev/shm").iterdir()}
-    return {name for name in names if name.startswith(("torch_", "sem.", "psm"))}
-
-
 @pytest.fixture(autouse=True)
 def nothing_is_left():
     multiprocessing.resource_tracker.ensure_running()  # lives as long as this process
     me = psutil.Process()
     before = {c.pid for c in me.children(recursive=True)}
-    descriptors, segments = me.num_fds(), shared_memory()
+    descriptors, segments = me.num_fds(), gallery_hooks._segments()
     yield
     deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and shared_memory() - segments:
+    while time.monotonic() < deadline and gallery_hooks._segments() - segments:
         time.sleep(0.05)  # the tracker of a killed group cleans up after it
     assert {c.pid for c in me.children(recursive=True)} == before
     assert me.num_fds() == descriptors
-    assert not shared_memory() - segments
+    assert not gallery_hooks._segments() - segments
 
 
 def test_everything_sent_arrives_in_order():
@@ -76,6 +72,24 @@ def test_offset_of_an_open_file_is_put_back(tmp_path):
         outcome = run_isolated(lambda send: send(file.read(4)), 30)
         assert outcome.sent == [b"3456"]
         assert file.tell() == 3
+
+
+def test_threads_of_the_parent_do_no_harm():
+    """Neither Python's, of which it warns since 3.12, nor those of OpenMP."""
+    threads = torch.get_num_threads()
+    release = threading.Event()
+    thread = threading.Thread(target=release.wait)
+    thread.start()
+    try:
+        torch.set_num_threads(2)
+        matrix = torch.rand(1000, 1000)
+        expected = (matrix @ matrix).sum()
+        outcome = run_isolated(lambda send: send((matrix @ matrix).sum().item()), 20)
+    finally:
+        release.set()
+        thread.join()
+        torch.set_num_threads(threads)
+    assert outcome.sent == [pytest.approx(expected.item())]
 
 
 def test_exception_arrives_with_its_traceback_and_what_came_before():

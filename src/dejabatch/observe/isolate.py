@@ -15,6 +15,7 @@ import signal
 import stat
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -65,7 +66,11 @@ def run_isolated(function: Callable[[Send], None], time_limit: float) -> Outcome
     child = context.Process(target=_child, args=(function, sender))
     deadline = time.monotonic() + time_limit
     with _file_offsets_kept():
-        child.start()
+        with warnings.catch_warnings():
+            # Python warns of deadlocks where there are threads. `_child` avoids OpenMP's,
+            # and the time limit ends any other.
+            warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork")
+            child.start()
         sender.close()
         try:
             return _collect(receiver, deadline)
