@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 
 from dejabatch import FAILURE_MODES, Finding, Report
 from dejabatch.checks import CHECKS
@@ -91,6 +92,18 @@ def test_json_has_all_of_it():
     assert content["skipped"] == {"c": "there are no workers"}
     assert content["loader"]["start_method"] == "fork"
     assert (content["batches"], content["error"]) == (2, "E: 1")
+
+
+def test_html_says_the_same_and_escapes_what_it_quotes(tmp_path):
+    risky = dataclasses.replace(FINDING, where="dataset.<rng> & co")
+    report(risky).to_html(tmp_path / "report.html")
+    page = BeautifulSoup((tmp_path / "report.html").read_text(), "html.parser")
+    assert page.strong.text == "dejabatch: 1 error"
+    assert page.code.text == "dataset.<rng> & co"
+    assert page.a["href"] == FINDING.url
+    assert [dd.text for dd in page.select("dd")][1:] == [FINDING.evidence, FINDING.fix]
+    assert page.pre.text in str(report(risky))
+    assert not page.select("[src], link")
 
 
 def test_every_detected_mode_has_its_check_and_no_other():

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import textwrap
 from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from dejabatch.catalogue import FAILURE_MODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from os import PathLike
 
     from dejabatch.observe.record import Observation
 
@@ -146,6 +149,34 @@ class Report:
             "out_of_time": self.observation.out_of_time,
         }
         return json.dumps(content, indent=2)
+
+    def _repr_html_(self) -> str:
+        """Return the report as a piece of HTML, which notebooks show."""
+        parts = [f"<p><strong>{escape(self._verdict())}</strong></p>"]
+        for finding in self.findings:
+            link = f'<a href="{escape(finding.url)}">{escape(finding.title)}</a>'
+            rows = {
+                "where": f"<code>{escape(finding.where)}</code>",
+                "evidence": escape(finding.evidence),
+                "fix": escape(finding.fix),
+            }
+            terms = "".join(f"<dt>{k}</dt><dd>{v}</dd>" for k, v in rows.items())
+            parts.append(f"<p>{finding.severity}: {link}</p><dl>{terms}</dl>")
+        parts.append(f"<pre>{escape(self._scope())}</pre>")
+        return f"<section>{''.join(parts)}</section>"
+
+    def to_html(self, path: str | PathLike[str]) -> None:
+        """Write the report as a web page that needs nothing else.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Where to; a file that is there is replaced.
+        """
+        head = '<meta charset="utf-8"><title>dejabatch report</title>'
+        page = f'<!doctype html><html lang="en"><head>{head}</head>'
+        page += f"<body><main>{self._repr_html_()}</main></body></html>\n"
+        Path(path).write_text(page, encoding="utf-8")
 
     def __str__(self) -> str:
         """Return the report as text: verdict, findings, and what was looked for."""
