@@ -141,17 +141,21 @@ def test_page_that_leaves_something_behind_fails(project, leak):
 
 def test_shared_memory_of_another_program_is_not_the_pages(project):
     """It comes while the page runs, stays, and is none of the page's business."""
-    other = (
-        "import time; from multiprocessing import shared_memory as s;"
-        "segment = s.SharedMemory(create=True, size=64, name='dejabatch_foreign');"
-        "time.sleep(40)"
-    )
+    other = """
+import multiprocessing, time
+from multiprocessing import shared_memory
+segment = shared_memory.SharedMemory(create=True, size=64, name="dejabatch_foreign")
+queue = multiprocessing.get_context("spawn").Queue()  # named semaphores
+open("ready", "w").close()
+time.sleep(30)
+"""
     project.page(
         "meanwhile",
         # Started through a shell that ends at once, so that it is no child of the build.
         "import pathlib, subprocess, sys, time\n"
-        f"subprocess.run(['sh', '-c', '\"$0\" -c \"$1\" &', sys.executable, {other!r}])\n"
-        "while not pathlib.Path('/dev/shm/dejabatch_foreign').exists():\n"
+        f"command = [sys.executable, '-c', {other!r}]\n"
+        "subprocess.run(['sh', '-c', '\"$@\" &', 'sh', *command])\n"
+        "while not pathlib.Path('ready').exists():\n"
         "    time.sleep(0.1)\n",
     )
     build = project.build()

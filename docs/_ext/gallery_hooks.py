@@ -130,12 +130,19 @@ def _processes() -> dict[str, Any]:
     return {f"process {p.pid}": p for p in children if p.pid not in keep}
 
 
-def _mapped_by(pid: int) -> set[str]:
+def _mapped_by(pid: int) -> dict[int, str]:
+    """Return the inodes of the shared memory that a process maps, with their paths.
+
+    A semaphore's path is no help: its creator maps it by a name that is gone since.
+    """
     try:
         maps = Path("/proc", str(pid), "maps").read_text(encoding="utf-8")
     except OSError:  # it has ended, or it is somebody else's
-        return set()
-    return set(re.findall(rf"{SHARED_MEMORY}/\S+", maps))
+        return {}
+    lines = re.findall(
+        rf"^(?:\S+ ){{4}}(\d+) +({SHARED_MEMORY}/\S+)", maps, flags=re.MULTILINE
+    )
+    return {int(inode): path for inode, path in lines}
 
 
 def _segments() -> set[str]:
@@ -146,16 +153,16 @@ def _segments() -> set[str]:
     """
     if not SHARED_MEMORY.is_dir():  # only Linux shows shared memory as files
         return set()
-    named = set()
+    named = {}
     for path in SHARED_MEMORY.iterdir():
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_uid == os.getuid():
-                named.add(str(path))
+                named[path.stat().st_ino] = str(path)
     this = psutil.Process()
     ours = {this.pid, *(child.pid for child in this.children(recursive=True))}
-    for pid in set(psutil.pids()) - ours:
-        named -= _mapped_by(pid)
-    return named | _mapped_by(this.pid)
+    foreign = {i for pid in set(psutil.pids()) - ours for i in _mapped_by(pid)}
+    left = _mapped_by(this.pid) | {i: p for i, p in named.items() if i not in foreign}
+    return set(left.values())
 
 
 def _left_behind() -> dict[str, Any]:

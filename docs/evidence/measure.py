@@ -154,7 +154,7 @@ def main() -> None:
         "# What the detector costs\n\n"
         f"Measured by `nox -s bench` with torch {pytorch} and NumPy {numpy}: the best of "
         "several rounds, the two\nthings compared taking turns in one run.\n\n"
-        f"| | Measured | Goal |\n| --- | --- | --- |\n{table}\n"
+        f"| What | Measured | Goal |\n| --- | --- | --- |\n{table}\n"
     )
     sys.stdout.write(table + "\n")
 
