@@ -11,6 +11,7 @@ VALID = {
     "slug": "some-mode",
     "title": "It repeats",
     "section": "1_sample",
+    "symptom": "A symptom.",
     "cause": "A cause.",
     "fix": "A fix.",
     "detected_by": "audit",
@@ -37,7 +38,7 @@ def test_section_header_has_the_catalogues_title(section):
 def test_record_is_written_as_sentences(mode):
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", mode.slug)
     assert not mode.title.endswith(".")
-    for sentence in (mode.cause, mode.fix):
+    for sentence in (mode.symptom, mode.cause, mode.fix):
         assert sentence[0] in "`" or sentence[0].isupper()
         assert sentence.endswith(".")
         assert sentence.count("`") % 2 == 0

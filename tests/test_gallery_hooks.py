@@ -120,10 +120,9 @@ def test_page_that_hangs_becomes_a_failed_page_with_a_traceback(project):
 
 
 def test_time_limit_ends_with_its_page(project):
-    project.configure(time_limit=3)
-    project.page("a_quick", "import torch  # takes a part of its time")
-    project.page("b_within_its_own_limit", "import time\ntime.sleep(2)")
-    project.page("c_as_well", "import time\ntime.sleep(2)")
+    project.configure(time_limit=10)
+    project.page("a_within_its_limit", "import time\ntime.sleep(6)")
+    project.page("b_within_its_own_limit", "import time\ntime.sleep(6)")
     build = project.build()
     assert build.status == 0, build.log
 

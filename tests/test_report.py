@@ -42,7 +42,7 @@ def test_text_begins_with_the_verdict_and_ends_with_the_scope():
         "checked: a, b",
         "not checked: c, there are no workers",
     ]
-    assert f"  url:      {FAILURE_MODES[FINDING.slug].url}" in text
+    assert f"  {FAILURE_MODES[FINDING.slug].url}" in text
     assert str(report()).startswith("dejabatch: nothing found\n")
 
 

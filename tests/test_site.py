@@ -115,7 +115,7 @@ def test_a_false_claim_breaks_the_build(tmp_path):
     """A page's assert is what keeps the site from publishing a false sentence."""
     docs = copy_site(tmp_path)
     page = tmp_path / "gallery" / "1_sample" / "plot_getitem_ignores_index.py"
-    claim = "assert not same_for_every_index(fixed.dataset)"
+    claim = "assert not same_for_first_indices(fixed.dataset)"
     source = page.read_text()
     assert claim in source
     page.write_text(source.replace(claim, claim.replace("not ", "")))

@@ -68,11 +68,11 @@ class _CatalogueList(SphinxDirective):
 
 
 class SymptomList(_CatalogueList):
-    """Every symptom as a link to its page, with its cause."""
+    """Every failure mode as a link to its page, with its symptom."""
 
     def _lines_of(self, mode: FailureMode) -> Iterator[str]:
         yield f"{_link(mode)}"
-        yield f"   {_rst(mode.cause)}"
+        yield f"   {_rst(mode.symptom)}"
 
 
 class FailureModeList(_CatalogueList):
@@ -81,6 +81,7 @@ class FailureModeList(_CatalogueList):
     def _lines_of(self, mode: FailureMode) -> Iterator[str]:
         yield f"{_link(mode)}"
         yield f"   :Name: ``{mode.slug}``"
+        yield f"   :You see: {_rst(mode.symptom)}"
         yield f"   :Because: {_rst(mode.cause)}"
         yield f"   :Do: {_rst(mode.fix)}"
         if mode.since or mode.until:

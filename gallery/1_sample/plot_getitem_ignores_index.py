@@ -14,8 +14,8 @@ A dataset that does not use its index has one sample, however long it says it is
 
 * **You see:** Every row of every batch is the same. Shuffling changes nothing, and
   neither does the number of workers.
-* **Because:** ``__getitem__`` never uses the index it is given, so every index gives
-  the same sample.
+* **Because:** ``__getitem__`` does not use its index and always returns the same stored
+  sample.
 * **Do:** Read the sample that belongs to the index: ``return self.features[index]``.
 """
 
@@ -55,21 +55,34 @@ def count_distinct(loader):
 if __name__ == "__main__":
     broken_batch = next(iter(broken))
     print(broken_batch[:, :4])
-    distinct = count_distinct(broken)
-    print(f"{distinct} distinct sample of {len(broken.dataset)}")
-    assert distinct == 1
+    for shuffle in (False, True):
+        for num_workers in (0, 2):
+            loader = DataLoader(
+                broken.dataset, shuffle=shuffle, num_workers=num_workers
+            )
+            distinct = count_distinct(loader)
+            print(f"{shuffle=}, {num_workers=}: {distinct} distinct of 100")
+            assert distinct == 1
 
 # %%
 # Why
 # ---
-# The DataLoader draws indices from its sampler and calls ``dataset[index]`` for each.
-# It asked for 100 different indices here, in random order. What comes back for an index
-# is up to ``__getitem__`` alone, so ``shuffle=True`` only shuffles the questions.
+# The DataLoader draws indices from its sampler and asks the dataset for each. A dataset
+# that returns the index itself shows them: all 100, in random order. What comes back for
+# an index is up to ``__getitem__`` alone, so ``shuffle=True`` only shuffles the
+# questions.
 
-indices = list(broken.sampler)
-print("first indices asked for:", indices[:8])
-assert sorted(indices) == list(range(100))
-assert indices != sorted(indices)
+
+class Echo(OneVector):
+    def __getitem__(self, index):
+        return index
+
+
+if __name__ == "__main__":
+    asked = torch.cat(list(DataLoader(Echo(), shuffle=True))).tolist()
+    print("first indices asked for:", asked[:8])
+    assert sorted(asked) == list(range(100))
+    assert asked != sorted(asked)
 
 # %%
 # Three more ways to write the same bug, each with its 100 vectors stored correctly: a
@@ -80,8 +93,8 @@ assert indices != sorted(indices)
 class Rows(Dataset):
     def __init__(self):
         self.features = torch.rand(100, 10)
-        for self.i in range(100):  # for example to check the files
-            pass
+        for i in range(100):
+            self.i = i  # left over, for example, from a check of the files
         self.position = int(torch.randint(100, ()))
 
     def __len__(self):
@@ -103,10 +116,11 @@ class PositionDrawnOnce(Rows):
         return self.features[self.position]
 
 
-for variant in (FixedIndex, LeftOverVariable, PositionDrawnOnce):
-    loader = DataLoader(variant(), batch_size=8, shuffle=True)
-    print(f"{variant.__name__:18}", count_distinct(loader), "distinct of 100")
-    assert count_distinct(loader) == 1
+if __name__ == "__main__":
+    for variant in (FixedIndex, LeftOverVariable, PositionDrawnOnce):
+        distinct = count_distinct(DataLoader(variant(), shuffle=True))
+        print(f"{variant.__name__:18}{distinct} distinct of 100")
+        assert distinct == 1
 
 # %%
 # The fix
@@ -157,23 +171,32 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Leave the DataLoader out and compare a few samples of the dataset itself. If they are
-# equal here, no setting of the DataLoader can help. (Does your dataset return a tuple or
-# a dict? Compare the tensors in it.)
+# Leave the DataLoader out and compare a few samples of the dataset itself. A sample may
+# be a tensor, an array, or a tuple or dict of them.
 
 
-def same_for_every_index(dataset):
-    first = dataset[0]
-    return all(torch.equal(first, dataset[index]) for index in range(1, 5))
+def content(x):
+    """Copy a sample into something that can be compared."""
+    if isinstance(x, dict):
+        return [(key, content(value)) for key, value in x.items()]
+    if isinstance(x, (list, tuple)):
+        return [content(value) for value in x]
+    return x.tolist() if hasattr(x, "tolist") else x
 
 
-print("broken:", same_for_every_index(broken.dataset))
-print("fixed: ", same_for_every_index(fixed.dataset))
-assert same_for_every_index(broken.dataset)
-assert not same_for_every_index(fixed.dataset)
+def same_for_first_indices(dataset):
+    first, *others = (content(dataset[i]) for i in range(min(5, len(dataset))))
+    return all(other == first for other in others)
+
+
+if __name__ == "__main__":
+    print("broken:", same_for_first_indices(broken.dataset))
+    print("fixed: ", same_for_first_indices(fixed.dataset))
+    assert same_for_first_indices(broken.dataset)
+    assert not same_for_first_indices(fixed.dataset)
 
 # %%
-# Or let this project's package look. It reads a loader in a process of its own, without
+# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
 # changing it, and names what it finds.
 
 import dejabatch

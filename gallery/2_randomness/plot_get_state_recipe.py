@@ -11,15 +11,15 @@
 Every epoch is the same, although worker_init_fn seeds each worker
 ==================================================================
 
-A popular line seeds NumPy with a constant: every epoch of every run draws the same.
+A popular line seeds NumPy with a constant: every run draws the same numbers.
 
 * **You see:** With ``np.random.seed(np.random.get_state()[1][0] + worker_id)`` in
   ``worker_init_fn``, the workers differ, but each epoch repeats the one before it.
-* **Because:** ``np.random.get_state()[1][0]`` is the constant 2147483648 in every
-  worker, so the popular recipe seeds NumPy with the same numbers in every epoch of
-  every run.
-* **Do:** Delete the recipe: torch 1.9 and newer seed ``np.random`` in every worker,
-  anew in every epoch.
+* **Because:** Since torch 1.9, ``np.random.get_state()[1][0]`` is 2147483648 in every
+  worker when ``worker_init_fn`` runs, so this popular recipe seeds NumPy with the same
+  numbers each time workers start.
+* **Do:** Delete the recipe: torch 1.9 and newer seed ``np.random`` in every worker that
+  they start.
 """
 
 # %%
@@ -80,17 +80,17 @@ if __name__ == "__main__":
 # ---
 # torch seeds NumPy in each worker with an *array* of four words before it calls
 # ``worker_init_fn``. NumPy's generator, MT19937, sets the first of its 624 state words
-# to 2147483648 (``0x80000000``) whenever it is seeded with an array, so that the state
+# to 2147483648 (``0x80000000``) whenever it is seeded with several words, so that the state
 # can never be all zeros. Word 0 therefore says nothing about the seed, and the recipe amounts to
 # ``np.random.seed(2147483648 + worker_id)``.
 
-for words in ([1, 2, 3, 4], [2026, 7, 0, 0], [4_000_000_000, 5, 6, 7]):
-    state = np.random.RandomState(words).get_state()[1]
-    print(f"seeded with {words}: word 0 is {state[0]}")
-    assert len(state) == 624
-    assert state[0] == 2147483648
-
 if __name__ == "__main__":
+    for words in ([1, 2, 3, 4], [2026, 7, 0, 0], [4_000_000_000, 5, 6, 7]):
+        state = np.random.RandomState(words).get_state()[1]
+        print(f"seeded with {words}: word 0 is {state[0]}")
+        assert len(state) == 624
+        assert state[0] == 2147483648
+
     constant = [
         np.random.RandomState(2147483648 + w).random() for w in range(WORKERS)
     ]
@@ -104,9 +104,28 @@ if __name__ == "__main__":
 assert np.random.RandomState(42).get_state()[1][0] == 42
 
 # %%
-# Before torch 1.9, workers inherited that state, and the recipe did tell them apart.
-# The epochs were alike even then, because the main process never moved its state on.
-# To show it, this loader first puts the state of a seeded main process back.
+# ``persistent_workers=True`` starts workers once, so the stream goes on and the epochs
+# differ. Every run is the same all the same.
+
+if __name__ == "__main__":
+    runs = []
+    for seed in (1, 2):
+        persistent = DataLoader(
+            NumpyDraws(),
+            batch_size=1,
+            num_workers=WORKERS,
+            worker_init_fn=recipe,
+            persistent_workers=True,
+        )
+        runs.append(run(persistent, seed, epochs=2))
+    del persistent  # ends its workers
+    assert (runs[0] == runs[1]).all()
+    assert len(set(runs[0].flatten().tolist())) == 2 * WORKERS
+
+# %%
+# Before torch 1.9, workers inherited that state, and the recipe did tell them apart. The
+# epochs were alike even then, as long as the main process did not draw from NumPy. It is
+# emulated here: this loader first puts the state of a seeded main process back.
 
 
 class RecipeBeforeTorch19:
@@ -149,13 +168,17 @@ if __name__ == "__main__":
     drawn = run(plain, seed=1, epochs=2)
     assert (drawn == run(with_recipe, seed=1, epochs=2)).all()
     assert len(set(drawn.flatten().tolist())) == 2 * WORKERS
+    torch.manual_seed(1)
+    base_seed = torch.empty((), dtype=torch.int64).random_().item()
+    assert drawn[0, 0].item() == random.Random(base_seed).random()
     print(f"{2 * WORKERS} different numbers from random, with or without it")
 
 # %%
 # The fix
 # -------
-# Delete the recipe. torch's own seeding differs by worker and by epoch, and follows
-# ``torch.manual_seed``: another seed, another run; the same seed, the same run.
+# Delete the recipe. torch's own seeding differs between workers and each time that they
+# start, and follows ``torch.manual_seed``: another seed, another run; the same seed, the
+# same run.
 
 fixed = DataLoader(NumpyDraws(), batch_size=1, num_workers=WORKERS)
 
@@ -168,23 +191,48 @@ if __name__ == "__main__":
     assert (run(fixed, seed=1, epochs=1) == first[:, :1]).all()
 
 # %%
-# Keep a ``worker_init_fn`` only for a generator that torch does not know, such as that
-# of another library. Take its seed from :func:`torch.initial_seed`, which has the
-# worker and the epoch in it. NumPy stands in for such a library here.
+# It is the same with any seed that does not change, such as ``worker_id`` or
+# ``42 + worker_id``.
 
 
-def seed_library(worker_id):
-    np.random.seed(torch.initial_seed() % 2**32)
+def seed_with_worker_id(worker_id):
+    np.random.seed(42 + worker_id)
 
 
 if __name__ == "__main__":
-    also_fixed = DataLoader(
+    by_worker_id = DataLoader(
         NumpyDraws(),
         batch_size=1,
         num_workers=WORKERS,
-        worker_init_fn=seed_library,
+        worker_init_fn=seed_with_worker_id,
     )
-    drawn = run(also_fixed, seed=1, epochs=2)
+    drawn = run(by_worker_id, seed=1, epochs=2)
+    assert (drawn == drawn[:, :1]).all()
+
+# %%
+# Keep a ``worker_init_fn`` only for a generator that torch does not know, such as that
+# of another library. Take its seed from :func:`torch.initial_seed`.
+
+
+class Library:
+    rng = random.Random(0)
+
+
+class LibraryDraws(NumpyDraws):
+    def __getitem__(self, index):
+        return Library.rng.random()
+
+
+def seed_library(worker_id):
+    Library.rng.seed(torch.initial_seed())
+
+
+if __name__ == "__main__":
+    options = {"batch_size": 1, "num_workers": WORKERS}
+    alike = DataLoader(LibraryDraws(), **options)
+    assert len(set(run(alike, seed=1, epochs=2).flatten().tolist())) == 1
+    seeded = DataLoader(LibraryDraws(), **options, worker_init_fn=seed_library)
+    drawn = run(seeded, seed=1, epochs=2)
     assert len(set(drawn.flatten().tolist())) == 2 * WORKERS
 
 # %%
@@ -219,26 +267,45 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Search your project for the recipe, then compare two epochs of what your dataset draws.
+# Search your project, then read one sample in every worker, twice, and count what comes
+# back. Eight different results are right; four mean that the epochs repeat.
 #
 # .. code-block:: console
 #
-#    $ grep -rnF "get_state()[1][0]" .
+#    $ git grep -nF "get_state()[1][0]"
+#    $ git grep -nF "np.random.seed("
 
 
-def epochs_repeat(loader):
-    return torch.equal(torch.cat(list(loader)), torch.cat(list(loader)))
+def content(x):
+    """Copy a sample into something that can be compared."""
+    if isinstance(x, dict):
+        return tuple((key, content(value)) for key, value in x.items())
+    if isinstance(x, (list, tuple)):
+        return tuple(content(value) for value in x)
+    return x.numpy().tobytes() if isinstance(x, torch.Tensor) else x
+
+
+def count_augmentations(loader, workers=4):
+    """Read sample 0 once in each worker, in two epochs."""
+    probe = DataLoader(
+        loader.dataset,
+        sampler=[0] * workers,
+        batch_size=None,
+        num_workers=workers,
+        worker_init_fn=loader.worker_init_fn,
+    )
+    return len({content(sample) for _ in range(2) for sample in probe})
 
 
 if __name__ == "__main__":
-    print("broken:", epochs_repeat(broken))
-    print("fixed: ", epochs_repeat(fixed))
-    assert epochs_repeat(broken)
-    assert not epochs_repeat(fixed)
+    print("broken:", count_augmentations(broken), "of 8")
+    print("fixed: ", count_augmentations(fixed), "of 8")
+    assert count_augmentations(broken) == 4
+    assert count_augmentations(fixed) == 8
 
 # %%
-# Or let this project's package look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
+# changing it, and names what it finds: the recipe, though not yet other fixed seeds.
 
 import dejabatch
 

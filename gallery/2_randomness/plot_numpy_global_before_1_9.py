@@ -8,38 +8,36 @@
 # ]
 # ///
 """
-Do all DataLoader workers start with the same random seed?
-==========================================================
+All workers draw the same NumPy random numbers
+==============================================
 
-No, not since torch 1.9. Before it, ``np.random`` did, and much advice dates from then.
+Not since torch 1.9: each worker seeds NumPy. Before it, forked workers shared its state.
 
-* **You see:** An article says that all workers draw the same random numbers by default
-  and that ``worker_init_fn`` must seed them.
+* **You see:** An article says that workers draw the same random numbers by default, and
+  that ``worker_init_fn`` must seed them; or you see it, on an old torch.
 * **Because:** Only torch older than 1.9 left ``np.random`` in every forked worker in
   the state of the main process; since 1.9 each worker seeds ``random``, ``torch`` and
   ``np.random`` for itself.
-* **Do:** Use torch 1.9 or newer and do nothing; before it, call
-  ``np.random.seed(torch.initial_seed() % 2**32)`` in ``worker_init_fn``.
+* **Do:** Use torch 1.9 or newer and let nothing reset NumPy in the workers; before 1.9,
+  call ``np.random.seed(torch.initial_seed() % 2**32)`` in ``worker_init_fn``.
 """
 
 # %%
 # See it happen
 # -------------
-# It does not happen. The samples of this dataset are what the worker's three global
-# generators draw next, with nothing seeded by hand. If all workers started with the
-# same seed, each column would hold one number.
+# You cannot, on this build. The samples of this dataset are what the worker's three
+# global generators draw next, with nothing seeded by hand. If all workers started with
+# the same seed, each column would hold one number for each epoch.
 
 # sphinx_gallery_tags = ["same across workers", "same in every epoch", "NumPy"]
 # sphinx_gallery_parallel = False
 
-import inspect
 import random
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
-from torch.utils.data._utils.worker import _generate_state, _worker_loop
 
 WORKERS = 4
 
@@ -87,10 +85,14 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# Every ``iter(loader)`` draws one random number in the main process, the *base seed*.
-# Worker ``w`` calls it ``base_seed + w`` and seeds ``random`` and ``torch`` with it;
-# NumPy gets four words mixed from the base seed and ``w``, so its stream is not that of
-# ``np.random.seed(seed % 2**32)``. A new epoch draws a new base seed.
+# Each time workers are started, the main process draws a random number, the *base seed*,
+# from torch's global generator. Worker ``w`` seeds ``random`` and ``torch`` with
+# ``base_seed + w``. NumPy gets four words mixed from the base seed and ``w``, so its
+# stream is not that of ``np.random.seed(seed % 2**32)``.
+
+from torch.utils.data._utils.worker import (
+    _generate_state,  # private: for the proof
+)
 
 if __name__ == "__main__":
     for samples in today:
@@ -106,33 +108,35 @@ if __name__ == "__main__":
             assert s["np.random"] == np.random.RandomState(words).random()
             thirty_two_bits = np.random.RandomState(s["seed"] % 2**32)
             assert s["np.random"] != thirty_two_bits.random()
-    print(
-        "base seeds of the two epochs:",
-        today[0][0]["seed"],
-        today[1][0]["seed"],
-    )
-    assert today[0][0]["seed"] != today[1][0]["seed"]
+
+    torch.manual_seed(7)
+    base_seed = torch.empty((), dtype=torch.int64).random_().item()
+    torch.manual_seed(7)
+    assert next(iter(fixed))["seed"].item() == base_seed
+    print("base seed after torch.manual_seed(7):", base_seed)
 
 # %%
-# The line that does it for NumPy came with torch 1.9 in 2021, the one for ``random`` in
-# 2018; both changes are linked below. This is where this build has them.
+# A new epoch starts new workers, with a new base seed. With ``persistent_workers=True``
+# they are started once: the seed stays and the streams go on.
 
-worker_loop = inspect.getsource(_worker_loop)
-lines = [line.strip() for line in worker_loop.splitlines()]
-print(
-    *(line for line in lines if line.startswith(("random.", "np.random."))),
-    sep="\n",
-)
-assert "np.random.seed(np_seed)" in lines
-assert "random.seed(seed)" in lines
+if __name__ == "__main__":
+    assert count_distinct(today, "seed") == 2 * WORKERS
+    persistent = DataLoader(
+        Draws(), batch_size=1, num_workers=WORKERS, persistent_workers=True
+    )
+    epochs = two_epochs(persistent)
+    del persistent  # ends its workers
+    assert count_distinct(epochs, "seed") == WORKERS
+    for generator in ("random", "np.random", "torch"):
+        assert count_distinct(epochs, generator) == 2 * WORKERS
 
 # %%
 # What was true before torch 1.9
 # ------------------------------
 # A forked worker starts as a copy of the main process, and nothing seeded NumPy in it.
 # The next loader puts that back on purpose: ``worker_init_fn`` gives NumPy the state of
-# the main process again. All workers draw alike, and so do all epochs, because the main
-# process never moves its own NumPy state on. ``random`` and ``torch`` are unaffected.
+# the main process again. All workers draw alike, and so do all epochs, as long as the
+# main process does not draw from NumPy. ``random`` and ``torch`` are unaffected.
 
 
 class AsBeforeTorch19:
@@ -163,7 +167,7 @@ if __name__ == "__main__":
 # The fix
 # -------
 # On torch 1.9 or newer there is nothing to fix: ``fixed`` above is a plain loader. If you
-# cannot upgrade, hand torch's own seed to NumPy. It differs by worker and by epoch.
+# cannot upgrade, hand torch's own seed to NumPy.
 
 
 def seed_numpy(worker_id):
@@ -230,12 +234,13 @@ if __name__ == "__main__":
 #   :doc:`/gallery/2_randomness/plot_get_state_recipe`.
 # * **torch older than 1.9 and** ``np.random``: the fix above.
 
-major, minor = (int(part) for part in torch.__version__.split(".")[:2])
-print("torch seeds np.random in workers here:", (major, minor) >= (1, 9))
-assert (major, minor) >= (1, 9)
+if __name__ == "__main__":
+    major, minor = (int(part) for part in torch.__version__.split(".")[:2])
+    print("torch seeds np.random in workers here:", (major, minor) >= (1, 9))
+    assert (major, minor) >= (1, 9)
 
 # %%
-# Or let this project's package look. It reads a loader in a process of its own, without
+# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
 # changing it, and names what it finds.
 
 import dejabatch
@@ -251,9 +256,9 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * PyTorch's change that seeds NumPy, in torch 1.9:
+# * PyTorch's change that seeds NumPy, in torch 1.9 (2021):
 #   `pytorch#56488 <https://github.com/pytorch/pytorch/pull/56488>`__; and the one that
-#   seeds ``random``: `pytorch#5415 <https://github.com/pytorch/pytorch/pull/5415>`__.
+#   seeds ``random`` (2018): `pytorch#5415 <https://github.com/pytorch/pytorch/pull/5415>`__.
 # * The thread in which people met it:
 #   `pytorch#5059 <https://github.com/pytorch/pytorch/issues/5059>`__.
 # * :func:`torch.utils.data.get_worker_info` and :func:`torch.initial_seed`.

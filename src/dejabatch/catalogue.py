@@ -1,8 +1,8 @@
 """The failure modes: one record each, to which everything else refers by its slug.
 
 A record's page is ``gallery/<section>/plot_<slug with underscores>.py``. The page's
-title and its lines "Because" and "Do" are the record's `title`, `cause` and `fix`, word
-for word.
+title and its lines "You see", "Because" and "Do" are the record's `title`, `symptom`,
+`cause` and `fix`, word for word.
 """
 
 from collections.abc import Mapping
@@ -34,8 +34,10 @@ class FailureMode:
         The symptom in the words of somebody who has it.
     section : str
         A key of `SECTIONS`.
+    symptom : str
+        What that person sees. Code stands between single backticks, here and below.
     cause, fix : str
-        One sentence each. Code stands between single backticks.
+        One sentence each.
     detected_by : str or None
         The tool of this package that finds it in a user's own code: ``"audit"`` or
         ``"lint"``.
@@ -55,6 +57,7 @@ class FailureMode:
     slug: str
     title: str
     section: str
+    symptom: str
     cause: str
     fix: str
     detected_by: Literal["audit", "lint"] | None = None
@@ -88,8 +91,10 @@ _RECORDS = (
         slug="getitem-ignores-index",
         title="The DataLoader returns the same features for every sample",
         section="1_sample",
-        cause="`__getitem__` never uses the index it is given, so every index gives "
-        "the same sample.",
+        symptom="Every row of every batch is the same. Shuffling changes nothing, and "
+        "neither does the number of workers.",
+        cause="`__getitem__` does not use its index and always returns the same stored "
+        "sample.",
         fix="Read the sample that belongs to the index: `return self.features[index]`.",
         detected_by="audit",
     ),
@@ -97,6 +102,8 @@ _RECORDS = (
         slug="rng-object-on-dataset",
         title="Every worker applies the same augmentation",
         section="2_randomness",
+        symptom="Crops and flips repeat in every epoch, and with several workers also "
+        "in each worker.",
         cause="A random generator that is stored on the dataset or on a transform is "
         "copied into every worker, and nothing seeds the copies.",
         fix="Draw from torch's global generator, which every worker seeds for itself, "
@@ -106,13 +113,15 @@ _RECORDS = (
     ),
     FailureMode(
         slug="numpy-global-before-1-9",
-        title="Do all DataLoader workers start with the same random seed?",
+        title="All workers draw the same NumPy random numbers",
         section="2_randomness",
+        symptom="An article says that workers draw the same random numbers by default, "
+        "and that `worker_init_fn` must seed them; or you see it, on an old torch.",
         cause="Only torch older than 1.9 left `np.random` in every forked worker in the "
         "state of the main process; since 1.9 each worker seeds `random`, `torch` and "
         "`np.random` for itself.",
-        fix="Use torch 1.9 or newer and do nothing; before it, call "
-        "`np.random.seed(torch.initial_seed() % 2**32)` in `worker_init_fn`.",
+        fix="Use torch 1.9 or newer and let nothing reset NumPy in the workers; before "
+        "1.9, call `np.random.seed(torch.initial_seed() % 2**32)` in `worker_init_fn`.",
         detected_by="audit",
         until="torch 1.9",
     ),
@@ -120,11 +129,13 @@ _RECORDS = (
         slug="get-state-recipe",
         title="Every epoch is the same, although worker_init_fn seeds each worker",
         section="2_randomness",
-        cause="`np.random.get_state()[1][0]` is the constant 2147483648 in every worker, "
-        "so the popular recipe seeds NumPy with the same numbers in every epoch of "
-        "every run.",
-        fix="Delete the recipe: torch 1.9 and newer seed `np.random` in every worker, "
-        "anew in every epoch.",
+        symptom="With `np.random.seed(np.random.get_state()[1][0] + worker_id)` in "
+        "`worker_init_fn`, the workers differ, but each epoch repeats the one before it.",
+        cause="Since torch 1.9, `np.random.get_state()[1][0]` is 2147483648 in every "
+        "worker when `worker_init_fn` runs, so this popular recipe seeds NumPy with the "
+        "same numbers each time workers start.",
+        fix="Delete the recipe: torch 1.9 and newer seed `np.random` in every worker "
+        "that they start.",
         detected_by="audit",
     ),
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Severity = Literal["note", "warning", "error"]
 _SEVERITIES: tuple[Severity, ...] = get_args(Severity)
-_WIDTH = 88
+_WIDTH = 79
 
 
 class CannotTell(Exception):
@@ -28,6 +28,17 @@ class CannotTell(Exception):
 
 class FindingsError(AssertionError):
     """A report has findings; its text is the report."""
+
+
+def _wrapped(label: str, text: str) -> str:
+    return textwrap.fill(
+        text,
+        _WIDTH,
+        initial_indent=label,
+        subsequent_indent=" " * len(label),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +81,9 @@ class Finding:
     def __str__(self) -> str:
         """Return the finding as a few lines of text."""
         lines = [f"{self.severity}: {self.title}"]
-        for name in ("where", "evidence", "fix", "url"):
-            lines += textwrap.wrap(
-                getattr(self, name),
-                _WIDTH,
-                initial_indent=f"  {name + ':':10}",
-                subsequent_indent=" " * 12,
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-        return "\n".join(lines)
+        for name in ("where", "evidence", "fix"):
+            lines.append(_wrapped(f"  {name + ':':10}", getattr(self, name)))
+        return "\n".join([*lines, f"  {self.url}"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,7 @@ class Report:
             lines.append("stopped: at the time limit")
         if seen.error is not None:
             lines.append(f"stopped: {seen.error.strip().splitlines()[-1]}")
-        lines.append(f"checked: {', '.join(self.checked) or 'nothing'}")
-        lines += [f"not checked: {slug}, {why}" for slug, why in self.skipped.items()]
+        lines.append(_wrapped("checked: ", ", ".join(self.checked) or "nothing"))
+        for slug, why in self.skipped.items():
+            lines.append(_wrapped("not checked: ", f"{slug}, {why}"))
         return "\n".join(lines)
