@@ -28,12 +28,14 @@ def test_one_page_changed_executes_one_page(project):
     assert executed(project.build()) == {"1"}
 
 
-def test_package_changed_executes_every_page(project):
+def test_package_changed_executes_and_reads_every_page(project):
     project.page("a", "print(1)")
     project.page("b", "print(2)")
     project.build()
     project.source.write_text("changed = True")
-    assert executed(project.build()) == {"2"}
+    build = project.build()
+    assert executed(build) == {"2"}
+    assert re.search(r"reading sources.* index$", build.log, flags=re.MULTILINE)
 
 
 def test_page_removed_leaves_the_site(project):

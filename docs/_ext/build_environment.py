@@ -2,7 +2,7 @@
 
 sphinx-gallery runs a page again when the page's script has changed, and only then. But
 the outputs also depend on the package, on the installed libraries and on this folder,
-so a change of any of them throws all generated pages away before the build starts.
+so a change of any of them makes the next build begin from nothing.
 """
 
 from __future__ import annotations
@@ -76,10 +76,10 @@ def _marker(app: Sphinx) -> Path:
 def _forget_old_outputs(app: Sphinx, _config: Config) -> None:
     marker = _marker(app)
     fingerprint = _fingerprint(Path(app.srcdir).parent)
-    if marker.parent.is_dir() and (
-        not marker.is_file() or marker.read_text() != fingerprint
-    ):
-        shutil.rmtree(marker.parent)
+    if not marker.is_file() or marker.read_text() != fingerprint:
+        shutil.rmtree(marker.parent, ignore_errors=True)
+        # Pages that list the catalogue or document the package are read again as well.
+        Path(app.doctreedir, "environment.pickle").unlink(missing_ok=True)
 
 
 def _remember(app: Sphinx, exception: Exception | None) -> None:
