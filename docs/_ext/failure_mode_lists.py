@@ -56,10 +56,10 @@ class _CatalogueList(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         lines: list[str] = []
         for section, title in SECTIONS.items():
-            lines += [f"**{title}**", ""]
-            for mode in FAILURE_MODES.values():
-                if mode.section == section:
-                    lines += [*self._lines_of(mode), ""]
+            modes = [m for m in FAILURE_MODES.values() if m.section == section]
+            entries = [line for m in modes for line in [*self._lines_of(m), ""]]
+            if any(entries):
+                lines += [f"**{title}**", "", *entries]
         return self.parse_content_to_nodes_from(lines)
 
     def parse_content_to_nodes_from(self, lines: list[str]) -> list[nodes.Node]:
@@ -71,15 +71,18 @@ class SymptomList(_CatalogueList):
     """Every failure mode as a link to its page, with its symptom."""
 
     def _lines_of(self, mode: FailureMode) -> Iterator[str]:
-        yield f"{_link(mode)}"
-        yield f"   {_rst(mode.symptom)}"
+        if mode.has_page:
+            yield f"{_link(mode)}"
+            yield f"   {_rst(mode.symptom)}"
 
 
 class FailureModeList(_CatalogueList):
     """Every record of the catalogue."""
 
     def _lines_of(self, mode: FailureMode) -> Iterator[str]:
-        yield f"{_link(mode)}"
+        yield f".. _{mode.slug}:"
+        yield ""
+        yield _link(mode) if mode.has_page else mode.title
         yield f"   :Name: ``{mode.slug}``"
         yield f"   :You see: {_rst(mode.symptom)}"
         yield f"   :Because: {_rst(mode.cause)}"

@@ -2,11 +2,13 @@
 
 from dejabatch.auditing import audit
 from dejabatch.catalogue import FAILURE_MODES, SECTIONS, FailureMode
+from dejabatch.observe.record import Expect
 from dejabatch.report import Finding, FindingsError, Report
 
 __all__ = [
     "FAILURE_MODES",
     "SECTIONS",
+    "Expect",
     "FailureMode",
     "Finding",
     "FindingsError",

@@ -17,6 +17,9 @@ SECTIONS: Mapping[str, str] = MappingProxyType(
     {
         "1_sample": "The sample itself is the same",
         "2_randomness": "The randomness is the same",
+        "3_order": "The order repeats",
+        "4_streaming": "The stream repeats",
+        "6_ranks": "The ranks repeat each other",
     }
 )
 """Folder of each gallery section, in the order of the site, and its title."""
@@ -43,6 +46,8 @@ class FailureMode:
         ``"lint"``.
     undetected_because : str or None
         Why no tool finds it; set exactly where `detected_by` is None.
+    has_page : bool
+        Whether its page is written. Until then its address is that of its record.
     since, until : str or None
         First release with the failure and first release without it, as in
         ``"torch 1.9"``; None where there is no such release.
@@ -62,6 +67,7 @@ class FailureMode:
     fix: str
     detected_by: Literal["audit", "lint"] | None = None
     undetected_because: str | None = None
+    has_page: bool = True
     since: str | None = None
     until: str | None = None
 
@@ -83,6 +89,8 @@ class FailureMode:
     @property
     def url(self) -> str:
         """Address of the page on the published site."""
+        if not self.has_page:
+            return f"{SITE}reference/failure-modes.html#{self.slug}"
         return f"{SITE}gallery/{self.page.removesuffix('.py')}.html"
 
 
@@ -97,6 +105,74 @@ _RECORDS = (
         "sample.",
         fix="Read the sample that belongs to the index: `return self.features[index]`.",
         detected_by="audit",
+    ),
+    FailureMode(
+        slug="stateful-cursor",
+        title="Every sample comes twice with two workers",
+        section="1_sample",
+        symptom="Without workers all is well. With two, every sample comes twice, and "
+        "the next epoch begins somewhere else.",
+        cause="The dataset counts its calls instead of using the index, and each worker "
+        "counts for itself.",
+        fix="Use the index: `return self.features[index]`.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="reused-buffer",
+        title="A batch holds copies of its last sample",
+        section="1_sample",
+        symptom="All rows of a batch are the same, and it is the row of the last sample.",
+        cause="The dataset fills one buffer again and again and returns it each time, so "
+        "that all samples of a batch are one object.",
+        fix="Return a copy: `return self.buffer.clone()`.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="inplace-edit-of-stored-data",
+        title="The features drift from epoch to epoch",
+        section="1_sample",
+        symptom="The same index gives other features in every epoch, though nothing "
+        "about them is random.",
+        cause="`__getitem__` edits the stored data in place, so that the next epoch "
+        "begins with the result.",
+        fix="Edit a copy: `x = self.features[index].clone()`.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="augmented-once",
+        title="Every epoch has the same augmentation",
+        section="1_sample",
+        symptom="A sample is augmented, but in every epoch in the same way.",
+        cause="The random numbers are drawn once, when the dataset or the transform is "
+        "made.",
+        fix="Draw them where the sample is made, in `__getitem__`.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="cached-augmentation",
+        title="The second epoch replays the augmentation of the first",
+        section="1_sample",
+        symptom="In the first epoch each sample gets a crop of its own, and keeps it in "
+        "all others.",
+        cause="A cache around the random part keeps the first result.",
+        fix="Cache what is read from the disk, and augment what comes out of the cache.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="collate-repeats-one-sample",
+        title="A batch repeats one sample, though the dataset is right",
+        section="1_sample",
+        symptom="`dataset[i]` differs for each index, but all rows of a batch are the "
+        "same.",
+        cause="`collate_fn` uses one sample of its list for all rows.",
+        fix="Use each sample in turn: `torch.stack([x for x, _ in batch])`.",
+        detected_by="audit",
+        has_page=False,
     ),
     FailureMode(
         slug="rng-object-on-dataset",
@@ -137,6 +213,130 @@ _RECORDS = (
         fix="Delete the recipe: torch 1.9 and newer seed `np.random` in every worker "
         "that they start.",
         detected_by="audit",
+    ),
+    FailureMode(
+        slug="constant-worker-seed",
+        title="All workers draw the same numbers, although worker_init_fn seeds them",
+        section="2_randomness",
+        symptom="Every worker applies the same augmentations, since `worker_init_fn` was "
+        "added.",
+        cause="`worker_init_fn` seeds every worker with the same number.",
+        fix="Delete it, or seed from `torch.initial_seed() % 2**32`, which differs by "
+        "worker and epoch.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="worker-seed-without-epoch",
+        title="Every epoch repeats the augmentations of the first",
+        section="2_randomness",
+        symptom="The workers differ, but each repeats in every epoch what it did in the "
+        "first.",
+        cause="`worker_init_fn` seeds a worker with a number that does not depend on the "
+        "epoch, such as `worker_id`.",
+        fix="Delete it, or seed from `torch.initial_seed() % 2**32`, which differs by "
+        "worker and epoch.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="reseed-in-getitem",
+        title="All samples get the same augmentation, and shuffling stops",
+        section="2_randomness",
+        symptom="Every sample of every epoch is cropped alike. Without workers the order "
+        "repeats, too.",
+        cause="`__getitem__` or a transform seeds a random generator with a constant, "
+        "for example to treat an image and its mask alike.",
+        fix="Give image and mask to one call of a `torchvision.transforms.v2` transform, "
+        "and delete the seed.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="reseed-every-epoch",
+        title="Every epoch has the same shuffled order",
+        section="2_randomness",
+        symptom="The loader shuffles, but in every epoch in the same way.",
+        cause="Something seeds the generator of the order again before each epoch.",
+        fix="Seed once, before the first epoch.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="opencv-rng",
+        title="All workers draw the same OpenCV random numbers",
+        section="2_randomness",
+        symptom="`cv2.randn` and `cv2.randu` give the same numbers in every worker, in "
+        "every epoch and in every run.",
+        cause="OpenCV has a random generator of its own, which begins with a constant in "
+        "every process and which PyTorch does not seed.",
+        fix="Call `cv2.setRNGSeed(torch.initial_seed() % 2**31)` in `worker_init_fn`.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="order-fixed-at-construction",
+        title="The order is random, and the same in every epoch",
+        section="3_order",
+        symptom="Batches are mixed, but every epoch has the same ones in the same order.",
+        cause="The sampler draws its permutation once, when it is made.",
+        fix="Draw the permutation in the sampler's `__iter__`.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="sampler-repeats-indices",
+        title="Some samples come several times in an epoch, and others never",
+        section="3_order",
+        symptom="An epoch has the right length, but some samples twice and others not at "
+        "all.",
+        cause="The sampler yields some indices again and leaves others out.",
+        fix="Yield every index once: `yield from torch.randperm(len(dataset)).tolist()`.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="one-shot-sampler",
+        title="The second epoch is empty",
+        section="3_order",
+        symptom="The first epoch is right. From then on the loop over the loader ends at "
+        "once, without an error.",
+        cause="The sampler is an iterator or a generator, which has one pass.",
+        fix="Make it a class whose `__iter__` begins again each time.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="stream-not-split-by-worker",
+        title="Every sample of an IterableDataset comes once for each worker",
+        section="4_streaming",
+        symptom="With `num_workers=4` an epoch has four times the samples.",
+        cause="Every worker has a copy of the dataset and reads the whole stream.",
+        fix="In `__iter__`, skip what belongs to the other workers, by "
+        "`get_worker_info()`.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="exhausted-stream",
+        title="The second epoch of an IterableDataset is empty",
+        section="4_streaming",
+        symptom="The first epoch is right. From then on there is no batch, and no error.",
+        cause="`__iter__` returns an iterator that was made before, and is at its end.",
+        fix="Make a new iterator in `__iter__`, or write it as a generator.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="no-set-epoch",
+        title="With DistributedSampler, every epoch has the same order",
+        section="6_ranks",
+        symptom="Training on several ranks shuffles, but every epoch has the same order.",
+        cause="`DistributedSampler` shuffles by its seed and its epoch, and the epoch "
+        "stays 0 until `set_epoch` is called.",
+        fix="Call `loader.sampler.set_epoch(epoch)` before each epoch.",
+        detected_by="audit",
+        has_page=False,
     ),
 )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,17 +25,36 @@ class Facts:
     map_style : bool
         False for an iterable dataset.
     dataset, sampler : str
-        Their classes, as ``module.name``.
+        Their classes, as ``module.name``. The sampler is the object that decides on the
+        order: that of a batch sampler of torch's, or a batch sampler of another kind.
+    sampler_path : str
+        Where that object is, such as ``batch_sampler.sampler``.
     length : int or None
         ``len(dataset)``; None if it has none.
     batch_size : int or None
         None without automatic batching, and with a custom batch sampler.
+    batched : bool
+        Whether samples are made into batches.
     num_workers : int
         0 if samples are made in the main process.
     start_method : str or None
         How workers start; None without workers.
     persistent_workers : bool
         Whether workers live on from one epoch to the next.
+    worker_init_fn : bool
+        Whether the loader has one.
+    one_shot : bool
+        Whether the sampler, or the iterable dataset, is an iterator, which has one pass.
+    replacement : bool
+        Whether the sampler says that it draws with replacement.
+    shuffles : bool
+        Whether the sampler is one of torch's that draw a new order for each epoch.
+    replicas : int
+        Over how many ranks the sampler spreads the indices; 1 if it does not.
+    set_epoch : int or None
+        The epoch that was set by the sampler's ``set_epoch``; None if it has none.
+    data_loader : bool
+        False for any other iterable, of which only the batches are seen.
     """
 
     map_style: bool
@@ -45,6 +65,51 @@ class Facts:
     num_workers: int
     start_method: str | None
     persistent_workers: bool
+    sampler_path: str = "sampler"
+    batched: bool = True
+    worker_init_fn: bool = False
+    one_shot: bool = False
+    replacement: bool = False
+    shuffles: bool = False
+    replicas: int = 1
+    set_epoch: int | None = None
+    data_loader: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expect:
+    """What cannot be known from outside. None, the default, stands for "not known".
+
+    Attributes
+    ----------
+    replacement : bool or None
+        Whether the sampler may draw an index several times in an epoch and leave others
+        out.
+    repeats : bool or None
+        Whether different indices may have the same sample.
+    deterministic : bool or None
+        Whether an index is to give the same sample in every epoch, as in validation.
+    fixed_order : bool or None
+        Whether every epoch is to have the same order.
+
+    Raises
+    ------
+    TypeError
+        If a value is neither a bool nor None.
+    """
+
+    replacement: bool | None = None
+    repeats: bool | None = None
+    deterministic: bool | None = None
+    fixed_order: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no answer."""
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if not (value is None or isinstance(value, bool)):
+                msg = f"Expect: {name} must be True, False or None, not {value!r}"
+                raise TypeError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +143,8 @@ class Fetch:
         no integers.
     digests : numpy.ndarray
         Fingerprint of each sample, uint8 of shape (samples, 16).
+    rows : int or None
+        How many different rows the collated batch has; None if that was not counted.
     census : dict of str to bytes
         Digest of the generators after the samples were made and collated.
     """
@@ -88,6 +155,7 @@ class Fetch:
     indices: npt.NDArray[np.int64] | None
     digests: npt.NDArray[np.uint8]
     census: Census
+    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +172,85 @@ class EpochEnd:
 
     epoch: int
     complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What a dataset gave when it was asked for the same sample again.
+
+    Each process began with a copy of the dataset that had made no sample yet, in a worker
+    if the loader has any. "The same generators" are all that it can reach, in the states
+    in which they were at that time; "moved" ones have other states.
+
+    Attributes
+    ----------
+    index, other : int or None
+        The two indices asked for; None for an iterable dataset.
+    error : str or None
+        Why some answers are missing: they are None, or empty.
+    first : bytes or None
+        Digest of the sample of `index`, the first in its process. Of an iterable dataset
+        this is the first sample of its stream, and all that follows is missing.
+    overwritten : bool or None
+        Whether the sample's content had changed when later samples had been made.
+    first_again : bytes or None
+        The same as `first`, in another process.
+    second : bytes or None
+        The sample of `index` right after `first`, from the same generators.
+    moved : tuple of bytes
+        The sample of `index` after those, each from other states of all generators.
+    moved_first : tuple of bytes
+        The same, each the first in its process.
+    other_first : bytes or None
+        Digest of the sample of `other`, the first in its process.
+    after_other : bytes or None
+        The sample of `index` right after that one, from the same generators.
+    depends_on : tuple of str
+        Paths of the generators that change the sample when nothing else is moved.
+    reseeded : tuple of str
+        Paths of the generators that are in one and the same state after the samples of
+        `index` and of `other`, whatever their state before.
+    changed : mapping of str to str
+        Paths of what `first` or `second` changed in the dataset, each with its kind:
+        ``"array"``, ``"value"``, ``"container"`` or ``"cache"``.
+    held : tuple of str
+        Paths of objects of the dataset that are part of the sample or share its memory.
+    unreachable : tuple of str
+        Loaded modules that have a generator which no path leads to.
+    """
+
+    index: int | None = None
+    other: int | None = None
+    error: str | None = None
+    first: bytes | None = None
+    overwritten: bool | None = None
+    first_again: bytes | None = None
+    second: bytes | None = None
+    moved: tuple[bytes, ...] = ()
+    moved_first: tuple[bytes, ...] = ()
+    other_first: bytes | None = None
+    after_other: bytes | None = None
+    depends_on: tuple[str, ...] = ()
+    reseeded: tuple[str, ...] = ()
+    changed: Mapping[str, str] = field(default_factory=dict)
+    held: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
+
+    @property
+    def reproducible(self) -> bool:
+        """Whether the same generators in another process give the same sample."""
+        return self.first is not None and self.first == self.first_again
+
+    @property
+    def random(self) -> bool:
+        """Whether the sample changes with the generators that the dataset can reach."""
+        others = {*self.moved, *self.moved_first} - {self.first}
+        return self.reproducible and not self.changes_by_itself and bool(others)
+
+    @property
+    def changes_by_itself(self) -> bool:
+        """Whether a second sample differs although its generators are the same."""
+        return self.reproducible and self.second not in {self.first, None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +273,15 @@ class Observation:
         Traceback of what ended the reading early.
     out_of_time : bool
         Whether the time limit ended it.
+    answers : dejabatch.observe.record.Answers or None
+        What the dataset gave when asked for one sample again and again.
+    replay : dejabatch.observe.record.Observation or None
+        The same loader asked for one index by all workers, if the dataset is map-style;
+        otherwise its workers with all their generators in the same states.
+    rebuilt : dejabatch.observe.record.Observation or None
+        The loader that the same function made once more, in another random state.
+    expect : dejabatch.Expect
+        What the user says of the loader.
     """
 
     facts: Facts | None
@@ -135,6 +291,10 @@ class Observation:
     opaque: tuple[str, ...] = ()
     error: str | None = None
     out_of_time: bool = False
+    answers: Answers | None = None
+    replay: Observation | None = None
+    rebuilt: Observation | None = None
+    expect: Expect = Expect()
 
     def main_census(self) -> Census:
         """Return the generators of the main process before the first epoch."""
@@ -154,6 +314,22 @@ class Observation:
             (epoch + 1, worker): census for (epoch, worker), census in ends.items()
         }
         return {key: (lived_on | started)[key] for key in ends}
+
+    def orders(self) -> list[npt.NDArray[np.int64]]:
+        """Return the indices of each epoch in the order of the sampler, if it had any."""
+        epochs: dict[int, list[npt.NDArray[np.int64]]] = {}
+        for fetch in self.fetches:
+            if fetch.indices is not None:
+                epochs.setdefault(fetch.epoch, []).append(fetch.indices)
+        return [np.concatenate(indices) for indices in epochs.values()]
+
+    def streams(self, epoch: int = 0) -> dict[int, npt.NDArray[np.uint8]]:
+        """Return the fingerprints of each worker's samples in an epoch, by worker."""
+        workers: dict[int, list[npt.NDArray[np.uint8]]] = {}
+        for fetch in self.fetches:
+            if fetch.epoch == epoch:
+                workers.setdefault(fetch.worker, []).append(fetch.digests)
+        return {worker: np.concatenate(d) for worker, d in sorted(workers.items())}
 
     def first_fetches(self) -> dict[tuple[int, int], Fetch]:
         """Return the first batch of each worker in each epoch, by (epoch, worker)."""

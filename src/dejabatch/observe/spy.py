@@ -9,11 +9,21 @@ The dataset stays the loader's own, because a ``worker_init_fn`` may read or wri
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+import torch
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    IterableDataset,
+    RandomSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+    get_worker_info,
+)
 
 from dejabatch.observe import rng
 from dejabatch.observe.fingerprint import DIGEST_SIZE, fingerprint
@@ -31,9 +41,12 @@ from dejabatch.observe.record import (
 
 T = TypeVar("T")
 
+# Enough to know a collate_fn by; to count the rows of all batches would cost time.
+_BATCHES_TO_COUNT = 4
+
 
 def observe(
-    make_loader: Callable[[], DataLoader[Any]],
+    make_loader: Callable[[], DataLoader[Any] | Iterable[Any]],
     *,
     epochs: int = 2,
     max_batches: int = 64,
@@ -58,8 +71,11 @@ def observe(
 
     def read(send: Send) -> None:
         loader = make_loader()
-        send(facts_of(loader))
-        watch(loader, send, epochs=epochs, max_batches=max_batches)
+        if isinstance(loader, DataLoader):
+            send(facts_of(loader))
+            watch(loader, send, epochs=epochs, max_batches=max_batches)
+        else:
+            watch_batches(loader, send, epochs=epochs, max_batches=max_batches)
 
     outcome = run_isolated(read, time_limit)
 
@@ -84,16 +100,51 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
     except (TypeError, NotImplementedError):
         length = None
     context = loader.multiprocessing_context or multiprocessing
+    map_style = not isinstance(loader.dataset, IterableDataset)
+    path = _sampler_path(loader)
+    sampler: Any = operator.attrgetter(path)(loader)
     return Facts(
-        map_style=not isinstance(loader.dataset, IterableDataset),
+        map_style=map_style,
         dataset=_class_name(loader.dataset),
-        sampler=_class_name(loader.sampler),
+        sampler=_class_name(sampler),
+        sampler_path=path,
         length=length,
         batch_size=loader.batch_size,
+        batched=loader.batch_sampler is not None,
         num_workers=loader.num_workers,
         start_method=context.get_start_method() if loader.num_workers else None,
         persistent_workers=loader.persistent_workers,
+        worker_init_fn=loader.worker_init_fn is not None,
+        one_shot=hasattr(type(sampler if map_style else loader.dataset), "__next__"),
+        replacement=_stored(sampler, "replacement") is True,
+        shuffles=isinstance(
+            sampler, (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
+        ),
+        replicas=_as_int(_stored(sampler, "num_replicas"), default=1),
+        set_epoch=_as_int(_stored(sampler, "epoch"), default=0)
+        if hasattr(type(sampler), "set_epoch")
+        else None,
     )
+
+
+def _sampler_path(loader: DataLoader[Any]) -> str:
+    """Return the path of the object that decides on the order."""
+    batch_sampler = loader.batch_sampler
+    if batch_sampler is None:
+        return "sampler"
+    if type(batch_sampler) is not BatchSampler:
+        return "batch_sampler"
+    same = batch_sampler.sampler is loader.sampler
+    return "sampler" if same else "batch_sampler.sampler"
+
+
+def _stored(value: object, name: str) -> object:
+    """Return an attribute where it is stored, without running a property."""
+    return getattr(value, "__dict__", {}).get(name)
+
+
+def _as_int(value: object, *, default: int) -> int:
+    return value if isinstance(value, int) else default
 
 
 def watch(
@@ -136,7 +187,7 @@ def watch(
     for epoch in range(epochs):
         sampled.batches.clear()
         complete = True
-        for number, (worker, start, digests, unclear, census) in enumerate(
+        for number, (worker, start, digests, rows, unclear, census) in enumerate(
             # Not the iterator of a subclass, whose workers may be running already.
             DataLoader.__iter__(loader)
         ):
@@ -146,12 +197,60 @@ def watch(
                 send(name)
             opaque |= unclear
             indices = as_indices(sampled.batches[number]) if map_style else None
-            send(Fetch(epoch, number, worker, indices, digests, census))
+            send(Fetch(epoch, number, worker, indices, digests, census, rows))
             if number + 1 == max_batches:
                 complete = False
                 break
         send(EpochEnd(epoch, complete))
     del running  # not earlier
+
+
+def watch_batches(
+    batches: Iterable[Any],
+    send: Send,
+    *,
+    epochs: int,
+    max_batches: int,
+) -> None:
+    """Iterate anything that gives batches, and report what they show.
+
+    Parameters
+    ----------
+    batches : iterable
+        Each batch counts as one sample if it cannot be taken apart into rows.
+    send, epochs, max_batches
+        As for `watch`.
+    """
+    send(
+        Facts(
+            map_style=False,
+            dataset=_class_name(batches),
+            sampler="",
+            length=None,
+            batch_size=None,
+            num_workers=0,
+            start_method=None,
+            persistent_workers=False,
+            one_shot=hasattr(type(batches), "__next__"),
+            data_loader=False,
+        )
+    )
+
+    def census() -> Census:
+        return {name: rng.digest(g) for name, g in rng.global_rngs().items()}
+
+    send(WorkerStart(0, MAIN_PROCESS, census()))
+    for epoch in range(epochs):
+        complete = True
+        for number, batch in enumerate(batches):
+            rows = rows_of(batch) or [batch]
+            digests = b"".join(fingerprint(row) for row in rows)
+            array = np.frombuffer(digests, dtype=np.uint8).reshape(-1, DIGEST_SIZE)
+            send(Fetch(epoch, number, MAIN_PROCESS, None, array, census()))
+            if number + 1 == max_batches:
+                complete = False
+                break
+        send(EpochEnd(epoch, complete))
 
 
 class _Spy:
@@ -167,6 +266,7 @@ class _Spy:
         self._dataset = loader.dataset if in_main else None
         self._start: Census | None = None
         self._found: list[rng.Found] | None = None
+        self._counted = 0
 
     def worker_init(self, worker_id: int) -> None:
         """Run the user's function, then look at the generators that it left."""
@@ -183,13 +283,18 @@ class _Spy:
 
         items = samples if self._batched else [samples]
         digests = b"".join(fingerprint(item, opaque=opaque) for item in items)
-        self._collate(samples)
+        batch = self._collate(samples)
+        rows = None
+        if self._batched and self._counted < _BATCHES_TO_COUNT and len(items) > 1:
+            self._counted += 1
+            rows = _different_rows(batch, len(items))
         info = get_worker_info()
         start, self._start = self._start, None
         return (
             MAIN_PROCESS if info is None else info.id,
             start,
             np.frombuffer(digests, dtype=np.uint8).reshape(-1, DIGEST_SIZE),
+            rows,
             unclear,
             self.census(),
         )
@@ -220,6 +325,58 @@ class _Recorded:
 
     def __len__(self) -> int:
         return len(self._sampler)  # type: ignore[arg-type]
+
+
+def rows_of(batch: Any, length: int | None = None) -> list[tuple[Any, ...]]:
+    """Take a batch apart into the parts that belong to one sample each.
+
+    Parameters
+    ----------
+    batch : object
+        Any nesting of tensors, arrays and lists.
+    length : int, optional
+        The number of samples; by default the length of the first tensor or array.
+
+    Returns
+    -------
+    list of tuple
+        One tuple of parts for each sample. Empty if no part has that length, or if it
+        is open which parts belong together: two tensors of two rows in one list may be
+        two samples, or two parts of two samples.
+    """
+    parts: list[Any] = []
+    unclear = False
+
+    def has_length(value: Any) -> bool:
+        nonlocal length
+        if not isinstance(value, (torch.Tensor, np.ndarray)) or not value.ndim:
+            return False
+        length = len(value) if length is None else length
+        return len(value) == length
+
+    def collect(value: Any) -> None:
+        nonlocal unclear
+        if has_length(value):
+            parts.append(value)
+        elif isinstance(value, Mapping):
+            for item in value.values():
+                collect(item)
+        elif isinstance(value, (list, tuple)):
+            whole = any(has_length(item) for item in value)
+            unclear |= whole and len(value) == length
+            if len(value) == length and not whole:
+                parts.append(value)
+            else:
+                for item in value:
+                    collect(item)
+
+    collect(batch)
+    return [] if unclear else list(zip(*parts, strict=True))
+
+
+def _different_rows(batch: Any, length: int) -> int | None:
+    rows = rows_of(batch, length)
+    return len({fingerprint(row) for row in rows}) if rows else None
 
 
 def _class_name(value: object) -> str:

@@ -1,0 +1,27 @@
+"""The collate function makes a batch of one of its samples."""
+
+from dejabatch.observe.record import Observation
+from dejabatch.report import CannotTell, Finding
+
+
+def check(observation: Observation) -> Finding | None:
+    """Look for batches with one row, made of different samples."""
+    counted = [
+        (fetch.rows, len({digest.tobytes() for digest in fetch.digests}))
+        for fetch in observation.fetches
+        if fetch.rows is not None and len(fetch.digests) > 1
+    ]
+    counted = [(rows, samples) for rows, samples in counted if samples > 1]
+    if not counted:
+        msg = "no batch of different samples could be taken apart into rows"
+        raise CannotTell(msg)
+    if any(rows > 1 for rows, _ in counted):
+        return None
+    samples = max(samples for _, samples in counted)
+    return Finding(
+        slug="collate-repeats-one-sample",
+        severity="error",
+        where="collate_fn",
+        evidence=f"in each of {len(counted)} batches all rows are the same, though they "
+        f"were made of up to {samples} different samples",
+    )

@@ -1,0 +1,438 @@
+"""Ask a dataset for the same sample again, and move one random generator at a time.
+
+All this happens where the loader's samples are made: in one of its workers, or in a
+process like the main one if it has none. Each trial runs in a forked child of that
+process, so that it begins with a dataset that has made no sample yet, and its changes are
+gone when it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import os
+import pickle
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from dejabatch.observe import rng
+from dejabatch.observe.fingerprint import fingerprint
+from dejabatch.observe.isolate import (
+    Send,
+    SharedMemory,
+    file_offsets_kept,
+    run_isolated,
+)
+from dejabatch.observe.reach import contents, holders
+from dejabatch.observe.record import Answers, Observation
+from dejabatch.observe.spy import observe
+
+# A random decision with a probability of one half stays unseen once in 2**8.
+_MOVES = range(1, 9)
+_MOST_GENERATORS = 16
+_WITH_GENERATORS_OF_THEIR_OWN = ("cv2", "imgaug", "numba")
+
+
+class _Unanswered(Exception):
+    """A trial gave no answer; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One sample: `move` 0 leaves the generators as they were, `only` moves only one."""
+
+    index: int
+    move: int = 0
+    only: str | None = None
+
+
+@dataclass(slots=True)
+class _Trial:
+    """What one process gave, step by step."""
+
+    digests: list[bytes] = field(default_factory=list)
+    states: list[dict[str, bytes]] = field(default_factory=list)
+    overwritten: bool = False
+    unreachable: tuple[str, ...] = ()
+
+
+def ask(
+    make_loader: Callable[[], DataLoader[Any]],
+    observation: Observation,
+    *,
+    time_limit: float,
+) -> Answers | None:
+    """Ask a loader's dataset for one of its samples, again and again.
+
+    Parameters
+    ----------
+    make_loader : callable
+        Returns the loader; called in a process of its own.
+    observation : dejabatch.observe.record.Observation
+        What was seen of the loader; two of its indices are used.
+    time_limit : float
+        Seconds after which there are only the answers that came until then.
+
+    Returns
+    -------
+    dejabatch.observe.record.Answers or None
+        None if there is no index to ask for.
+    """
+    facts = observation.facts
+    if facts is None or not observation.fetches:
+        return None
+    indices: list[int] = []
+    if facts.map_style:
+        for fetch in observation.fetches:
+            if fetch.indices is not None:
+                indices = list(dict.fromkeys(indices + fetch.indices.tolist()))[:2]
+        if not indices:
+            return None
+
+    def read(send: Send) -> None:
+        loader = make_loader()
+        questions = _Questions(loader, indices, time_limit * 0.9)
+        send(_asked_in_worker(loader, questions) if loader.num_workers else questions())
+
+    outcome = run_isolated(read, time_limit)
+    if outcome.sent and isinstance(outcome.sent[0], Answers):
+        return outcome.sent[0]
+    reason = (outcome.error or "it took too long").strip().splitlines()[-1]
+    return Answers(error=reason)
+
+
+def replay(
+    make_loader: Callable[[], DataLoader[Any]],
+    observation: Observation,
+    *,
+    time_limit: float,
+) -> Observation | None:
+    """Let all workers do the same work, to see whether they do it in the same way.
+
+    Of a map-style dataset, each worker makes one sample three times in each of two
+    epochs. Of an iterable dataset, each worker begins its stream with all its
+    generators in the same states.
+
+    Parameters
+    ----------
+    make_loader, observation, time_limit
+        As for `ask`.
+
+    Returns
+    -------
+    dejabatch.observe.record.Observation or None
+        None if there are fewer than two workers.
+    """
+    facts, answers = observation.facts, observation.answers
+    if facts is None or facts.num_workers < 2:
+        return None
+    workers = facts.num_workers
+
+    def same_index(loader: DataLoader[Any]) -> None:
+        index = None if answers is None else answers.index
+        if loader.batch_sampler is None:
+            loader.__dict__["sampler"] = [index] * 3 * workers
+        else:
+            loader.__dict__["batch_sampler"] = [[index] * 3] * workers
+
+    def same_states(loader: DataLoader[Any]) -> None:
+        loader.__dict__["worker_init_fn"] = _SameStates(loader.worker_init_fn)
+
+    def make() -> DataLoader[Any]:
+        loader = copy.copy(make_loader())
+        (same_index if facts.map_style else same_states)(loader)
+        return loader
+
+    epochs, batches = (2, 3 * workers) if facts.map_style else (1, 4 * workers)
+    return observe(make, epochs=epochs, max_batches=batches, time_limit=time_limit)
+
+
+class _SameStates:
+    """A ``worker_init_fn`` after which every worker has the same random states."""
+
+    def __init__(self, worker_init: Callable[[int], None] | None) -> None:
+        self._worker_init = worker_init
+
+    def __call__(self, worker_id: int) -> None:
+        if self._worker_init is not None:
+            self._worker_init(worker_id)
+        info = get_worker_info()
+        found = _generators(None if info is None else info.dataset)
+        for position, generator in enumerate(found.values()):
+            rng.reseed(generator, np.random.SeedSequence([0, position]))
+
+
+def _asked_in_worker(loader: DataLoader[Any], questions: _Questions) -> Answers:
+    """Start one of the loader's workers, and ask there."""
+    context = loader.multiprocessing_context or sys.modules["multiprocessing"]
+    receiver, questions.sender = context.Pipe(duplex=False)
+    asked = copy.copy(loader)
+    # Not by attribute: the loader forbids its users to set some of these.
+    asked.__dict__.update(
+        num_workers=1,
+        persistent_workers=False,
+        worker_init_fn=questions.worker_init,
+        pin_memory=False,
+        timeout=0,
+        _iterator=None,
+    )
+    if not isinstance(loader.dataset, IterableDataset):
+        role, one = (
+            ("sampler", 0) if loader.batch_sampler is None else ("batch_sampler", [0])
+        )
+        asked.__dict__[role] = [one]
+    running = DataLoader.__iter__(asked)
+    questions.sender.close()
+    try:
+        answers: Answers = receiver.recv()
+    except EOFError:
+        return Answers(error="the worker died")
+    finally:
+        del running
+    return answers
+
+
+class _Questions:
+    """Everything that a dataset is asked, in the process that makes its samples."""
+
+    def __init__(
+        self, loader: DataLoader[Any], indices: list[int], seconds: float
+    ) -> None:
+        self._dataset = None if loader.num_workers else loader.dataset
+        self._worker_init = loader.worker_init_fn
+        self._batched = loader.batch_sampler is not None
+        self._indices = indices
+        self._seconds = seconds
+        self.sender: Connection | None = None
+
+    def worker_init(self, worker_id: int) -> None:
+        """Run the user's function, then ask; this is the worker's ``worker_init_fn``."""
+        if self._worker_init is not None:
+            self._worker_init(worker_id)
+        assert self.sender is not None
+        self.sender.send(self())
+        self.sender.close()
+
+    def __call__(self) -> Answers:
+        """Return the answers, or as many as there is time for."""
+        info = get_worker_info()
+        self._dataset = self._dataset if info is None else info.dataset
+        self._deadline = time.monotonic() + self._seconds
+        # Here, because Python seeds `random` anew in every forked child.
+        found = _generators(self._dataset)
+        self._states = {name: rng.get_state(g) for name, g in found.items()}
+        self._shared = SharedMemory({"dataset": self._dataset})
+        answers: dict[str, Any] = {}
+        try:
+            for more in self._of_index() if self._indices else self._of_stream():
+                answers.update(more)
+        except _Unanswered as why:
+            answers["error"] = str(why)
+        return Answers(**answers)
+
+    def _of_stream(self) -> Iterator[dict[str, Any]]:
+        def begin() -> tuple[bytes, bool]:
+            stream = iter(self._dataset)  # type: ignore[arg-type]
+            sample = next(stream)
+            digest = fingerprint(sample)
+            for _, _later in zip(range(3), stream, strict=False):
+                pass
+            return digest, fingerprint(sample) != digest
+
+        def held() -> tuple[str, ...]:
+            stream = iter(self._dataset)  # type: ignore[arg-type]
+            roots = {"dataset": self._dataset, "stream": stream}
+            return tuple(holders(roots, next(stream)))
+
+        first, overwritten = self._in_child(begin)
+        yield {"first": first, "overwritten": overwritten}
+        if overwritten:
+            yield {"held": self._in_child(held)}
+
+    def _of_index(self) -> Iterator[dict[str, Any]]:
+        index, *others = self._indices
+        other = others[0] if others else index
+        yield {"index": index, "other": other}
+
+        one = self._try(
+            _Step(index),
+            _Step(index),
+            *(_Step(index, move) for move in _MOVES),
+            _Step(other),
+        )
+        first, second, *moved = one.digests[:-1]
+        yield {"first": first, "second": second, "moved": tuple(moved)}
+        yield {"unreachable": one.unreachable}
+        yield {"first_again": self._try(_Step(index)).digests[0]}
+        overwritten = False
+        if others:
+            two = self._try(_Step(other), _Step(index))
+            overwritten = two.overwritten
+            yield {
+                "overwritten": overwritten,
+                "other_first": two.digests[0],
+                "after_other": two.digests[1],
+            }
+        moved_first = self._until_it_differs(first, moved, index)
+        yield {"moved_first": moved_first}
+        if overwritten or first != second or moved_first:
+            changed, held = self._in_child(lambda: self._changed_and_held(index))
+            yield {"changed": changed, "held": held}
+        yield {"reseeded": self._reseeded(one)}
+        if first == second:
+            yield {"depends_on": self._depends_on(first, index)}
+
+    def _until_it_differs(
+        self, first: bytes, moved: list[bytes], index: int
+    ) -> tuple[bytes, ...]:
+        """Move the generators in new processes, if doing so in an old one had no effect."""
+        digests: list[bytes] = []
+        if all(digest == first for digest in moved):
+            for move in _MOVES:
+                digests += self._try(_Step(index, move)).digests
+                if digests[-1] != first:
+                    break
+        return tuple(digests) if digests and digests[-1] != first else ()
+
+    def _changed_and_held(self, index: int) -> tuple[dict[str, str], tuple[str, ...]]:
+        roots = {"dataset": self._dataset}
+        self._move(_Step(index))
+        before = contents(roots)
+        sample = self._fetch(index)
+        between = contents(roots)
+        held = tuple(holders(roots, sample))
+        self._fetch(index)
+        changed = {
+            path: kind
+            for one, other in ((before, between), (between, contents(roots)))
+            for path, (kind, content) in other.items()
+            if one.get(path) != (kind, content)
+        }
+        return changed, held
+
+    def _reseeded(self, trial: _Trial) -> tuple[str, ...]:
+        """Find generators that are in one state after every sample.
+
+        That of `other` counts, too: a seed made of the index is no constant.
+        """
+        if not self._indices[1:]:
+            return ()
+        return tuple(
+            path
+            for path, state in trial.states[0].items()
+            if all(states.get(path) == state for states in trial.states)
+        )
+
+    def _depends_on(self, first: bytes, index: int) -> tuple[str, ...]:
+        names = list(_generators(self._dataset))[:_MOST_GENERATORS]
+
+        def differs(name: str) -> bool:
+            steps = (_Step(index, move, name) for move in _MOVES)
+            return any(self._run([step]).digests[0] != first for step in steps)
+
+        return tuple(n for n in names if self._in_child(functools.partial(differs, n)))
+
+    def _try(self, *steps: _Step) -> _Trial:
+        trial: _Trial = self._in_child(lambda: self._run(list(steps)))
+        return trial
+
+    def _run(self, steps: list[_Step]) -> _Trial:
+        """Make samples, each from generators in known states."""
+        trial = _Trial()
+        kept = digest = None
+        for step in steps:
+            self._move(step)
+            sample = self._fetch(step.index)
+            trial.digests.append(fingerprint(sample))
+            after = _generators(self._dataset)
+            trial.states.append({name: rng.digest(g) for name, g in after.items()})
+            if kept is None:
+                kept, digest = sample, trial.digests[0]
+        trial.overwritten = fingerprint(kept) != digest
+        # The first sample may have imported them.
+        trial.unreachable = tuple(
+            name for name in _WITH_GENERATORS_OF_THEIR_OWN if name in sys.modules
+        )
+        return trial
+
+    def _fetch(self, index: int) -> Any:
+        dataset: Any = self._dataset
+        # As torch.utils.data._utils.fetch does.
+        if self._batched and getattr(dataset, "__getitems__", None):
+            return dataset.__getitems__([index])[0]
+        return dataset[index]
+
+    def _move(self, step: _Step) -> None:
+        """Put all generators into a step's states."""
+        found = _generators(self._dataset)
+        for position, (name, generator) in enumerate(found.items()):
+            if name in self._states:
+                rng.set_state(generator, self._states[name])
+            if step.move and step.only in {None, name}:
+                rng.reseed(generator, np.random.SeedSequence([step.move, position]))
+
+    def _in_child(self, function: Callable[[], Any]) -> Any:
+        """Run a function in a forked child and return what it returns.
+
+        Not by multiprocessing, whose daemonic processes may have no children.
+        """
+        reading, writing = os.pipe()
+        with file_offsets_kept():
+            child = os.fork()
+            if child == 0:
+                _answer_and_exit(function, writing)
+            os.close(writing)
+            try:
+                answered, content = pickle.loads(self._read(reading))
+            finally:
+                os.close(reading)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                self._shared.restore()
+        if not answered:
+            raise _Unanswered(content)
+        return content
+
+    def _read(self, descriptor: int) -> bytes:
+        received = b""
+        while True:
+            left = self._deadline - time.monotonic()
+            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+                msg = "making one sample again took too long"
+                raise _Unanswered(msg)
+            chunk = os.read(descriptor, 2**16)
+            if not chunk:
+                break
+            received += chunk
+        if not received:
+            msg = "the process that made one sample again died"
+            raise _Unanswered(msg)
+        return received
+
+
+def _answer_and_exit(function: Callable[[], Any], descriptor: int) -> None:
+    try:
+        answer = (True, function())
+    except BaseException as error:  # noqa: BLE001 - it is told to the parent
+        answer = (False, f"making one sample again raised {error!r}")
+    try:
+        with os.fdopen(descriptor, "wb") as pipe:
+            pickle.dump(answer, pipe)
+    finally:
+        os._exit(0)
+
+
+def _generators(dataset: object) -> dict[str, rng.Generator]:
+    found = rng.find({"dataset": dataset})
+    return rng.global_rngs() | {one.path: one.rng for one in found}

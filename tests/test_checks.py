@@ -1,0 +1,673 @@
+"""Every failure mode that `audit` detects, broken and mended, on real loaders.
+
+The loaders of the gallery's pages are tested with their pages.
+"""
+
+import functools
+import itertools
+import random
+import time
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    IterableDataset,
+    RandomSampler,
+    Sampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+    get_worker_info,
+)
+
+from dejabatch import Expect, audit
+
+LENGTH = 24
+
+
+class Rows(Dataset):
+    """Different samples."""
+
+    def __init__(self):
+        self.data = torch.arange(float(LENGTH)).reshape(-1, 1).repeat(1, 5)
+
+    def __len__(self):
+        return LENGTH
+
+    def __getitem__(self, index):
+        return self.data[index]
+
+
+class Cursor(Rows):
+    position = 0
+
+    def __getitem__(self, index):
+        self.position += 1
+        return self.data[self.position % LENGTH]
+
+
+class CursorOnAnIterator(Rows):
+    def __init__(self):
+        super().__init__()
+        self.rows = list(range(LENGTH)) * 100
+
+    def __getitem__(self, index):
+        return self.data[self.rows.pop()]
+
+
+class InPlace(Rows):
+    def __getitem__(self, index):
+        return self.data[index].add_(1)
+
+
+class InPlaceOnAll(Rows):
+    def __getitem__(self, index):
+        self.data += 1
+        return self.data[index]
+
+
+class Buffer(Rows):
+    def __init__(self):
+        super().__init__()
+        self.buffer = torch.zeros(5)
+
+    def __getitem__(self, index):
+        return self.buffer.copy_(self.data[index])
+
+
+class SameDict(Rows):
+    def __init__(self):
+        super().__init__()
+        self.sample = {}
+
+    def __getitem__(self, index):
+        self.sample["x"] = self.data[index].clone()
+        return self.sample
+
+
+class Noisy(Rows):
+    def __getitem__(self, index):
+        return self.data[index] + torch.rand(())
+
+
+class NoisyNumpy(Rows):
+    def __getitem__(self, index):
+        return self.data[index] + np.random.random()
+
+
+class CachedNoise(Noisy):
+    def __init__(self):
+        super().__init__()
+        self.cache = {}
+
+    def __getitem__(self, index):
+        if index not in self.cache:
+            self.cache[index] = super().__getitem__(index)
+        return self.cache[index]
+
+
+class CachedRawData(Rows):
+    def __init__(self):
+        super().__init__()
+        self.cache = {}
+
+    def __getitem__(self, index):
+        if index not in self.cache:
+            self.cache[index] = self.data[index].clone()
+        return self.cache[index] + torch.rand(())
+
+
+class LeastRecentlyUsed(Rows):
+    @functools.cache  # noqa: B019 - the failure
+    def load(self, index):
+        return self.data[index] + random.random()
+
+    def __getitem__(self, index):
+        return self.load(index)
+
+
+class ReseedsTorch(Noisy):
+    def __getitem__(self, index):
+        torch.manual_seed(0)
+        return super().__getitem__(index)
+
+
+class SeedsByIndex(Noisy):
+    def __getitem__(self, index):
+        torch.manual_seed(index)
+        return super().__getitem__(index)
+
+
+class NewGeneratorEachTime(Rows):
+    def __getitem__(self, index):
+        self.rng = np.random.default_rng(0)
+        return self.data[index] + self.rng.random()
+
+
+class AugmentedOnce(Rows):
+    def __init__(self):
+        super().__init__()
+        self.data = self.data + torch.rand(LENGTH, 5)
+
+
+class EntropyOfTheSystem(Rows):
+    def __getitem__(self, index):
+        return self.data[index] + np.random.default_rng().random()
+
+
+class Clock(Rows):
+    def __getitem__(self, index):
+        return self.data[index], time.time_ns()
+
+
+class OpenCV(Rows):
+    def __getitem__(self, index):
+        import cv2  # noqa: PLC0415 - a worker's own
+
+        noise = np.empty(5, np.float32)
+        cv2.randn(noise, 0, 1)
+        return self.data[index] + torch.from_numpy(noise)
+
+
+class Stream(IterableDataset):
+    def __init__(self, *, split, noise=0.0):
+        self.split = split
+        self.noise = noise
+
+    def __iter__(self):
+        info = get_worker_info()
+        first, step = (0, 1) if info is None or not self.split else (info.id, 2)
+        for i in range(first, LENGTH, step):
+            yield torch.tensor(float(i)) + self.noise * torch.rand(())
+
+
+class Shuffled(Stream):
+    def __iter__(self):
+        yield from random.sample(list(super().__iter__()), k=LENGTH)
+
+
+class EndlessNoise(IterableDataset):
+    def __iter__(self):
+        while True:
+            yield torch.rand(3)
+
+
+class Labels(IterableDataset):
+    """Few different samples, and each worker has its own part of them."""
+
+    def __iter__(self):
+        info = get_worker_info()
+        for i in range(info.id if info else 0, LENGTH, info.num_workers if info else 1):
+            yield i * 7 % 10
+
+
+class Exhausted(IterableDataset):
+    def __init__(self):
+        self.rows = [float(i) for i in range(LENGTH)]
+
+    def __iter__(self):
+        while self.rows:
+            yield self.rows.pop()
+
+
+class IsItsIterator(IterableDataset):
+    def __init__(self):
+        self.position = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.position == LENGTH:
+            raise StopIteration
+        self.position += 1
+        return self.position
+
+
+class BufferStream(IterableDataset):
+    def __iter__(self):
+        buffer = np.zeros(3)
+        for i in range(LENGTH):
+            buffer[:] = i
+            yield buffer
+
+
+class FixedOrder(Sampler):
+    def __init__(self, order):
+        self.order = list(order)
+
+    def __iter__(self):
+        yield from self.order
+
+    def __len__(self):
+        return len(self.order)
+
+
+class ResetsItsGenerator(RandomSampler):
+    def __iter__(self):
+        self.generator = torch.Generator().manual_seed(0)
+        yield from super().__iter__()
+
+
+class Buckets(Sampler):
+    """Batches of similar length, in a new order in each epoch."""
+
+    def __iter__(self):
+        buckets = [list(range(i, i + 4)) for i in range(0, LENGTH, 4)]
+        yield from random.sample(buckets, k=len(buckets))
+
+    def __len__(self):
+        return LENGTH // 4
+
+
+class Curriculum(Sampler):
+    """Easy samples first, and more in each epoch."""
+
+    epoch = 0
+
+    def __iter__(self):
+        self.epoch += 1
+        yield from range(min(8 * self.epoch, LENGTH))
+
+    def __len__(self):
+        return LENGTH
+
+
+class Balanced(Sampler):
+    """A sampler of one's own that draws with replacement."""
+
+    def __iter__(self):
+        yield from torch.randint(LENGTH, (LENGTH,)).tolist()
+
+    def __len__(self):
+        return LENGTH
+
+
+def seed_42(worker_id):
+    np.random.seed(42)
+
+
+def seed_by_time(worker_id):
+    np.random.seed(int(time.time()) // 1000)
+
+
+def seed_by_worker(worker_id):
+    np.random.seed(42 + worker_id)
+
+
+def seed_torch_by_worker(worker_id):
+    torch.manual_seed(worker_id)
+
+
+def take_first(samples):
+    return torch.stack([samples[0] for _ in samples])
+
+
+def take_last_of_pairs(pairs):
+    return torch.stack([pairs[-1][0] for _ in pairs]), [pairs[-1][1] for _ in pairs]
+
+
+class Pairs(Rows):
+    def __getitem__(self, index):
+        return self.data[index], str(index)
+
+
+def shuffled_once():
+    return DataLoader(Rows(), sampler=FixedOrder(torch.randperm(LENGTH).tolist()))
+
+
+def sorted_by_length():
+    return DataLoader(Rows(), sampler=FixedOrder([i * 7 % LENGTH for i in range(24)]))
+
+
+def distributed(**arguments):
+    return DistributedSampler(range(LENGTH), num_replicas=2, rank=0, **arguments)
+
+
+def load(dataset, **arguments):
+    """Make a loader of an ordinary kind."""
+    return DataLoader(dataset, **{"batch_size": 3, **arguments})
+
+
+# Name: (loader or function, slug, severity, where)
+BROKEN = {
+    "cursor": (load(Cursor()), "stateful-cursor", "error", "dataset.position"),
+    "cursor, two workers": (
+        load(Cursor(), num_workers=2),
+        "stateful-cursor",
+        "error",
+        "dataset.position",
+    ),
+    "cursor that pops": (
+        load(CursorOnAnIterator()),
+        "stateful-cursor",
+        "error",
+        "dataset.__getitem__",
+    ),
+    "in-place edit": (
+        load(InPlace()),
+        "inplace-edit-of-stored-data",
+        "error",
+        "dataset.data",
+    ),
+    "in-place edit that fork hides": (
+        load(InPlace(), num_workers=2),
+        "inplace-edit-of-stored-data",
+        "error",
+        "dataset.data",
+    ),
+    "in-place edit of everything": (
+        load(InPlaceOnAll()),
+        "inplace-edit-of-stored-data",
+        "error",
+        "dataset.data",
+    ),
+    "buffer": (load(Buffer()), "reused-buffer", "error", "dataset.buffer"),
+    "buffer, unbatched": (
+        load(Buffer(), batch_size=None, num_workers=2),
+        "reused-buffer",
+        "error",
+        "dataset.buffer",
+    ),
+    "buffer, unbatched, no workers": (
+        load(Buffer(), batch_size=None),
+        "reused-buffer",
+        "warning",
+        "dataset.buffer",
+    ),
+    "same dict": (load(SameDict()), "reused-buffer", "error", "dataset.sample"),
+    "buffer of a stream": (
+        load(BufferStream(), num_workers=1),
+        "reused-buffer",
+        "error",
+        "dataset.__iter__",
+    ),
+    "cache": (load(CachedNoise()), "cached-augmentation", "error", "dataset.cache"),
+    "cache, persistent workers": (
+        load(CachedNoise(), num_workers=2, persistent_workers=True),
+        "cached-augmentation",
+        "error",
+        "dataset.cache",
+    ),
+    "cache that ends with its worker": (
+        load(CachedNoise(), num_workers=2),
+        "cached-augmentation",
+        "note",
+        "dataset.cache",
+    ),
+    "lru_cache": (
+        load(LeastRecentlyUsed()),
+        "cached-augmentation",
+        "error",
+        "type(dataset).load",
+    ),
+    "manual_seed in __getitem__": (
+        load(ReseedsTorch(), shuffle=True),
+        "reseed-in-getitem",
+        "error",
+        "dataset.__getitem__",
+    ),
+    "manual_seed in __getitem__, two workers": (
+        load(ReseedsTorch(), num_workers=2),
+        "reseed-in-getitem",
+        "error",
+        "dataset.__getitem__",
+    ),
+    "new generator in __getitem__": (
+        load(NewGeneratorEachTime()),
+        "reseed-in-getitem",
+        "warning",
+        "dataset.__getitem__",
+    ),
+    "augmented once": (
+        lambda: load(AugmentedOnce()),
+        "augmented-once",
+        "warning",
+        "dataset.__init__",
+    ),
+    "collate takes the first": (
+        load(Rows(), collate_fn=take_first),
+        "collate-repeats-one-sample",
+        "error",
+        "collate_fn",
+    ),
+    "collate takes the last of pairs": (
+        load(Pairs(), collate_fn=take_last_of_pairs, num_workers=2),
+        "collate-repeats-one-sample",
+        "error",
+        "collate_fn",
+    ),
+    "constant seed": (
+        load(NoisyNumpy(), num_workers=2, worker_init_fn=seed_42),
+        "constant-worker-seed",
+        "error",
+        "worker_init_fn",
+    ),
+    "seed from the clock": (
+        load(NoisyNumpy(), num_workers=2, worker_init_fn=seed_by_time),
+        "constant-worker-seed",
+        "error",
+        "worker_init_fn",
+    ),
+    "seed without epoch": (
+        load(NoisyNumpy(), num_workers=2, worker_init_fn=seed_by_worker),
+        "worker-seed-without-epoch",
+        "error",
+        "worker_init_fn",
+    ),
+    "torch's seed without epoch, shuffled": (
+        load(Noisy(), num_workers=2, shuffle=True, worker_init_fn=seed_torch_by_worker),
+        "worker-seed-without-epoch",
+        "error",
+        "worker_init_fn",
+    ),
+    "OpenCV": (load(OpenCV(), num_workers=2), "opencv-rng", "error", "cv2"),
+    "shuffled once": (
+        shuffled_once,
+        "order-fixed-at-construction",
+        "error",
+        "sampler",
+    ),
+    "sampler that resets its generator": (
+        load(Rows(), sampler=ResetsItsGenerator(range(LENGTH))),
+        "reseed-every-epoch",
+        "error",
+        "sampler",
+    ),
+    "distributed without set_epoch": (
+        load(Rows(), sampler=distributed()),
+        "no-set-epoch",
+        "note",
+        "sampler",
+    ),
+    "distributed inside a batch sampler": (
+        DataLoader(Rows(), batch_sampler=BatchSampler(distributed(), 3, False)),
+        "no-set-epoch",
+        "note",
+        "batch_sampler.sampler",
+    ),
+    "generator as sampler": (
+        load(Rows(), sampler=(i for i in range(LENGTH))),
+        "one-shot-sampler",
+        "error",
+        "sampler",
+    ),
+    "stream that is not split": (
+        load(Stream(split=False), num_workers=2),
+        "stream-not-split-by-worker",
+        "error",
+        "dataset.__iter__",
+    ),
+    "shuffled stream that is not split": (
+        load(Shuffled(split=False), num_workers=2),
+        "stream-not-split-by-worker",
+        "error",
+        "dataset.__iter__",
+    ),
+    "noisy stream that is not split": (
+        load(Stream(split=False, noise=1.0), num_workers=2),
+        "stream-not-split-by-worker",
+        "warning",
+        "dataset.__iter__",
+    ),
+    "exhausted stream": (
+        load(Exhausted()),
+        "exhausted-stream",
+        "error",
+        "dataset.__iter__",
+    ),
+    "stream that is its own iterator": (
+        load(IsItsIterator(), num_workers=1, persistent_workers=True),
+        "exhausted-stream",
+        "error",
+        "dataset.__iter__",
+    ),
+    "iterator that is no DataLoader": (
+        (torch.full((2, 3), float(i)) for i in range(5)),
+        "exhausted-stream",
+        "error",
+        "loader",
+    ),
+}
+EXPECTED_ONLY = {
+    "balanced": (
+        load(Rows(), sampler=Balanced()),
+        Expect(replacement=False),
+        "sampler-repeats-indices",
+    ),
+    "fixed order": (
+        sorted_by_length(),
+        Expect(fixed_order=False),
+        "order-fixed-at-construction",
+    ),
+    "distributed": (
+        load(Rows(), sampler=distributed()),
+        Expect(fixed_order=False),
+        "no-set-epoch",
+    ),
+    "deterministic": (
+        load(Rows()),
+        Expect(deterministic=False),
+        "augmented-once",
+    ),
+}
+HEALTHY = {
+    "raw data in a cache": load(CachedRawData()),
+    "raw data in a cache of persistent workers": load(
+        CachedRawData(), num_workers=2, persistent_workers=True
+    ),
+    "seeded by index": load(SeedsByIndex(), num_workers=2, shuffle=True),
+    "entropy of the system": load(EntropyOfTheSystem(), num_workers=2),
+    "clock": load(Clock(), num_workers=2),
+    "function of a deterministic loader": lambda: load(Rows()),
+    "function of a random loader": lambda: load(Noisy(), shuffle=True, num_workers=2),
+    "one sample in a batch, from a buffer": load(Buffer(), batch_size=1),
+    "endless noise": load(EndlessNoise(), num_workers=2),
+    "split stream": load(Stream(split=True), num_workers=2),
+    "split noisy stream": load(Stream(split=True, noise=1.0), num_workers=2),
+    "split labels": load(Labels(), num_workers=2),
+    "buckets": DataLoader(Rows(), batch_sampler=Buckets()),
+    "curriculum": load(Rows(), sampler=Curriculum()),
+    "replacement": load(Rows(), sampler=RandomSampler(range(24), replacement=True)),
+    "weights": load(Rows(), sampler=WeightedRandomSampler([1.0] * LENGTH, LENGTH)),
+    "replacement of one's own": load(Rows(), sampler=Balanced()),
+    "subset": load(Rows(), sampler=SubsetRandomSampler(range(12))),
+    "sorted by length": sorted_by_length(),
+    "function of sorted by length": sorted_by_length,
+    "distributed, not shuffled": load(Rows(), sampler=distributed(shuffle=False)),
+    "distributed, padded": load(
+        Rows(), sampler=DistributedSampler(range(23), 4, 3, shuffle=False)
+    ),
+    "last batch dropped": load(Rows(), batch_size=5, drop_last=True, shuffle=True),
+    "list of batches": [torch.full((2, 3), float(i)) for i in range(5)],
+}
+
+
+@pytest.mark.parametrize(
+    ("loader", "slug", "severity", "where"), BROKEN.values(), ids=BROKEN
+)
+def test_failure_is_named_alone_with_its_place(loader, slug, severity, where):
+    report = audit(loader)
+    found = [(f.slug, f.severity, f.where) for f in report.findings]
+    assert found == [(slug, severity, where)], str(report)
+
+
+@pytest.mark.parametrize("loader", HEALTHY.values(), ids=HEALTHY)
+def test_nothing_is_found_in_what_is_right(loader):
+    report = audit(loader)
+    assert not report.findings, str(report)
+    assert report.observation.error is None
+
+
+@pytest.mark.parametrize(
+    ("loader", "expect", "slug"), EXPECTED_ONLY.values(), ids=EXPECTED_ONLY
+)
+def test_what_cannot_be_known_is_found_if_it_is_told(loader, expect, slug):
+    assert [f.severity for f in audit(loader).findings] in ([], ["note"])
+    (finding,) = audit(loader, expect=expect).findings
+    assert (finding.slug, finding.severity) == (slug, "error")
+
+
+@pytest.mark.parametrize(
+    ("loader", "expect"),
+    [
+        (shuffled_once, Expect(fixed_order=True)),
+        (load(CachedNoise()), Expect(deterministic=True)),
+        (lambda: load(AugmentedOnce()), Expect(deterministic=True)),
+        (load(Rows(), sampler=distributed()), Expect(fixed_order=True)),
+        (load(Rows(), sampler=Balanced()), Expect(replacement=True)),
+    ],
+)
+def test_what_is_meant_is_not_found(loader, expect):
+    report = audit(loader, expect=expect)
+    assert not report.findings, str(report)
+
+
+@pytest.mark.parametrize("name", ["replacement", "fixed_order"])
+def test_expectation_is_yes_no_or_unknown(name):
+    with pytest.raises(TypeError, match=f"Expect: {name} must be True, False or None"):
+        Expect(**{name: 1})
+    with pytest.raises(TypeError, match=r"expect must be a dejabatch\.Expect"):
+        audit(load(Rows()), expect={name: True})
+
+
+@pytest.mark.parametrize("method", ["forkserver", "spawn"])
+@pytest.mark.parametrize(
+    ("make", "slug"),
+    [
+        (Cursor, "stateful-cursor"),
+        (InPlace, "inplace-edit-of-stored-data"),
+        (Buffer, "reused-buffer"),
+        (ReseedsTorch, "reseed-in-getitem"),
+        (functools.partial(Stream, split=False), "stream-not-split-by-worker"),
+    ],
+)
+def test_it_is_so_under_other_start_methods(make, slug, method):
+    loader = load(make(), num_workers=2, multiprocessing_context=method)
+    (finding,) = audit(loader, epochs=1).findings
+    assert finding.slug == slug
+
+
+def test_what_workers_share_with_this_process_is_put_back(tmp_path):
+    shared = InPlace()
+    shared.data.share_memory_()
+    shared.view = shared.data[:2]
+    mapped = Rows()
+    mapped.data = np.memmap(tmp_path / "rows", np.float32, "w+", shape=(LENGTH, 5))
+    mapped.__class__ = InPlaceOnAll
+    mapped.data[:] = 1
+    before = shared.data.clone(), mapped.data.copy()
+    for dataset in (shared, mapped):
+        assert not audit(load(dataset, num_workers=2)).ok
+    assert torch.equal(shared.data, before[0])
+    assert np.array_equal(mapped.data, before[1])
+
+
+def test_a_generator_of_batches_is_read_elsewhere():
+    batches = itertools.count()
+    audit(batches, max_batches=3)
+    assert next(batches) == 0
