@@ -1,7 +1,10 @@
 """A report can be read, stored, and raised."""
 
 import dataclasses
+import io
 import json
+import re
+import sys
 
 import numpy as np
 import pytest
@@ -40,7 +43,7 @@ def test_text_begins_with_the_verdict_and_ends_with_the_scope():
     assert text[-3:] == [
         "read: 8 samples in 2 epochs",
         "checked: a, b",
-        "not checked: c, there are no workers",
+        "not checked: c (there are no workers)",
     ]
     assert f"  {FAILURE_MODES[FINDING.slug].url}" in text
     assert str(report()).startswith("dejabatch: nothing found\n")
@@ -103,7 +106,41 @@ def test_html_says_the_same_and_escapes_what_it_quotes(tmp_path):
     assert page.a["href"] == FINDING.url
     assert [dd.text for dd in page.select("dd")][1:] == [FINDING.evidence, FINDING.fix]
     assert page.pre.text in str(report(risky))
-    assert not page.select("[src], link")
+    # The picture is in the page itself.
+    (picture,) = page.select("[src], link")
+    assert picture["src"].startswith("data:image/png;base64,")
+    assert "over time" in picture["alt"]
+
+
+def test_html_does_without_matplotlib(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert "<img" not in report(FINDING)._repr_html_()
+    assert FINDING.evidence in report(FINDING)._repr_html_()
+
+
+def test_notes_are_no_fault():
+    assert report(NOTE).ok
+    assert not report(NOTE, FINDING).ok
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_colour_is_for_terminals_alone(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    one, terminal, file = report(FINDING), Terminal(), io.StringIO()
+    one.print(terminal)
+    one.print(file)
+    assert file.getvalue() == f"{one}\n"
+    assert "\033[1;31merror\033[0m: Every worker" in terminal.getvalue()
+    assert re.sub(r"\033\[[0-9;]*m", "", terminal.getvalue()) == file.getvalue()
+
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = Terminal()
+    one.print(plain)
+    assert plain.getvalue() == file.getvalue()
 
 
 def test_every_detected_mode_has_its_check_and_no_other():

@@ -2,6 +2,7 @@
 
 from dejabatch.auditing import audit
 from dejabatch.catalogue import FAILURE_MODES, SECTIONS, FailureMode
+from dejabatch.comparing import compare
 from dejabatch.observe.record import Expect
 from dejabatch.report import Finding, FindingsError, Report
 
@@ -14,4 +15,5 @@ __all__ = [
     "FindingsError",
     "Report",
     "audit",
+    "compare",
 ]

@@ -42,8 +42,8 @@ class FailureMode:
     cause, fix : str
         One sentence each.
     detected_by : str or None
-        The tool of this package that finds it in a user's own code: ``"audit"`` or
-        ``"lint"``.
+        The tool of this package that finds it in a user's own code: ``"audit"``,
+        ``"compare"`` (of two loaders) or ``"lint"``.
     undetected_because : str or None
         Why no tool finds it; set exactly where `detected_by` is None.
     has_page : bool
@@ -65,7 +65,7 @@ class FailureMode:
     symptom: str
     cause: str
     fix: str
-    detected_by: Literal["audit", "lint"] | None = None
+    detected_by: Literal["audit", "compare", "lint"] | None = None
     undetected_because: str | None = None
     has_page: bool = True
     since: str | None = None
@@ -275,6 +275,18 @@ _RECORDS = (
         has_page=False,
     ),
     FailureMode(
+        slug="one-generator-for-two-loaders",
+        title="Two loaders draw the same order",
+        section="2_randomness",
+        symptom="The batches of two loaders belong together pairwise, or looking at the "
+        "validation set changes the order of training.",
+        cause="The loaders have one generator, or two that were seeded alike, and every "
+        "pass over a loader draws from it.",
+        fix="Give each loader a generator of its own, seeded differently.",
+        detected_by="compare",
+        has_page=False,
+    ),
+    FailureMode(
         slug="order-fixed-at-construction",
         title="The order is random, and the same in every epoch",
         section="3_order",
@@ -293,6 +305,17 @@ _RECORDS = (
         cause="The sampler yields some indices again and leaves others out.",
         fix="Yield every index once: `yield from torch.randperm(len(dataset)).tolist()`.",
         detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="samples-in-both-loaders",
+        title="Validation samples are in the training set, too",
+        section="3_order",
+        symptom="The validation score is too good, and falls on data from elsewhere.",
+        cause="The two loaders were split from the data in different ways, for example "
+        "with two random splits, so that some samples are in both.",
+        fix="Split once, with a seeded generator, and keep the indices.",
+        detected_by="compare",
         has_page=False,
     ),
     FailureMode(

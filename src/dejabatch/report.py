@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import sys
 import textwrap
 from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, TextIO, get_args
 
+from dejabatch import figures
 from dejabatch.catalogue import FAILURE_MODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
+    from matplotlib.axes import Axes
+
     from dejabatch.observe.record import Observation
 
 Severity = Literal["note", "warning", "error"]
 _SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 _WIDTH = 79
+# Bold red, yellow, blue and bold, of any terminal.
+_COLOURS = {"error": "1;31", "warning": "33", "note": "34", "dejabatch": "1"}
 
 
 class CannotTell(Exception):
@@ -100,17 +108,20 @@ class Report:
         Slugs of those that could not be looked for, each with the reason.
     observation : dejabatch.observe.record.Observation
         What was seen.
+    other : dejabatch.observe.record.Observation or None
+        What was seen of the second loader of `dejabatch.compare`.
     """
 
     findings: tuple[Finding, ...]
     checked: tuple[str, ...]
     skipped: Mapping[str, str]
     observation: Observation
+    other: Observation | None = None
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found."""
-        return not self.findings
+        """Whether there is no error and no warning. A note is no fault."""
+        return all(finding.severity == "note" for finding in self.findings)
 
     def raise_for_findings(self, level: Severity = "warning") -> None:
         """Raise if there is a finding of at least a severity.
@@ -140,7 +151,7 @@ class Report:
             {**asdict(f), "title": f.title, "fix": f.fix, "url": f.url}
             for f in self.findings
         ]
-        facts = self.observation.facts
+        facts, answers = self.observation.facts, self.observation.answers
         content = {
             "version": 1,
             "ok": self.ok,
@@ -149,6 +160,7 @@ class Report:
             "skipped": dict(self.skipped),
             "loader": None if facts is None else asdict(facts),
             "batches": len(self.observation.fetches),
+            "depends_on": None if answers is None else answers.depends_on,
             "error": self.observation.error,
             "out_of_time": self.observation.out_of_time,
         }
@@ -166,8 +178,56 @@ class Report:
             }
             terms = "".join(f"<dt>{k}</dt><dd>{v}</dd>" for k, v in rows.items())
             parts.append(f"<p>{finding.severity}: {link}</p><dl>{terms}</dl>")
+        parts.append(self._picture())
         parts.append(f"<pre>{escape(self._scope())}</pre>")
         return f"<section>{''.join(parts)}</section>"
+
+    def _picture(self) -> str:
+        """Return the picture as HTML; nothing without matplotlib or batches."""
+        if not self.observation.fetches:
+            return ""
+        try:
+            address = figures.as_png(self.observation, generator=self._generator())
+        except ImportError:
+            return ""
+        text = (
+            "The batches of each worker over time; the same colour is the same content."
+        )
+        return f'<p><img src="{address}" alt="{text}" style="max-width:100%"></p>'
+
+    def _generator(self) -> str | None:
+        """Return the random generator that the worst finding is about."""
+        for finding in self.findings[:1]:
+            return figures.repeated_generator(self.observation, finding.where)
+        return None
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the batches over time, by worker and epoch.
+
+        The same colour stands for the same samples or, if the first finding is about a
+        random generator, for its states. Needs matplotlib.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default a new figure.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Where it was drawn.
+
+        Raises
+        ------
+        ValueError
+            If no batch was read.
+        """
+        if not self.observation.fetches:
+            msg = "plot: no batch was read"
+            raise ValueError(msg)
+        ax = figures.new_axes() if ax is None else ax
+        figures.timeline(self.observation, ax, generator=self._generator())
+        return ax
 
     def to_html(self, path: str | PathLike[str]) -> None:
         """Write the report as a web page that needs nothing else.
@@ -187,6 +247,26 @@ class Report:
         parts = [self._verdict(), *map(str, self.findings), self._scope()]
         return "\n\n".join(parts)
 
+    def print(self, file: TextIO | None = None) -> None:
+        """Print the report, in colour on a terminal.
+
+        Parameters
+        ----------
+        file : file object, optional
+            Where to; by default the standard output. It gets no colour if it is no
+            terminal, or if the environment has ``NO_COLOR`` (https://no-color.org).
+        """
+        file = sys.stdout if file is None else file
+        text = str(self)
+        if file.isatty() and not os.environ.get("NO_COLOR"):
+            text = re.sub(
+                rf"^({'|'.join(_COLOURS)})(?=: )",
+                lambda word: f"\033[{_COLOURS[word[0]]}m{word[0]}\033[0m",
+                text,
+                flags=re.MULTILINE,
+            )
+        file.write(f"{text}\n")
+
     def _verdict(self) -> str:
         if self.ok:
             return "dejabatch: nothing found"
@@ -197,16 +277,37 @@ class Report:
         ]
         return f"dejabatch: {', '.join(counts)}"
 
+    def _asked_again(self) -> list[str]:
+        answers = self.observation.answers
+        if answers is None or not answers.reproducible:
+            return []
+        if answers.changes_by_itself:
+            text = "changes, with its random generators put back"
+        elif answers.depends_on:
+            text = f"changes with {', '.join(answers.depends_on)}"
+        else:
+            text = "the same, whatever the random generators"
+        return [_wrapped(f"index {answers.index} made again: ", text)]
+
     def _scope(self) -> str:
         seen = self.observation
-        epochs = {fetch.epoch for fetch in seen.fetches}
-        samples = sum(len(fetch.digests) for fetch in seen.fetches)
-        lines = [f"read: {samples} samples in {len(epochs)} epochs"]
+        lines = []
+        for one in filter(None, (seen, self.other)):
+            epochs = {fetch.epoch for fetch in one.fetches}
+            samples = sum(len(fetch.digests) for fetch in one.fetches)
+            lines.append(f"read: {samples} samples in {len(epochs)} epochs")
+        if seen.facts is not None and not seen.facts.data_loader:
+            text = f"{seen.facts.dataset} is no DataLoader: its batches are all that was seen"
+            lines.append(_wrapped("note: ", text))
         if seen.out_of_time:
             lines.append("stopped: at the time limit")
         if seen.error is not None:
             lines.append(f"stopped: {seen.error.strip().splitlines()[-1]}")
+        lines += self._asked_again()
         lines.append(_wrapped("checked: ", ", ".join(self.checked) or "nothing"))
+        slugs_by_reason: dict[str, list[str]] = {}
         for slug, why in self.skipped.items():
-            lines.append(_wrapped("not checked: ", f"{slug}, {why}"))
+            slugs_by_reason.setdefault(why, []).append(slug)
+        for why, slugs in slugs_by_reason.items():
+            lines.append(_wrapped("not checked: ", f"{', '.join(slugs)} ({why})"))
         return "\n".join(lines)

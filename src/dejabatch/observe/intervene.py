@@ -275,8 +275,10 @@ class _Questions:
         yield {"unreachable": one.unreachable}
         yield {"first_again": self._try(_Step(index)).digests[0]}
         overwritten = False
+        expected = {index: first}
         if others:
             two = self._try(_Step(other), _Step(index))
+            expected[other] = two.digests[0]
             overwritten = two.overwritten
             yield {
                 "overwritten": overwritten,
@@ -290,7 +292,7 @@ class _Questions:
             yield {"changed": changed, "held": held}
         yield {"reseeded": self._reseeded(one)}
         if first == second:
-            yield {"depends_on": self._depends_on(first, index)}
+            yield {"depends_on": self._depends_on(expected)}
 
     def _until_it_differs(
         self, first: bytes, moved: list[bytes], index: int
@@ -333,12 +335,16 @@ class _Questions:
             if all(states.get(path) == state for states in trial.states)
         )
 
-    def _depends_on(self, first: bytes, index: int) -> tuple[str, ...]:
+    def _depends_on(self, expected: dict[int, bytes]) -> tuple[str, ...]:
+        """Find the generators that change a sample when they alone are moved."""
         names = list(_generators(self._dataset))[:_MOST_GENERATORS]
 
         def differs(name: str) -> bool:
-            steps = (_Step(index, move, name) for move in _MOVES)
-            return any(self._run([step]).digests[0] != first for step in steps)
+            return any(
+                self._run([_Step(index, move, name)]).digests != [digest]
+                for move in _MOVES
+                for index, digest in expected.items()
+            )
 
         return tuple(n for n in names if self._in_child(functools.partial(differs, n)))
 

@@ -116,6 +116,8 @@ def _child(function: Callable[[Send], None], sender: Connection) -> None:
     os.setpgid(0, 0)
     # More threads than one deadlock if the parent's OpenMP was at work when it forked.
     torch.set_num_threads(1)
+    # Said when the loader was made; it would be said again each time it is read.
+    warnings.filterwarnings("ignore", message="This DataLoader will create")
     try:
         function(lambda content: sender.send(("sent", content)))
     except BaseException:  # noqa: BLE001 - it is raised to nobody here, and told below

@@ -47,6 +47,8 @@ class Facts:
         Whether the sampler, or the iterable dataset, is an iterator, which has one pass.
     replacement : bool
         Whether the sampler says that it draws with replacement.
+    own_generator : bool
+        Whether the sampler has a generator of its own instead of torch's global one.
     shuffles : bool
         Whether the sampler is one of torch's that draw a new order for each epoch.
     replicas : int
@@ -70,6 +72,7 @@ class Facts:
     worker_init_fn: bool = False
     one_shot: bool = False
     replacement: bool = False
+    own_generator: bool = False
     shuffles: bool = False
     replicas: int = 1
     set_epoch: int | None = None
@@ -206,7 +209,8 @@ class Answers:
     after_other : bytes or None
         The sample of `index` right after that one, from the same generators.
     depends_on : tuple of str
-        Paths of the generators that change the sample when nothing else is moved.
+        Paths of the generators that change the sample of `index` or of `other` when
+        nothing else is moved.
     reseeded : tuple of str
         Paths of the generators that are in one and the same state after the samples of
         `index` and of `other`, whatever their state before.
@@ -338,6 +342,28 @@ class Observation:
     def epoch_ends(self) -> dict[tuple[int, int], Census]:
         """Return the generators of each worker after its last batch of each epoch."""
         return {(f.epoch, f.worker): f.census for f in self.fetches}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two loaders, and what they have in common.
+
+    Attributes
+    ----------
+    a, b : dejabatch.observe.record.Observation
+        What was seen of each.
+    shared : tuple of (str, str, str)
+        Objects that both hold: the path in `a`, the path in `b`, and the module of the
+        object's class, or ``"generator"``.
+    common_indices : int or None
+        How many samples of one dataset both hold; None if they have different datasets,
+        or unknown parts of it.
+    """
+
+    a: Observation
+    b: Observation
+    shared: tuple[tuple[str, str, str], ...]
+    common_indices: int | None
 
 
 def as_indices(indices: Any) -> npt.NDArray[np.int64] | None:

@@ -65,10 +65,10 @@ def find(roots: Mapping[str, object]) -> list[Found]:
         generator are one. The global generators are not among them.
     """
     found: list[Found] = []
-    known = {_identity(rng) for rng in global_rngs().values()}
+    known = {identity(rng) for rng in global_rngs().values()}
     for path, value in walk(roots, enter=lambda value: not is_rng(value)):
-        if is_rng(value) and _identity(value) not in known:
-            known.add(_identity(value))
+        if is_rng(value) and identity(value) not in known:
+            known.add(identity(value))
             found.append(Found(path, value))
     return found
 
@@ -168,7 +168,8 @@ class Kept:
             set_state(rng, state)
 
 
-def _identity(rng: Any) -> int:
+def identity(rng: Any) -> int:
+    """Return what two objects have in common that are one generator."""
     return id(
         getattr(rng, "bit_generator", None) or getattr(rng, "_bit_generator", rng)
     )

@@ -117,6 +117,7 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         worker_init_fn=loader.worker_init_fn is not None,
         one_shot=hasattr(type(sampler if map_style else loader.dataset), "__next__"),
         replacement=_stored(sampler, "replacement") is True,
+        own_generator=_stored(sampler, "generator") is not None,
         shuffles=isinstance(
             sampler, (RandomSampler, SubsetRandomSampler, WeightedRandomSampler)
         ),

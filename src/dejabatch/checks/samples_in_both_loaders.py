@@ -1,0 +1,29 @@
+"""Samples of one loader are in the other, too."""
+
+from dejabatch.observe.record import Observation, Pair
+from dejabatch.report import Finding
+
+
+def check(pair: Pair) -> Finding | None:
+    """Look for common indices of one dataset, and for samples with the same content."""
+    samples_a, samples_b = _samples(pair.a), _samples(pair.b)
+    common = len(samples_a & samples_b)
+    if pair.common_indices:
+        evidence = f"{pair.common_indices} indices of one dataset are in both loaders"
+    elif common and len(samples_b) > 1:
+        evidence = (
+            f"{common} of the {len(samples_b)} different samples that were read are in "
+            f"the other loader, too, which gave {len(samples_a)}"
+        )
+    else:
+        return None
+    return Finding(
+        slug="samples-in-both-loaders",
+        severity="error" if pair.common_indices else "warning",
+        where="dataset",
+        evidence=evidence,
+    )
+
+
+def _samples(seen: Observation) -> set[bytes]:
+    return {digest.tobytes() for fetch in seen.fetches for digest in fetch.digests}

@@ -1,0 +1,101 @@
+"""`compare` names what two loaders share and should not."""
+
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, random_split
+
+from dejabatch import compare
+from dejabatch.observe import rng as rngs
+
+DATA = TensorDataset(torch.arange(48.0).reshape(-1, 2))
+
+
+class Augmented(Dataset):
+    def __init__(self):
+        self.transform = torch.nn.Dropout(0.5)
+
+    def __len__(self):
+        return 24
+
+    def __getitem__(self, index):
+        return self.transform(torch.full((8,), float(index)))
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def load(dataset, **arguments):
+    return DataLoader(dataset, **{"batch_size": 4, **arguments})
+
+
+def slugs(a, b):
+    return [(f.slug, f.severity, f.where) for f in compare(a, b).findings]
+
+
+def test_halves_of_one_split_have_nothing_in_common():
+    a, b = random_split(DATA, [16, 8], seeded(0))
+    assert slugs(load(a, shuffle=True), load(b)) == []
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_halves_of_two_splits_overlap(num_workers):
+    (a, _), (_, b) = (random_split(DATA, [16, 8], seeded(i)) for i in (0, 1))
+    report = compare(load(a, num_workers=num_workers), load(b))
+    (finding,) = report.findings
+    assert (finding.slug, finding.severity) == ("samples-in-both-loaders", "error")
+    common = len(set(a.indices) & set(b.indices))
+    assert common > 0
+    assert f"{common} indices of one dataset" in finding.evidence
+    assert report.other.facts.length == 8
+
+
+def test_subsets_of_subsets_are_followed():
+    inner = Subset(DATA, range(4, 20))
+    assert slugs(load(Subset(inner, [0, 1])), load(Subset(DATA, [2, 3]))) == []
+    (found,) = slugs(load(Subset(inner, [0, 1])), load(Subset(DATA, [4, 23])))
+    assert found == ("samples-in-both-loaders", "error", "dataset")
+
+
+def test_equal_content_of_two_datasets_is_a_warning():
+    other = TensorDataset(torch.arange(40.0, 88.0).reshape(-1, 2))
+    (finding,) = compare(load(DATA), load(other)).findings
+    assert (finding.slug, finding.severity) == ("samples-in-both-loaders", "warning")
+    assert "4 of the 24 different samples" in finding.evidence
+
+
+def test_one_generator_object_is_named():
+    generator = seeded(0)
+    a, b = random_split(DATA, [12, 12], seeded(0))
+    loaders = [load(half, shuffle=True, generator=generator) for half in (a, b)]
+    (found,) = slugs(*loaders)
+    assert found[0] == "one-generator-for-two-loaders"
+    assert found[1] == "warning"
+
+
+def test_generators_seeded_alike_draw_one_order():
+    a, b = random_split(DATA, [12, 12], seeded(0))
+    loaders = [load(half, shuffle=True, generator=seeded(5)) for half in (a, b)]
+    (found,) = slugs(*loaders)
+    assert found == ("one-generator-for-two-loaders", "error", "sampler.generator")
+    loaders[1] = load(b, shuffle=True, generator=seeded(6))
+    assert slugs(*loaders) == []
+
+
+def test_nothing_changes_here():
+    generator = seeded(0)
+    a, b = random_split(DATA, [12, 12], seeded(0))
+    loaders = [load(half, shuffle=True, generator=generator) for half in (a, b)]
+    held = [generator, *rngs.global_rngs().values()]
+    before = [rngs.digest(g) for g in held], [dict(vars(one)) for one in loaders]
+    compare(*loaders)
+    assert ([rngs.digest(g) for g in held], [dict(vars(o)) for o in loaders]) == before
+
+
+def test_bad_argument_is_named():
+    with pytest.raises(TypeError, match=r"b must be a torch\.utils\.data\.DataLoader"):
+        compare(load(DATA), [1, 2])
+    with pytest.raises(TypeError, match="a must be"):
+        compare(lambda: load(DATA), load(DATA))
+    with pytest.raises(ValueError, match="epochs must be"):
+        compare(load(DATA), load(DATA), epochs=0)
