@@ -81,6 +81,7 @@ napoleon_preprocess_types = True
 napoleon_type_aliases = {
     "callable": "collections.abc.Callable",
     "collection": "collections.abc.Collection",
+    "iterable": "collections.abc.Iterable",
     "mapping": "collections.abc.Mapping",
 }
 autodoc_member_order = "bysource"

@@ -204,12 +204,25 @@ WORKERS = [
 ]
 
 
+# The pages about workers, and one that is not; the other pages run under every start
+# method as downloads.
+IN_ALL_WORKERS = [
+    "getitem-ignores-index",
+    "rng-object-on-dataset",
+    "numpy-global-before-1-9",
+    "get-state-recipe",
+]
+
+
 @pytest.mark.parametrize(("method", "num_workers", "persistent"), WORKERS)
-@pytest.mark.parametrize("mode", PAGES_OF_AUDIT, ids=lambda mode: mode.slug)
+@pytest.mark.parametrize("slug", IN_ALL_WORKERS)
 def test_pages_loaders_are_named_right_in_other_workers(
-    mode, method, num_workers, persistent, monkeypatch
+    slug, method, num_workers, persistent, monkeypatch
 ):
     """What cannot be seen so is said to be skipped; nothing else is found instead."""
+    mode = FAILURE_MODES[slug]
+    if num_workers == 0 and slug == "numpy-global-before-1-9":
+        pytest.skip("the samples of this page name their worker")
     # By import, because spawned workers have to find the page's classes.
     monkeypatch.syspath_prepend(ROOT / "gallery" / mode.section)
     page = importlib.import_module(Path(mode.page).stem)

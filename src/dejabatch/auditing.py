@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
@@ -124,12 +125,17 @@ def _is_factory(loader: object) -> bool:
     return callable(loader) and not isinstance(loader, Iterable)
 
 
+class _Bar(tqdm):  # type: ignore[type-arg]
+    # That of tqdm is a semaphore between processes, which would stay in this one.
+    _lock = threading.RLock()
+
+
 class _Progress:
     """A line on the terminal that says what is going on."""
 
     def __init__(self, wanted: bool | None) -> None:
         # None stands for "on a terminal only", for tqdm, too.
-        self._bar = tqdm(
+        self._bar = _Bar(
             desc="dejabatch",
             bar_format="{desc}: {postfix} ({elapsed})",
             disable=None if wanted is None else not wanted,

@@ -252,7 +252,7 @@ class Report:
 
         Parameters
         ----------
-        file : file object, optional
+        file : typing.TextIO, optional
             Where to; by default the standard output. It gets no colour if it is no
             terminal, or if the environment has ``NO_COLOR`` (https://no-color.org).
         """

@@ -352,7 +352,7 @@ class Pair:
     ----------
     a, b : dejabatch.observe.record.Observation
         What was seen of each.
-    shared : tuple of (str, str, str)
+    shared : tuple of tuple
         Objects that both hold: the path in `a`, the path in `b`, and the module of the
         object's class, or ``"generator"``.
     common_indices : int or None
