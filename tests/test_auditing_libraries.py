@@ -4,6 +4,8 @@ Every loader gets a dataset with a generator of its own, which is to be named, a
 that draws from NumPy's global generator, about which nothing is to be said.
 """
 
+import functools
+import random
 import warnings
 
 import numpy as np
@@ -203,3 +205,47 @@ def test_several_loaders_in_one_are_to_be_audited_one_by_one():
     with pytest.raises(TypeError, match=r"2 loaders: audit each of loader\.flattened"):
         audit(several)
     assert [audit(one).ok for one in several.flattened] == [False, True]
+
+
+class Mixed(Global):
+    """What all three global generators draw."""
+
+    def draw(self):
+        return np.random.random() + random.random() + float(torch.rand(()))
+
+
+def timm_recipe():
+    from timm.data import loader
+
+    return loader._worker_init
+
+
+def transformers_recipe():
+    from transformers.trainer_utils import seed_worker
+
+    return functools.partial(seed_worker, num_workers=2, rank=0)
+
+
+def lightning_recipe():
+    from lightning.fabric.utilities.seed import pl_worker_init_function
+
+    return pl_worker_init_function
+
+
+def monai_recipe():
+    from monai.data.utils import worker_init_fn
+
+    return worker_init_fn
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+@pytest.mark.parametrize(
+    "recipe", [timm_recipe, transformers_recipe, lightning_recipe, monai_recipe]
+)
+def test_recipes_of_trainers_that_are_right_are_no_finding(recipe, persistent):
+    loader = DataLoader(
+        Mixed(), **OPTIONS, persistent_workers=persistent, worker_init_fn=recipe()
+    )
+    report = audit(loader)
+    assert not report.findings, str(report)
+    assert report.observation.error is None
