@@ -23,6 +23,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
     get_worker_info,
 )
+from torchvision.transforms import v2
 
 from dejabatch import Expect, audit
 
@@ -171,6 +172,131 @@ class OpenCV(Rows):
         noise = np.empty(5, np.float32)
         cv2.randn(noise, 0, 1)
         return self.data[index] + torch.from_numpy(noise)
+
+
+class Wrapper(Dataset):
+    """Doubles what it wraps, unless somebody asks for a whole batch."""
+
+    def __init__(self):
+        self.inner = TensorDatasetWithBatches()
+
+    def __len__(self):
+        return LENGTH
+
+    def __getitem__(self, index):
+        return self.inner[index] * 2 + 1
+
+    def __getattr__(self, name):
+        if name == "inner":
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+
+class TensorDatasetWithBatches(Rows):
+    def __getitems__(self, indices):
+        return list(self.data[indices])
+
+
+class Modulo(Rows):
+    def __len__(self):
+        return 3 * LENGTH
+
+    def __getitem__(self, index):
+        return self.data[index % LENGTH]
+
+
+class NoisyModulo(Modulo):
+    def __getitem__(self, index):
+        return super().__getitem__(index) + torch.rand(5)
+
+
+class ShortIndexTable(Rows):
+    """The numbers of 600 samples, in 8 bits each."""
+
+    def __init__(self):
+        self.rows = torch.arange(600.0).reshape(-1, 1).repeat(1, 3)
+        self.table = torch.arange(600).to(torch.uint8)
+
+    def __len__(self):
+        return len(self.table)
+
+    def __getitem__(self, index):
+        return self.rows[self.table[index].long()]
+
+
+class Fallback(Rows):
+    def read(self, index):
+        if index % 5 == 3:
+            raise OSError(index)
+        return self.data[index]
+
+    def __getitem__(self, index):
+        try:
+            return self.read(index)
+        except OSError:
+            return self[0]
+
+
+class NoisyFallback(Fallback):
+    """Not two samples are alike, so that only the code shows it."""
+
+    def read(self, index):
+        return super().read(index) + torch.rand(5)
+
+
+class Images(Rows):
+    def __init__(self, *transforms):
+        self.data = torch.rand(LENGTH, 3, 8, 8)
+        self.transform = v2.Compose([v2.Identity(), *transforms])
+
+    def __getitem__(self, index):
+        return self.transform(self.data[index])
+
+
+class BlankImages(Images):
+    def __init__(self, *transforms):
+        super().__init__(*transforms)
+        self.data = torch.arange(24.0).reshape(-1, 1, 1, 1).repeat(1, 3, 8, 8)
+
+
+class TriesFirst(Rows):
+    """An exception that belongs to the way of reading, and hides nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.cache = {}
+
+    def __getitem__(self, index):
+        try:
+            return self.cache[index]
+        except KeyError:
+            self.cache[index] = self.data[index].clone()
+            return self.cache[index]
+
+
+class Neighbours(Rows):
+    """Sorted, and many alike."""
+
+    def __getitem__(self, index):
+        return self.data[index // 4]
+
+
+def augment_batch(images):
+    return v2.RandomCrop(6)(v2.RandomHorizontalFlip()(torch.stack(images)))
+
+
+def augment_each(images):
+    return torch.stack([v2.RandomCrop(6)(image) for image in images])
+
+
+def one_size_for_each_batch(images):
+    size = int(torch.randint(4, 9, ()))
+    return v2.Resize(size)(torch.stack(images))
+
+
+def mix(pairs):
+    labels = torch.tensor([i for i, _ in enumerate(pairs)])
+    return v2.MixUp(num_classes=8)(torch.stack(pairs), labels)
 
 
 class Stream(IterableDataset):
@@ -441,6 +567,56 @@ BROKEN = {
         "error",
         "collate_fn",
     ),
+    "wrapper": (load(Wrapper()), "getitems-bypass", "error", "dataset.__getitems__"),
+    "modulo": (load(Modulo()), "wrong-length", "warning", "dataset.__len__"),
+    "noisy modulo": (
+        load(NoisyModulo(), shuffle=True, num_workers=2),
+        "wrong-length",
+        "warning",
+        "dataset.__len__",
+    ),
+    "index table of 8 bits": (
+        load(ShortIndexTable(), batch_size=16),
+        "wrong-length",
+        "warning",
+        "dataset.__len__",
+    ),
+    "fallback": (
+        load(Fallback(), shuffle=True),
+        "error-fallback-sample",
+        "error",
+        "dataset.__getitem__",
+    ),
+    "noisy fallback": (
+        load(NoisyFallback(), shuffle=True, num_workers=2),
+        "error-fallback-sample",
+        "error",
+        "dataset.__getitem__",
+    ),
+    "crop of the same size": (
+        load(Images(v2.RandomHorizontalFlip(), v2.RandomCrop(8))),
+        "transform-that-does-nothing",
+        "warning",
+        "dataset.transform.transforms[2]",
+    ),
+    "probability of zero": (
+        load(Images(v2.RandomVerticalFlip(p=0)), num_workers=2),
+        "transform-that-does-nothing",
+        "warning",
+        "dataset.transform.transforms[1]",
+    ),
+    "colour without a range": (
+        load(Images(v2.ColorJitter(), v2.RandomCrop(6))),
+        "transform-that-does-nothing",
+        "warning",
+        "dataset.transform.transforms[1]",
+    ),
+    "batch augmented as a whole": (
+        load(Images(), collate_fn=augment_batch),
+        "one-draw-for-the-whole-batch",
+        "warning",
+        "collate_fn",
+    ),
     "constant seed": (
         load(NoisyNumpy(), num_workers=2, worker_init_fn=seed_42),
         "constant-worker-seed",
@@ -562,6 +738,18 @@ HEALTHY = {
     ),
     "seeded by index": load(SeedsByIndex(), num_workers=2, shuffle=True),
     "entropy of the system": load(EntropyOfTheSystem(), num_workers=2),
+    "tries first": load(TriesFirst(), num_workers=2),
+    "neighbours are alike": load(Neighbours()),
+    "working transforms": load(
+        Images(v2.RandomHorizontalFlip(), v2.RandomCrop(6), v2.ColorJitter(0.5)),
+        num_workers=2,
+    ),
+    "transform that seldom works": load(Images(v2.RandomErasing(p=0.05))),
+    "blank images, flipped": load(BlankImages(v2.RandomHorizontalFlip())),
+    "collate that augments each": load(Images(), collate_fn=augment_each),
+    "one size for each batch": load(Images(), collate_fn=one_size_for_each_batch),
+    "MixUp": load(Images(), collate_fn=mix, shuffle=True),
+    "batches by __getitems__": load(TensorDatasetWithBatches()),
     "clock": load(Clock(), num_workers=2),
     "function of a deterministic loader": lambda: load(Rows()),
     "function of a random loader": lambda: load(Noisy(), shuffle=True, num_workers=2),
@@ -617,6 +805,7 @@ def test_what_cannot_be_known_is_found_if_it_is_told(loader, expect, slug):
     [
         (shuffled_once, Expect(fixed_order=True)),
         (load(CachedNoise()), Expect(deterministic=True)),
+        (load(Modulo()), Expect(repeats=True)),
         (lambda: load(AugmentedOnce()), Expect(deterministic=True)),
         (load(Rows(), sampler=distributed()), Expect(fixed_order=True)),
         (load(Rows(), sampler=Balanced()), Expect(replacement=True)),

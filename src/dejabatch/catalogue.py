@@ -175,6 +175,80 @@ _RECORDS = (
         has_page=False,
     ),
     FailureMode(
+        slug="error-fallback-sample",
+        title="One sample comes back again and again",
+        section="1_sample",
+        symptom="One image is in nearly every batch, although the order is right and no "
+        "index is drawn twice.",
+        cause="`__getitem__` catches every error and returns another sample, so that "
+        "broken files are hidden behind it.",
+        fix="Let the error through, or find the broken files once, up front, and leave "
+        "them out.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="split-shares-transform",
+        title="Training and validation have the same transform after random_split",
+        section="1_sample",
+        symptom="The validation set is augmented as well, or the training set is not.",
+        cause="Both halves of `random_split` are views of one dataset, which has one "
+        "transform.",
+        fix="Make two datasets, each with its transform, and give both halves of the "
+        "same indices.",
+        detected_by="compare",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="one-draw-for-the-whole-batch",
+        title="All images of a batch get the same crop",
+        section="1_sample",
+        symptom="Within a batch every image is cropped and flipped alike; the next batch "
+        "is different.",
+        cause="A transform of torchvision draws once for each call, and here it is called "
+        "with a whole batch.",
+        fix="Call it for each sample, in the dataset's `__getitem__`.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="transform-that-does-nothing",
+        title="The augmentation changes nothing",
+        section="1_sample",
+        symptom="A random transform is in place, and the images look as they did before.",
+        cause="Its arguments leave it nothing to do: a crop of the image's own size, a "
+        "probability of 0, a colour change without a range.",
+        fix="Give it a range, such as `RandomCrop(size, padding=4)` or "
+        "`ColorJitter(brightness=0.4)`.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="getitems-bypass",
+        title="dataset[i] is transformed, and batches are not",
+        section="1_sample",
+        symptom="`dataset[0]` is right, but what comes out of the DataLoader never went "
+        "through the transform.",
+        cause="A DataLoader asks for a whole batch by `__getitems__` if the dataset has "
+        "it, and a wrapper's is that of the wrapped dataset.",
+        fix="Give the wrapper a `__getitems__` of its own: "
+        "`return [self[i] for i in indices]`.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="wrong-length",
+        title="Every sample comes several times in an epoch",
+        section="1_sample",
+        symptom="An epoch takes longer than it should, and the same samples come again "
+        "under other indices.",
+        cause="`__len__` says more than there is, and `__getitem__` begins again at its "
+        "end.",
+        fix="Return the number of samples: `return len(self.features)`.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
         slug="rng-object-on-dataset",
         title="Every worker applies the same augmentation",
         section="2_randomness",

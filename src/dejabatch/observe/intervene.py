@@ -17,13 +17,19 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import (
+    DataLoader,
+    IterableDataset,
+    default_collate,
+    default_convert,
+    get_worker_info,
+)
 
 from dejabatch.observe import rng
 from dejabatch.observe.fingerprint import fingerprint
@@ -33,13 +39,16 @@ from dejabatch.observe.isolate import (
     file_offsets_kept,
     run_isolated,
 )
+from dejabatch.observe.parts import Watched, differ, idle_transforms, lengths
 from dejabatch.observe.reach import contents, holders
 from dejabatch.observe.record import Answers, Observation
-from dejabatch.observe.spy import observe
+from dejabatch.observe.spy import observe, rows_of
 
 # A random decision with a probability of one half stays unseen once in 2**8.
 _MOVES = range(1, 9)
 _MOST_GENERATORS = 16
+_MOST_SIZES = 8
+_MOST_SUSPECTS = 48
 _WITH_GENERATORS_OF_THEIR_OWN = ("cv2", "imgaug", "numba")
 
 
@@ -91,17 +100,21 @@ def ask(
     facts = observation.facts
     if facts is None or not observation.fetches:
         return None
-    indices: list[int] = []
-    if facts.map_style:
-        for fetch in observation.fetches:
-            if fetch.indices is not None:
-                indices = list(dict.fromkeys(indices + fetch.indices.tolist()))[:2]
-        if not indices:
-            return None
+    seen = list(
+        dict.fromkeys(
+            index
+            for fetch in observation.fetches
+            if fetch.indices is not None
+            for index in fetch.indices.tolist()
+        )
+    )
+    indices, suspects = seen[:2], _suspects(observation, seen)
+    if facts.map_style and not indices:
+        return None
 
     def read(send: Send) -> None:
         loader = make_loader()
-        questions = _Questions(loader, indices, time_limit * 0.9)
+        questions = _Questions(loader, indices, suspects, time_limit * 0.9)
         send(_asked_in_worker(loader, questions) if loader.num_workers else questions())
 
     outcome = run_isolated(read, time_limit)
@@ -157,6 +170,21 @@ def replay(
     return observe(make, epochs=epochs, max_batches=batches, time_limit=time_limit)
 
 
+def _suspects(observation: Observation, seen: list[int]) -> list[int]:
+    """Choose indices to look at closely: those with a sample of another first."""
+    by_digest: dict[bytes, set[int]] = {}
+    for fetch in observation.fetches:
+        if fetch.indices is not None:
+            for index, digest in zip(
+                fetch.indices.tolist(), fetch.digests, strict=True
+            ):
+                by_digest.setdefault(digest.tobytes(), set()).add(index)
+    repeated = sorted((i for i in by_digest.values() if len(i) > 1), key=len)
+    chosen = [index for group in reversed(repeated) for index in sorted(group)]
+    step = max(1, len(seen) // _MOST_SUSPECTS)
+    return list(dict.fromkeys(chosen + seen[::step]))[:_MOST_SUSPECTS]
+
+
 class _SameStates:
     """A ``worker_init_fn`` after which every worker has the same random states."""
 
@@ -167,7 +195,7 @@ class _SameStates:
         if self._worker_init is not None:
             self._worker_init(worker_id)
         info = get_worker_info()
-        found = _generators(None if info is None else info.dataset)
+        found = _generators({"dataset": None if info is None else info.dataset})
         for position, generator in enumerate(found.values()):
             rng.reseed(generator, np.random.SeedSequence([0, position]))
 
@@ -206,8 +234,14 @@ class _Questions:
     """Everything that a dataset is asked, in the process that makes its samples."""
 
     def __init__(
-        self, loader: DataLoader[Any], indices: list[int], seconds: float
+        self,
+        loader: DataLoader[Any],
+        indices: list[int],
+        suspects: list[int],
+        seconds: float,
     ) -> None:
+        self._suspects = suspects
+        self._collate = loader.collate_fn
         self._dataset = None if loader.num_workers else loader.dataset
         self._worker_init = loader.worker_init_fn
         self._batched = loader.batch_sampler is not None
@@ -229,7 +263,7 @@ class _Questions:
         self._dataset = self._dataset if info is None else info.dataset
         self._deadline = time.monotonic() + self._seconds
         # Here, because Python seeds `random` anew in every forked child.
-        found = _generators(self._dataset)
+        found = self._generators()
         self._states = {name: rng.get_state(g) for name, g in found.items()}
         self._shared = SharedMemory({"dataset": self._dataset})
         answers: dict[str, Any] = {}
@@ -293,6 +327,97 @@ class _Questions:
         yield {"reseeded": self._reseeded(one)}
         if first == second:
             yield {"depends_on": self._depends_on(expected)}
+        yield from self._of_parts(index)
+
+    def _of_parts(self, index: int) -> Iterator[dict[str, Any]]:
+        """Look at what takes part in making a sample or a batch."""
+        if self._batched and getattr(self._dataset, "__getitems__", None):
+            yield self._attempt("by_item", lambda: self._by_item(index))
+        if self._batched and self._collate not in {default_collate, default_convert}:
+            yield self._attempt("batch_of_copies", lambda: self._batch_of_copies(index))
+        yield self._attempt("swallowed", self._swallowed)
+        yield self._attempt("idle", lambda: idle_transforms(self._roots(), self._use))
+        yield self._attempt("period", self._period)
+
+    def _attempt(self, name: str, function: Callable[[], Any]) -> dict[str, Any]:
+        """Ask something that a dataset may refuse to answer; the rest goes on."""
+        try:
+            return {name: self._in_child(function)}
+        except _Unanswered:
+            if time.monotonic() > self._deadline:
+                raise
+            return {}
+
+    def _roots(self) -> dict[str, object]:
+        return {"dataset": self._dataset, "collate_fn": self._collate}
+
+    def _use(self, move: int) -> None:
+        """Make samples, for something that looks on."""
+        for index in self._indices:
+            self._move(_Step(index, move))
+            self._fetch(index)
+
+    def _by_item(self, index: int) -> bytes:
+        dataset: Any = self._dataset
+        self._move(_Step(index))
+        return fingerprint(dataset[index])
+
+    def _batch_of_copies(self, index: int) -> str:
+        """Tell whether copies of a sample make equal rows, and rows that vary."""
+        self._move(_Step(index))
+        sample = self._fetch(index)
+        batches = []
+        for move in (0, *_MOVES):
+            self._move(_Step(index, move))
+            copies = [copy.deepcopy(sample) for _ in range(4)]
+            batches.append(rows_of(self._collate(copies), 4))
+        alike = all(not differ(row, rows[0]) for rows in batches for row in rows[1:])
+        first = batches[0]
+        varies = any(
+            differ(row, other)
+            for rows in batches[1:]
+            for row, other in zip(rows, first, strict=False)
+        )
+        if not alike:
+            return "rows differ"
+        return "rows vary together" if varies else "rows are fixed"
+
+    def _swallowed(self) -> dict[int, str]:
+        """Find indices whose sample came although ``__getitem__`` met an exception.
+
+        Only those count for which the dataset asked itself for another sample, or which
+        have a sample of another index.
+        """
+        found = {}
+        for index in self._suspects:
+            self._move(_Step(index))
+            with Watched() as watched:
+                self._fetch(index)
+            if watched.exception is not None and watched.asked_itself:
+                found[index] = watched.exception
+        return found
+
+    def _period(self) -> int | None:
+        """Find a number of indices after which the samples begin again."""
+        try:
+            length = len(self._dataset)  # type: ignore[arg-type]
+        except (TypeError, NotImplementedError):
+            return None
+
+        def sample(index: int) -> bytes:
+            self._move(_Step(index))
+            return fingerprint(self._fetch(index))
+
+        sizes = sorted({n for n in lengths(self._roots()) if 1 < n < length - 2})
+        if not sizes:
+            return None
+        first = [sample(index) for index in range(3)]
+        if len(set(first)) == 1:
+            return None
+        for size in sizes[:_MOST_SIZES]:
+            if all(sample(index + size) == first[index] for index in range(3)):
+                return size
+        return None
 
     def _until_it_differs(
         self, first: bytes, moved: list[bytes], index: int
@@ -337,7 +462,7 @@ class _Questions:
 
     def _depends_on(self, expected: dict[int, bytes]) -> tuple[str, ...]:
         """Find the generators that change a sample when they alone are moved."""
-        names = list(_generators(self._dataset))[:_MOST_GENERATORS]
+        names = list(self._generators())[:_MOST_GENERATORS]
 
         def differs(name: str) -> bool:
             return any(
@@ -347,6 +472,9 @@ class _Questions:
             )
 
         return tuple(n for n in names if self._in_child(functools.partial(differs, n)))
+
+    def _generators(self) -> dict[str, rng.Generator]:
+        return _generators({"dataset": self._dataset, "collate_fn": self._collate})
 
     def _try(self, *steps: _Step) -> _Trial:
         trial: _Trial = self._in_child(lambda: self._run(list(steps)))
@@ -360,7 +488,7 @@ class _Questions:
             self._move(step)
             sample = self._fetch(step.index)
             trial.digests.append(fingerprint(sample))
-            after = _generators(self._dataset)
+            after = self._generators()
             trial.states.append({name: rng.digest(g) for name, g in after.items()})
             if kept is None:
                 kept, digest = sample, trial.digests[0]
@@ -380,7 +508,7 @@ class _Questions:
 
     def _move(self, step: _Step) -> None:
         """Put all generators into a step's states."""
-        found = _generators(self._dataset)
+        found = self._generators()
         for position, (name, generator) in enumerate(found.items()):
             if name in self._states:
                 rng.set_state(generator, self._states[name])
@@ -439,6 +567,6 @@ def _answer_and_exit(function: Callable[[], Any], descriptor: int) -> None:
         os._exit(0)
 
 
-def _generators(dataset: object) -> dict[str, rng.Generator]:
-    found = rng.find({"dataset": dataset})
+def _generators(roots: Mapping[str, object]) -> dict[str, rng.Generator]:
+    found = rng.find(roots)
     return rng.global_rngs() | {one.path: one.rng for one in found}

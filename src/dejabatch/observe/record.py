@@ -55,6 +55,8 @@ class Facts:
         Over how many ranks the sampler spreads the indices; 1 if it does not.
     set_epoch : int or None
         The epoch that was set by the sampler's ``set_epoch``; None if it has none.
+    unused : tuple of str
+        Attributes of a :class:`~torch.utils.data.Subset` that have no effect.
     data_loader : bool
         False for any other iterable, of which only the batches are seen.
     """
@@ -76,6 +78,7 @@ class Facts:
     shuffles: bool = False
     replicas: int = 1
     set_epoch: int | None = None
+    unused: tuple[str, ...] = ()
     data_loader: bool = True
 
 
@@ -219,6 +222,20 @@ class Answers:
         ``"array"``, ``"value"``, ``"container"`` or ``"cache"``.
     held : tuple of str
         Paths of objects of the dataset that are part of the sample or share its memory.
+    by_item : bytes or None
+        The sample of `index` by ``dataset[index]``, where loaders use
+        ``dataset.__getitems__``; None if they do not.
+    batch_of_copies : str or None
+        What ``collate_fn`` makes of copies of one sample, from several random states:
+        ``"rows differ"``, ``"rows vary together"`` or ``"rows are fixed"``. None if it
+        is torch's.
+    swallowed : mapping of int to str
+        Indices for which ``__getitem__`` met an exception and then took another sample,
+        each with the exception's name.
+    idle : tuple of str
+        Paths of random transforms that returned what they were given.
+    period : int or None
+        A number of indices after which the samples begin again.
     unreachable : tuple of str
         Loaded modules that have a generator which no path leads to.
     """
@@ -238,6 +255,11 @@ class Answers:
     reseeded: tuple[str, ...] = ()
     changed: Mapping[str, str] = field(default_factory=dict)
     held: tuple[str, ...] = ()
+    by_item: bytes | None = None
+    batch_of_copies: str | None = None
+    swallowed: Mapping[int, str] = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
+    period: int | None = None
     unreachable: tuple[str, ...] = ()
 
     @property

@@ -20,6 +20,7 @@ from torch.utils.data import (
     DataLoader,
     IterableDataset,
     RandomSampler,
+    Subset,
     SubsetRandomSampler,
     WeightedRandomSampler,
     get_worker_info,
@@ -115,6 +116,7 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         start_method=context.get_start_method() if loader.num_workers else None,
         persistent_workers=loader.persistent_workers,
         worker_init_fn=loader.worker_init_fn is not None,
+        unused=_unused(loader.dataset),
         one_shot=hasattr(type(sampler if map_style else loader.dataset), "__next__"),
         replacement=_stored(sampler, "replacement") is True,
         own_generator=_stored(sampler, "generator") is not None,
@@ -137,6 +139,12 @@ def _sampler_path(loader: DataLoader[Any]) -> str:
         return "batch_sampler"
     same = batch_sampler.sampler is loader.sampler
     return "sampler" if same else "batch_sampler.sampler"
+
+
+def _unused(dataset: object) -> tuple[str, ...]:
+    if type(dataset) is not Subset:
+        return ()
+    return tuple(name for name in vars(dataset) if name not in {"dataset", "indices"})
 
 
 def _stored(value: object, name: str) -> object:

@@ -1,0 +1,40 @@
+"""Two halves of a dataset have one transform."""
+
+import re
+
+from dejabatch.observe.record import Pair
+from dejabatch.report import Finding
+
+
+def check(pair: Pair) -> Finding | None:
+    """Look for a transform that both halves have, or that neither uses."""
+    for seen in (pair.b, pair.a):
+        if seen.facts is not None and seen.facts.unused:
+            name = seen.facts.unused[0]
+            return Finding(
+                slug="split-shares-transform",
+                severity="error",
+                where=f"dataset.{name}",
+                evidence=f"a torch.utils.data.Subset never uses its attribute {name}: "
+                "its samples are those of dataset.dataset",
+            )
+    paths = [
+        path
+        for _, path, _ in pair.shared
+        if re.search(r"\.\w*(transform|augment)\w*$", path)
+    ]
+    if not paths:
+        return None
+    answers = pair.b.answers
+    random = answers is not None and answers.random
+    evidence = "both loaders have this object"
+    if answers is not None and random:
+        evidence += f", and samples change with {', '.join(answers.depends_on)}"
+    else:
+        evidence += ", so that neither can be augmented without the other"
+    return Finding(
+        slug="split-shares-transform",
+        severity="error" if random else "note",
+        where=min(paths, key=len),
+        evidence=evidence,
+    )

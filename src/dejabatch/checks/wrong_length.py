@@ -1,0 +1,59 @@
+"""The dataset says that it is longer than it is."""
+
+from collections import Counter
+from itertools import pairwise
+
+from dejabatch.checks._answers import answers_of
+from dejabatch.observe.record import Observation
+from dejabatch.report import CannotTell, Finding
+
+# Fewer equal samples may be true duplicates.
+_FEWEST = 8
+
+
+def check(observation: Observation) -> Finding | None:
+    """Look for samples that begin again after a number of indices."""
+    facts = observation.facts
+    if facts is None or facts.length is None or not facts.map_style:
+        msg = "there is no map-style dataset with a length"
+        raise CannotTell(msg)
+    if observation.expect.repeats:
+        return None
+    period = _period(observation)
+    if period is None:
+        period = answers_of(observation).period
+    if period is None:
+        return None
+    return Finding(
+        slug="wrong-length",
+        severity="warning",
+        where="dataset.__len__",
+        evidence=f"index i and index i + {period} give the same sample, and the dataset "
+        f"says that it has {facts.length}",
+    )
+
+
+def _period(observation: Observation) -> int | None:
+    """Return after how many indices all samples repeat themselves."""
+    samples: dict[int, bytes] = {}
+    for fetch in observation.fetches:
+        if fetch.indices is not None:
+            for index, digest in zip(
+                fetch.indices.tolist(), fetch.digests, strict=True
+            ):
+                samples.setdefault(index, digest.tobytes())
+    indices: dict[bytes, list[int]] = {}
+    for index in sorted(samples):
+        indices.setdefault(samples[index], []).append(index)
+    if len(indices) < 2:
+        return None
+    steps = Counter(
+        other - one for same in indices.values() for one, other in pairwise(same)
+    )
+    for step, count in steps.most_common(1):
+        pairs = [i for i in samples if i + step in samples]
+        equal = sum(samples[i] == samples[i + step] for i in pairs)
+        # Neighbours that are alike are blank or sorted, and not begun again.
+        if step > 1 and count >= _FEWEST and equal >= 0.9 * len(pairs):
+            return step
+    return None
