@@ -1,10 +1,13 @@
 """`compare` names what two loaders share and should not."""
 
+import runpy
+
 import pytest
 import torch
+from conftest import ROOT
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, random_split
 
-from dejabatch import compare
+from dejabatch import FAILURE_MODES, compare
 from dejabatch.observe import rng as rngs
 
 DATA = TensorDataset(torch.arange(48.0).reshape(-1, 2))
@@ -62,6 +65,26 @@ def test_equal_content_of_two_datasets_is_a_warning():
     (finding,) = compare(load(DATA), load(other)).findings
     assert (finding.slug, finding.severity) == ("samples-in-both-loaders", "warning")
     assert "4 of the 24 different samples" in finding.evidence
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [m for m in FAILURE_MODES.values() if m.detected_by == "compare" and m.has_page],
+    ids=lambda mode: mode.slug,
+)
+def test_pages_loaders_are_named_right(mode):
+    names = runpy.run_path(str(ROOT / "gallery" / mode.page), run_name="page")
+    assert [f.slug for f in compare(*names["broken"]).findings] == [mode.slug]
+    assert not compare(*names["fixed"]).findings
+
+
+def test_transform_of_both_halves_is_named():
+    a, b = random_split(Augmented(), [16, 8], seeded(0))
+    (found,) = slugs(load(a), load(b))
+    assert found == ("split-shares-transform", "error", "dataset.dataset.transform")
+    a.dataset.transform = torch.nn.Identity()
+    (found,) = slugs(load(a), load(b))
+    assert found == ("split-shares-transform", "note", "dataset.dataset.transform")
 
 
 def test_one_generator_object_is_named():

@@ -116,7 +116,6 @@ _RECORDS = (
         "counts for itself.",
         fix="Use the index: `return self.features[index]`.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="reused-buffer",
@@ -127,7 +126,6 @@ _RECORDS = (
         "that all samples of a batch are one object.",
         fix="Return a copy: `return self.buffer.clone()`.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="inplace-edit-of-stored-data",
@@ -139,7 +137,6 @@ _RECORDS = (
         "begins with the result.",
         fix="Edit a copy: `x = self.features[index].clone()`.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="augmented-once",
@@ -150,7 +147,6 @@ _RECORDS = (
         "made.",
         fix="Draw them where the sample is made, in `__getitem__`.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="cached-augmentation",
@@ -161,7 +157,6 @@ _RECORDS = (
         cause="A cache around the random part keeps the first result.",
         fix="Cache what is read from the disk, and augment what comes out of the cache.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="collate-repeats-one-sample",
@@ -172,7 +167,6 @@ _RECORDS = (
         cause="`collate_fn` uses one sample of its list for all rows.",
         fix="Use each sample in turn: `torch.stack([x for x, _ in batch])`.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="error-fallback-sample",
@@ -185,7 +179,6 @@ _RECORDS = (
         fix="Let the error through, or find the broken files once, up front, and leave "
         "them out.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="split-shares-transform",
@@ -197,7 +190,6 @@ _RECORDS = (
         fix="Make two datasets, each with its transform, and give both halves of the "
         "same indices.",
         detected_by="compare",
-        has_page=False,
     ),
     FailureMode(
         slug="one-draw-for-the-whole-batch",
@@ -209,7 +201,6 @@ _RECORDS = (
         "with a whole batch.",
         fix="Call it for each sample, in the dataset's `__getitem__`.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="transform-that-does-nothing",
@@ -221,7 +212,6 @@ _RECORDS = (
         fix="Give it a range, such as `RandomCrop(size, padding=4)` or "
         "`ColorJitter(brightness=0.4)`.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="getitems-bypass",
@@ -234,7 +224,6 @@ _RECORDS = (
         fix="Give the wrapper a `__getitems__` of its own: "
         "`return [self[i] for i in indices]`.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="wrong-length",
@@ -246,7 +235,6 @@ _RECORDS = (
         "end.",
         fix="Return the number of samples: `return len(self.features)`.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="rng-object-on-dataset",

@@ -295,6 +295,18 @@ class _Questions:
 
     def _of_index(self) -> Iterator[dict[str, Any]]:
         index, *others = self._indices
+        gathered: dict[str, Any] = {}
+        for more in self._of_pair(index, others):
+            gathered |= more
+            yield more
+        made = {gathered["second"], *gathered["moved"], *gathered["moved_first"]}
+        if others and gathered.get("depends_on") and made == {gathered["first"]}:
+            # It is the other that is random. This one may be blank, or kept in a cache
+            # that somebody has filled.
+            yield from self._of_pair(others[0], [index])
+        yield from self._of_parts(index)
+
+    def _of_pair(self, index: int, others: list[int]) -> Iterator[dict[str, Any]]:
         other = others[0] if others else index
         yield {"index": index, "other": other}
 
@@ -327,7 +339,6 @@ class _Questions:
         yield {"reseeded": self._reseeded(one)}
         if first == second:
             yield {"depends_on": self._depends_on(expected)}
-        yield from self._of_parts(index)
 
     def _of_parts(self, index: int) -> Iterator[dict[str, Any]]:
         """Look at what takes part in making a sample or a batch."""

@@ -150,7 +150,8 @@ class Fetch:
     digests : numpy.ndarray
         Fingerprint of each sample, uint8 of shape (samples, 16).
     rows : int or None
-        How many different rows the collated batch has; None if that was not counted.
+        How many different rows the collated batch has: 1, too, if a part of one sample
+        is in all rows. None if that was not counted.
     census : dict of str to bytes
         Digest of the generators after the samples were made and collated.
     """

@@ -42,6 +42,7 @@ from dejabatch.observe.record import (
 
 T = TypeVar("T")
 
+_never_deleted: list[Any] = []
 # Enough to know a collate_fn by; to count the rows of all batches would cost time.
 _BATCHES_TO_COUNT = 4
 
@@ -181,7 +182,7 @@ def watch(
     role = "sampler" if loader.batch_sampler is None else "batch_sampler"
     sampled = _Recorded(getattr(loader, role))
     # A running iterator would end its workers, which are not this process's.
-    running = loader.__dict__.get("_iterator")
+    _never_deleted.append(loader.__dict__.get("_iterator"))
     # Not by attribute: the loader forbids its users to set some of these.
     loader.__dict__.update(
         collate_fn=spy.collate,
@@ -211,7 +212,6 @@ def watch(
                 complete = False
                 break
         send(EpochEnd(epoch, complete))
-    del running  # not earlier
 
 
 def watch_batches(
@@ -296,7 +296,7 @@ class _Spy:
         rows = None
         if self._batched and self._counted < _BATCHES_TO_COUNT and len(items) > 1:
             self._counted += 1
-            rows = _different_rows(batch, len(items))
+            rows = _different_rows(batch, items)
         info = get_worker_info()
         start, self._start = self._start, None
         return (
@@ -383,9 +383,39 @@ def rows_of(batch: Any, length: int | None = None) -> list[tuple[Any, ...]]:
     return [] if unclear else list(zip(*parts, strict=True))
 
 
-def _different_rows(batch: Any, length: int) -> int | None:
-    rows = rows_of(batch, length)
-    return len({fingerprint(row) for row in rows}) if rows else None
+def _different_rows(batch: Any, samples: list[Any]) -> int | None:
+    """Count the rows of a batch that differ: 1 if a part of one sample is in all rows.
+
+    None if the batch cannot be taken apart, or if its samples do not differ.
+    """
+    rows = rows_of(batch, len(samples))
+    if not rows:
+        return None
+    # The tensors in the samples that differ between them, by content.
+    differing: set[bytes] = set()
+    columns = zip(*map(_tensors, samples), strict=False)
+    for column in columns:
+        digests = {fingerprint(tensor) for tensor in column}
+        if len(digests) > 1:
+            differing |= digests
+    for part in zip(*rows, strict=True):
+        content = {fingerprint(row) for row in part}
+        if len(content) == 1 and content <= differing:
+            return 1
+    return len({fingerprint(row) for row in rows})
+
+
+def _tensors(sample: Any) -> list[torch.Tensor]:
+    """Return the tensors and arrays in a sample, as default_collate would have them."""
+    if isinstance(sample, torch.Tensor):
+        return [sample]
+    if isinstance(sample, np.ndarray) and sample.dtype.kind in "biufc":
+        return [torch.as_tensor(sample)]
+    if isinstance(sample, Mapping):
+        return [tensor for value in sample.values() for tensor in _tensors(value)]
+    if isinstance(sample, (list, tuple)):
+        return [tensor for value in sample for tensor in _tensors(value)]
+    return []
 
 
 def _class_name(value: object) -> str:

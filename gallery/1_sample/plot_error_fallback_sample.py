@@ -1,0 +1,223 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#   "pillow",
+#   "dejabatch @ git+https://github.com/dejabatch/dejabatch",
+#   "matplotlib",
+#   "torch",
+#   "torchvision",
+# ]
+# ///
+"""
+One sample comes back again and again
+=====================================
+
+``except`` around a broken file, and a sample of another index in its place.
+
+* **You see:** One image is in nearly every batch, although the order is right and no
+  index is drawn twice.
+* **Because:** ``__getitem__`` catches every error and returns another sample, so that
+  broken files are hidden behind it.
+* **Do:** Let the error through, or find the broken files once, up front, and leave them
+  out.
+"""
+
+# %%
+# See it happen
+# -------------
+# Twenty-four image files, of which eight were cut short when they were copied. The
+# dataset was written so that training does not stop at a bad file.
+
+# sphinx_gallery_tags = ["one sample too often", "dataset", "files"]
+# sphinx_gallery_parallel = False
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.cbook import get_sample_data
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+TO_TENSOR = v2.Compose([v2.Resize((48, 48)), v2.PILToTensor()])
+
+
+def write_files(folder):
+    """Save 24 crops of a photograph, and cut every third file to half its length."""
+    with get_sample_data("grace_hopper.jpg") as file:
+        photograph = Image.open(file).convert("RGB")
+    for i in range(24):
+        left, top = 50 * (i % 6), 90 * (i // 6)
+        path = Path(folder, f"{i:02}.jpg")
+        photograph.crop((left, top, left + 200, top + 200)).save(path)
+        if i % 3 == 1:
+            content = path.read_bytes()
+            path.write_bytes(content[: len(content) // 2])
+
+
+class FallsBack(Dataset):
+    def __init__(self, folder):
+        self.paths = sorted(Path(folder).glob("*.jpg"))
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, index):
+        try:
+            return TO_TENSOR(Image.open(self.paths[index])), index
+        except Exception:  # noqa: BLE001 - the failure
+            return self[0]
+
+
+if __name__ != "__mp_main__":  # a spawned worker finds the files there
+    FOLDER = tempfile.TemporaryDirectory()
+    write_files(FOLDER.name)
+    broken = DataLoader(FallsBack(FOLDER.name), batch_size=4, shuffle=True)
+
+if __name__ == "__main__":
+    labels = torch.cat([batch_labels for _, batch_labels in broken]).tolist()
+    times = Counter(labels)
+    print("samples in an epoch: ", len(labels))
+    print("the most frequent:   ", times.most_common(3))
+    assert times[0] == 1 + 8
+    assert all(times[label] == 1 for label in times.keys() - {0})
+
+# %%
+# Why
+# ---
+# ``except Exception`` takes everything: cut files, missing files, and mistakes in the code
+# above it. Each becomes sample 0, without a word. Nothing else shows it. The epoch has
+# the right length, and the sampler asked for each index once.
+
+if __name__ == "__main__":
+    error = ""
+    try:
+        TO_TENSOR(Image.open(broken.dataset.paths[1]))
+    except OSError as caught:
+        error = str(caught)
+    print("file 1:", error)
+    assert "truncated" in error
+    assert broken.dataset[1][1] == 0  # the sample is that of index 0
+    assert len(list(broken.sampler)) == len(set(broken.sampler)) == 24
+
+# %%
+# Taking the next index instead, or a random one, spreads the harm and does not end it:
+# the good neighbours of bad files come twice.
+
+
+class TakesTheNext(FallsBack):
+    def __getitem__(self, index):
+        try:
+            return TO_TENSOR(Image.open(self.paths[index])), index
+        except OSError:
+            return self[(index + 1) % len(self)]
+
+
+if __name__ == "__main__":
+    dataset = TakesTheNext(FOLDER.name)
+    times = Counter(dataset[i][1] for i in range(24))
+    print("next instead:", times.most_common(8))
+    assert sorted(times.values()) == [1] * 8 + [2] * 8
+
+# %%
+# The fix
+# -------
+# Read each file once, before training, and leave out what cannot be read. Say how many
+# that were. What fails later is news, and may stop the program.
+
+
+def readable(path):
+    try:
+        Image.open(path).load()
+    except OSError:
+        return False
+    return True
+
+
+class LeavesOut(Dataset):
+    def __init__(self, folder):
+        paths = sorted(Path(folder).glob("*.jpg"))
+        self.paths = [path for path in paths if readable(path)]
+        self.left_out = len(paths) - len(self.paths)
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, index):
+        return TO_TENSOR(Image.open(self.paths[index])), index
+
+
+if __name__ != "__mp_main__":
+    fixed = DataLoader(LeavesOut(FOLDER.name), batch_size=4, shuffle=True)
+
+if __name__ == "__main__":
+    labels = torch.cat([batch_labels for _, batch_labels in fixed]).tolist()
+    print(f"{fixed.dataset.left_out} files left out, {len(fixed.dataset)} read")
+    assert fixed.dataset.left_out == 8
+    assert sorted(labels) == list(range(16))
+
+# %%
+# Proof
+# -----
+# One epoch of each loader, in order.
+
+if __name__ == "__main__":
+    figure, axes = plt.subplots(2, 1, figsize=(8, 4.6), layout="constrained")
+    for ax, title, dataset in (
+        (axes[0], "broken: 24 samples, 16 different", broken.dataset),
+        (axes[1], "fixed: 16 samples, 16 different", fixed.dataset),
+    ):
+        images = [dataset[i][0].permute(1, 2, 0) for i in range(len(dataset))]
+        rows = [
+            torch.cat(images[i : i + 8], dim=1)
+            for i in range(0, len(images), 8)
+        ]
+        ax.imshow(torch.cat(rows))
+        ax.set(title=title, xticks=[], yticks=[])
+    plt.show()
+
+# %%
+# Find it in your code
+# --------------------
+# Let the dataset give each index once, and count equal samples. Without a random
+# augmentation, a count far above the others is a fallback, or a true duplicate.
+
+
+def most_frequent(dataset):
+    samples = (str(dataset[i][0].tolist()) for i in range(len(dataset)))
+    return Counter(samples).most_common(1)[0][1]
+
+
+if __name__ == "__main__":
+    print("broken:", most_frequent(broken.dataset))
+    print("fixed: ", most_frequent(fixed.dataset))
+    assert most_frequent(broken.dataset) == 9
+    assert most_frequent(fixed.dataset) == 1
+
+# %%
+# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
+# changing it, and names what it finds.
+
+import dejabatch
+
+if __name__ == "__main__":
+    report = dejabatch.audit(broken)
+    print(report)
+    assert [(f.slug, f.where) for f in report.findings] == [
+        ("error-fallback-sample", "dataset.__getitem__")
+    ]
+    assert dejabatch.audit(fixed).ok
+
+# %%
+# See also
+# --------
+# * *All* indices give one sample:
+#   :doc:`/gallery/1_sample/plot_getitem_ignores_index`.
+# * All samples come equally often, and too often:
+#   :doc:`/gallery/1_sample/plot_wrong_length`.
+# * `LAVIS#62 <https://github.com/salesforce/LAVIS/issues/62>`__ and
+#   `clip-retrieval#13 <https://github.com/rom1504/clip-retrieval/issues/13>`__: where
+#   others met it.

@@ -1,0 +1,214 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#   "dejabatch @ git+https://github.com/dejabatch/dejabatch",
+#   "matplotlib",
+#   "numpy",
+#   "torch",
+# ]
+# ///
+"""
+The features drift from epoch to epoch
+======================================
+
+An operation like ``*=`` on a stored sample changes what the next epoch begins with.
+
+* **You see:** The same index gives other features in every epoch, though nothing about
+  them is random.
+* **Because:** ``__getitem__`` edits the stored data in place, so that the next epoch
+  begins with the result.
+* **Do:** Edit a copy: ``x = self.features[index].clone()``.
+"""
+
+# %%
+# See it happen
+# -------------
+# This dataset stores eight pieces of a photograph and darkens a sample a little. It does
+# so in place.
+
+# sphinx_gallery_tags = ["differs in every epoch", "dataset", "memory"]
+# sphinx_gallery_parallel = False
+
+import copy
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.cbook import get_sample_data
+from torch.utils.data import DataLoader, Dataset
+
+with get_sample_data("grace_hopper.jpg") as file:
+    PHOTOGRAPH = torch.tensor(plt.imread(file) / 255, dtype=torch.float32)
+
+
+class DarkensInPlace(Dataset):
+    def __init__(self):
+        pieces = [PHOTOGRAPH[60 * i :, 100:400][:160] for i in range(8)]
+        self.images = torch.stack(pieces)
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        image = self.images[index]  # a view of what is stored
+        image *= 0.7
+        return image
+
+
+broken = DataLoader(DarkensInPlace(), batch_size=4)
+
+
+def first_images(loader, epochs):
+    """Return the image of index 0 in each epoch."""
+    return [next(iter(list(loader)))[0].clone() for _ in range(epochs)]
+
+
+def brightness(images):
+    return [round(float(image.mean()), 3) for image in images]
+
+
+if __name__ == "__main__":
+    darker = first_images(broken, epochs=4)
+    print("brightness of index 0, by epoch:", brightness(darker))
+    for before, after in pairwise(darker):
+        assert torch.allclose(after, 0.7 * before)
+
+# %%
+# Why
+# ---
+# ``self.images[index]`` is no copy but a view, so ``*=`` writes into ``self.images``. So
+# do ``+=``, ``x[mask] = 0`` and every method of a tensor whose name ends in an underscore.
+#
+# Whether it is seen depends on the workers. New workers start each epoch with a copy of
+# what the main process has, where nothing was edited, so that the failure comes and goes
+# with ``num_workers``. Persistent workers keep their edited copy.
+
+if __name__ == "__main__":
+    for persistent in (False, True):
+        loader = DataLoader(
+            DarkensInPlace(),
+            batch_size=4,
+            num_workers=2,
+            persistent_workers=persistent,
+            multiprocessing_context="fork",
+        )
+        seen = brightness(first_images(loader, epochs=3))
+        print(f"forked workers, {persistent=}: {seen}")
+        assert (seen[0] == seen[1] == seen[2]) is not persistent
+        assert (seen[0] > seen[1] > seen[2]) is persistent
+    del loader  # ends the persistent workers
+
+# %%
+# Workers that are spawned, or come from a fork server (the default on Linux since Python
+# 3.14), share the memory of a *tensor* with the main process. Their edits reach it, and
+# each other. A NumPy array is copied.
+
+
+class StoresBoth(Dataset):
+    def __init__(self):
+        self.tensor = torch.ones(8)
+        self.array = np.ones(8)
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        self.tensor[index] *= 0.7
+        self.array[index] *= 0.7
+        return index
+
+
+if __name__ == "__main__":
+    for method in ("fork", "spawn"):
+        dataset = StoresBoth()
+        list(
+            DataLoader(dataset, num_workers=1, multiprocessing_context=method)
+        )
+        print(
+            f"{method:5} in the main process afterwards:",
+            f"tensor {dataset.tensor.mean():.1f},",
+            f"array {dataset.array.mean():.1f}",
+        )
+        assert (dataset.tensor < 1).all() == (method == "spawn")
+        assert (dataset.array == 1).all()
+
+# %%
+# The fix
+# -------
+# Make a new tensor: ``image * 0.7`` instead of ``image *= 0.7``. If the operation is not
+# yours, give it a copy.
+
+
+class DarkensACopy(DarkensInPlace):
+    def __getitem__(self, index):
+        image = self.images[index].clone()
+        image *= 0.7
+        return image
+
+
+fixed = DataLoader(DarkensACopy(), batch_size=4)
+
+if __name__ == "__main__":
+    stable = first_images(fixed, epochs=4)
+    print("brightness of index 0, by epoch:", brightness(stable))
+    assert all(torch.equal(image, stable[0]) for image in stable)
+
+# %%
+# Proof
+# -----
+# The same index in four epochs.
+
+if __name__ == "__main__":
+    figure, axes = plt.subplots(2, 4, figsize=(8, 3), layout="constrained")
+    for row, name, images in (
+        (axes[0], "broken", darker),
+        (axes[1], "fixed", stable),
+    ):
+        for epoch, (ax, image) in enumerate(zip(row, images, strict=True)):
+            ax.imshow(image, vmin=0, vmax=1)
+            ax.set(xticks=[], yticks=[], title=f"{name}: epoch {epoch}")
+    plt.show()
+
+# %%
+# Find it in your code
+# --------------------
+# Ask a copy of the dataset for one index twice. The answers differ only if the first call
+# left something behind, or if the sample is random.
+
+
+def same_twice(dataset):
+    dataset = copy.deepcopy(dataset)
+    first = dataset[0].clone()
+    return torch.equal(first, dataset[0])
+
+
+if __name__ == "__main__":
+    print("broken:", same_twice(broken.dataset))
+    print("fixed: ", same_twice(fixed.dataset))
+    assert not same_twice(broken.dataset)
+    assert same_twice(fixed.dataset)
+
+# %%
+# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
+# changing it, and names what it finds.
+
+import dejabatch
+
+if __name__ == "__main__":
+    report = dejabatch.audit(broken)
+    print(report)
+    assert [(f.slug, f.where) for f in report.findings] == [
+        ("inplace-edit-of-stored-data", "dataset.images")
+    ]
+    assert dejabatch.audit(fixed).ok
+
+# %%
+# See also
+# --------
+# * The second answer is another *sample*, not an edited one:
+#   :doc:`/gallery/1_sample/plot_stateful_cursor`.
+# * Only what is returned changes, not what is stored:
+#   :doc:`/gallery/1_sample/plot_reused_buffer`.
+# * `pytorch/pytorch#51849 <https://github.com/pytorch/pytorch/issues/51849>`__: why
+#   spawned workers share tensors with their parent.
