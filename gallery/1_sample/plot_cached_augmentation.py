@@ -48,7 +48,10 @@ def read_image(index):
 class CachesTheResult(Dataset):
     def __init__(self):
         self.transform = v2.Compose(
-            [v2.RandomResizedCrop(96), v2.RandomHorizontalFlip()]
+            [
+                v2.RandomResizedCrop(96, scale=(0.1, 0.4)),
+                v2.RandomHorizontalFlip(),
+            ]
         )
         self.cache = {}
 

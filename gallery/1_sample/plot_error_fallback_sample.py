@@ -155,7 +155,9 @@ if __name__ != "__mp_main__":
 
 if __name__ == "__main__":
     labels = torch.cat([batch_labels for _, batch_labels in fixed]).tolist()
-    print(f"{fixed.dataset.left_out} files left out, {len(fixed.dataset)} read")
+    print(
+        f"{fixed.dataset.left_out} files left out, {len(fixed.dataset)} read"
+    )
     assert fixed.dataset.left_out == 8
     assert sorted(labels) == list(range(16))
 

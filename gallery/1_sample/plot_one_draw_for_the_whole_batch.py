@@ -37,7 +37,9 @@ from torchvision.transforms import v2
 
 with get_sample_data("grace_hopper.jpg") as file:
     PHOTOGRAPH = torch.tensor(plt.imread(file)).permute(2, 0, 1)
-TRANSFORM = v2.Compose([v2.RandomResizedCrop(96), v2.RandomHorizontalFlip()])
+TRANSFORM = v2.Compose(
+    [v2.RandomResizedCrop(96, scale=(0.1, 0.4)), v2.RandomHorizontalFlip()]
+)
 
 
 class Pieces(Dataset):

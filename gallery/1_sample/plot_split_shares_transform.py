@@ -29,6 +29,8 @@ The halves of ``random_split`` are two views of one dataset, with one transform.
 # sphinx_gallery_tags = ["not augmented", "same in every epoch", "transform", "split"]
 # sphinx_gallery_parallel = False
 
+import copy
+
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.cbook import get_sample_data
@@ -37,7 +39,9 @@ from torchvision.transforms import v2
 
 with get_sample_data("grace_hopper.jpg") as file:
     PHOTOGRAPH = torch.tensor(plt.imread(file)).permute(2, 0, 1)
-AUGMENT = v2.Compose([v2.RandomResizedCrop(96), v2.RandomHorizontalFlip()])
+AUGMENT = v2.Compose(
+    [v2.RandomResizedCrop(96, scale=(0.1, 0.4)), v2.RandomHorizontalFlip()]
+)
 EVALUATE = v2.Compose([v2.Resize(96), v2.CenterCrop(96)])
 
 
@@ -132,6 +136,19 @@ if __name__ == "__main__":
     assert is_random(train)
     assert not is_random(val)
     assert not set(train.indices) & set(val.indices)
+
+# %%
+# For a split that is there already, a shallow copy of the dataset is enough. It has a
+# transform of its own and the same images.
+
+if __name__ == "__main__":
+    train, val = split()
+    val.dataset = copy.copy(val.dataset)
+    val.dataset.transform = EVALUATE
+    print(f"training random: {is_random(train)}, validation: {is_random(val)}")
+    assert is_random(train)
+    assert not is_random(val)
+    assert val.dataset.images is train.dataset.images
 
 # %%
 # Or keep one dataset without a transform, and let a wrapper of each half apply one.

@@ -76,7 +76,7 @@ if __name__ == "__main__":
 # ---
 # A crop of 96 by 96 fits into an image of that size in one place only. ``p`` is the
 # probability that a flip is done, and 0 means never. And a colour change without a range
-# changes nothing: all four arguments of ``ColorJitter`` are 0 by default.
+# changes nothing: none of the four arguments of ``ColorJitter`` is set by default.
 
 if __name__ == "__main__":
     image = broken.dataset.images[0]

