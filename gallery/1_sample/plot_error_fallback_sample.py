@@ -167,7 +167,13 @@ if __name__ == "__main__":
 # One epoch of each loader, in order.
 
 if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 1, figsize=(8, 4.6), layout="constrained")
+    figure, axes = plt.subplots(
+        2,
+        1,
+        figsize=(8, 5.4),
+        height_ratios=(3, 2),
+        layout="constrained",
+    )
     for ax, title, dataset in (
         (axes[0], "broken: 24 samples, 16 different", broken.dataset),
         (axes[1], "fixed: 16 samples, 16 different", fixed.dataset),
