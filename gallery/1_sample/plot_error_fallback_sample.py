@@ -31,6 +31,8 @@ One sample comes back again and again
 # sphinx_gallery_tags = ["one sample too often", "dataset", "files"]
 # sphinx_gallery_parallel = False
 
+import atexit
+import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -73,9 +75,10 @@ class FallsBack(Dataset):
 
 
 if __name__ != "__mp_main__":  # a spawned worker finds the files there
-    FOLDER = tempfile.TemporaryDirectory()
-    write_files(FOLDER.name)
-    broken = DataLoader(FallsBack(FOLDER.name), batch_size=4, shuffle=True)
+    FOLDER = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, FOLDER)
+    write_files(FOLDER)
+    broken = DataLoader(FallsBack(FOLDER), batch_size=4, shuffle=True)
 
 if __name__ == "__main__":
     labels = torch.cat([batch_labels for _, batch_labels in broken]).tolist()
@@ -117,7 +120,7 @@ class TakesTheNext(FallsBack):
 
 
 if __name__ == "__main__":
-    dataset = TakesTheNext(FOLDER.name)
+    dataset = TakesTheNext(FOLDER)
     times = Counter(dataset[i][1] for i in range(24))
     print("next instead:", times.most_common(8))
     assert sorted(times.values()) == [1] * 8 + [2] * 8
@@ -151,7 +154,7 @@ class LeavesOut(Dataset):
 
 
 if __name__ != "__mp_main__":
-    fixed = DataLoader(LeavesOut(FOLDER.name), batch_size=4, shuffle=True)
+    fixed = DataLoader(LeavesOut(FOLDER), batch_size=4, shuffle=True)
 
 if __name__ == "__main__":
     labels = torch.cat([batch_labels for _, batch_labels in fixed]).tolist()

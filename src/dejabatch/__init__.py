@@ -5,15 +5,26 @@ from dejabatch.catalogue import FAILURE_MODES, SECTIONS, FailureMode
 from dejabatch.comparing import compare
 from dejabatch.observe.record import Expect
 from dejabatch.report import Finding, FindingsError, Report
+from dejabatch.schemes import SCHEMES, Scheme, SchemeReport, check_seeding
+from dejabatch.seeding import EpochIndex, EpochSampler, PerSample, seed_worker, stream
 
 __all__ = [
     "FAILURE_MODES",
+    "SCHEMES",
     "SECTIONS",
+    "EpochIndex",
+    "EpochSampler",
     "Expect",
     "FailureMode",
     "Finding",
     "FindingsError",
+    "PerSample",
     "Report",
+    "Scheme",
+    "SchemeReport",
     "audit",
+    "check_seeding",
     "compare",
+    "seed_worker",
+    "stream",
 ]

@@ -1,7 +1,11 @@
 """What a check needs of a dataset's answers before it can judge by them."""
 
+from typing import TypeVar
+
 from dejabatch.observe.record import Answers, Observation
 from dejabatch.report import CannotTell
+
+T = TypeVar("T")
 
 
 def answers_of(observation: Observation, *, again: bool = True) -> Answers:
@@ -34,6 +38,19 @@ def answers_of(observation: Observation, *, again: bool = True) -> Answers:
         msg = "a sample differs each time, whatever its random generators"
         raise CannotTell(msg)
     return answers
+
+
+def given(answers: Answers, answer: T | None) -> T:
+    """Return an answer to a single question.
+
+    Raises
+    ------
+    CannotTell
+        If the question was not answered.
+    """
+    if answer is None:
+        raise CannotTell(answers.error or "the dataset could not be asked for it")
+    return answer
 
 
 def changed(answers: Answers, *kinds: str) -> str | None:

@@ -1,13 +1,14 @@
 """An error is hidden behind another sample."""
 
-from dejabatch.checks._answers import answers_of
+from dejabatch.checks._answers import answers_of, given
 from dejabatch.observe.record import Observation
 from dejabatch.report import Finding
 
 
 def check(observation: Observation) -> Finding | None:
     """Look for a sample that came from elsewhere after an exception."""
-    swallowed = answers_of(observation).swallowed
+    answers = answers_of(observation)
+    swallowed = given(answers, answers.swallowed)
     if not swallowed:
         return None
     index, name = next(iter(swallowed.items()))

@@ -1,6 +1,6 @@
 """A random transform that changes nothing."""
 
-from dejabatch.checks._answers import answers_of
+from dejabatch.checks._answers import answers_of, given
 from dejabatch.observe.record import Observation
 from dejabatch.report import Finding
 
@@ -8,9 +8,10 @@ from dejabatch.report import Finding
 def check(observation: Observation) -> Finding | None:
     """Look for random transforms of torchvision's that return what they are given."""
     answers = answers_of(observation)
-    if not answers.idle:
+    idle = given(answers, answers.idle)
+    if not idle:
         return None
-    where, *others = answers.idle
+    where, *others = idle
     evidence = "it returned what it was given, from many random states"
     if others:
         evidence += f"; so did {', '.join(others)}"

@@ -3,7 +3,7 @@
 from collections import Counter
 from itertools import pairwise
 
-from dejabatch.checks._answers import answers_of
+from dejabatch.checks._answers import answers_of, given
 from dejabatch.observe.record import Observation
 from dejabatch.report import CannotTell, Finding
 
@@ -21,7 +21,8 @@ def check(observation: Observation) -> Finding | None:
         return None
     period = _period(observation)
     if period is None:
-        period = answers_of(observation).period
+        answers = answers_of(observation)
+        period = next(iter(given(answers, answers.periods)), None)
     if period is None:
         return None
     return Finding(

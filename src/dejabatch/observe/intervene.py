@@ -348,7 +348,7 @@ class _Questions:
             yield self._attempt("batch_of_copies", lambda: self._batch_of_copies(index))
         yield self._attempt("swallowed", self._swallowed)
         yield self._attempt("idle", lambda: idle_transforms(self._roots(), self._use))
-        yield self._attempt("period", self._period)
+        yield self._attempt("periods", self._periods)
 
     def _attempt(self, name: str, function: Callable[[], Any]) -> dict[str, Any]:
         """Ask something that a dataset may refuse to answer; the rest goes on."""
@@ -408,27 +408,26 @@ class _Questions:
                 found[index] = watched.exception
         return found
 
-    def _period(self) -> int | None:
-        """Find a number of indices after which the samples begin again."""
+    def _periods(self) -> tuple[int, ...]:
+        """Find numbers of indices after which the samples begin again."""
         try:
             length = len(self._dataset)  # type: ignore[arg-type]
         except (TypeError, NotImplementedError):
-            return None
+            return ()
 
         def sample(index: int) -> bytes:
             self._move(_Step(index))
             return fingerprint(self._fetch(index))
 
         sizes = sorted({n for n in lengths(self._roots()) if 1 < n < length - 2})
-        if not sizes:
-            return None
-        first = [sample(index) for index in range(3)]
-        if len(set(first)) == 1:
-            return None
-        for size in sizes[:_MOST_SIZES]:
-            if all(sample(index + size) == first[index] for index in range(3)):
-                return size
-        return None
+        first = [sample(index) for index in range(3)] if sizes else []
+        if len(set(first)) < 2:
+            return ()
+        return tuple(
+            size
+            for size in sizes[:_MOST_SIZES]
+            if all(sample(index + size) == first[index] for index in range(3))
+        )
 
     def _until_it_differs(
         self, first: bytes, moved: list[bytes], index: int

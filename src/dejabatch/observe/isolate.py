@@ -32,6 +32,9 @@ from dejabatch.observe.reach import is_a, memory_of, walk
 
 Send = Callable[[Any], None]
 
+# Seconds that a child has to end by itself.
+_TO_END = 2.0
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -79,7 +82,11 @@ def run_isolated(function: Callable[[Send], None], time_limit: float) -> Outcome
             child.start()
         sender.close()
         try:
-            return _collect(receiver, deadline)
+            outcome = _collect(receiver, deadline)
+            if not outcome.out_of_time:
+                # It removes its temporary folders and semaphores when it ends by itself.
+                child.join(_TO_END)
+            return outcome
         finally:
             receiver.close()
             with contextlib.suppress(ProcessLookupError):

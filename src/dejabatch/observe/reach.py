@@ -34,9 +34,15 @@ LEAVES: Final = (
 """What is not entered."""
 
 _LARGEST_CONTAINER = 4096
-_MOST_OBJECTS = 200_000
+_MOST_OBJECTS = 20_000
 # What these hold is theirs: global generators, constants, thousands of classes.
-_FOREIGN = frozenset({*sys.stdlib_module_names, "numpy", "torch", "torchvision", "PIL"})
+_FOREIGN = frozenset(
+    {
+        *sys.stdlib_module_names,
+        *("PIL", "cv2", "h5py", "matplotlib", "numpy", "pandas", "pyarrow", "scipy"),
+        *("skimage", "sklearn", "tensorflow", "torch", "torchvision", "transformers"),
+    }
+)
 _CACHE = type(functools.lru_cache(lambda: None))
 
 

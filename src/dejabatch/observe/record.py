@@ -230,13 +230,13 @@ class Answers:
         What ``collate_fn`` makes of copies of one sample, from several random states:
         ``"rows differ"``, ``"rows vary together"`` or ``"rows are fixed"``. None if it
         is torch's.
-    swallowed : mapping of int to str
+    swallowed : mapping of int to str, or None
         Indices for which ``__getitem__`` met an exception and then took another sample,
         each with the exception's name.
-    idle : tuple of str
+    idle : tuple of str, or None
         Paths of random transforms that returned what they were given.
-    period : int or None
-        A number of indices after which the samples begin again.
+    periods : tuple of int, or None
+        Numbers of indices after which the samples begin again.
     unreachable : tuple of str
         Loaded modules that have a generator which no path leads to.
     """
@@ -258,9 +258,9 @@ class Answers:
     held: tuple[str, ...] = ()
     by_item: bytes | None = None
     batch_of_copies: str | None = None
-    swallowed: Mapping[int, str] = field(default_factory=dict)
-    idle: tuple[str, ...] = ()
-    period: int | None = None
+    swallowed: Mapping[int, str] | None = None
+    idle: tuple[str, ...] | None = None
+    periods: tuple[int, ...] | None = None
     unreachable: tuple[str, ...] = ()
 
     @property
