@@ -47,6 +47,11 @@ from torchvision.transforms import v2
 TO_TENSOR = v2.Compose([v2.Resize((48, 48)), v2.PILToTensor()])
 
 
+def read(path):
+    with Image.open(path) as image:
+        return TO_TENSOR(image)
+
+
 def write_files(folder):
     """Save 24 crops of a photograph, and cut every third file to half its length."""
     with get_sample_data("grace_hopper.jpg") as file:
@@ -69,7 +74,7 @@ class FallsBack(Dataset):
 
     def __getitem__(self, index):
         try:
-            return TO_TENSOR(Image.open(self.paths[index])), index
+            return read(self.paths[index]), index
         except Exception:  # noqa: BLE001 - the failure
             return self[0]
 
@@ -98,7 +103,7 @@ if __name__ == "__main__":
 if __name__ == "__main__":
     error = ""
     try:
-        TO_TENSOR(Image.open(broken.dataset.paths[1]))
+        read(broken.dataset.paths[1])
     except OSError as caught:
         error = str(caught)
     print("file 1:", error)
@@ -114,7 +119,7 @@ if __name__ == "__main__":
 class TakesTheNext(FallsBack):
     def __getitem__(self, index):
         try:
-            return TO_TENSOR(Image.open(self.paths[index])), index
+            return read(self.paths[index]), index
         except OSError:
             return self[(index + 1) % len(self)]
 
@@ -134,7 +139,7 @@ if __name__ == "__main__":
 
 def readable(path):
     try:
-        Image.open(path).load()
+        read(path)
     except OSError:
         return False
     return True
@@ -150,7 +155,7 @@ class LeavesOut(Dataset):
         return len(self.paths)
 
     def __getitem__(self, index):
-        return TO_TENSOR(Image.open(self.paths[index])), index
+        return read(self.paths[index]), index
 
 
 if __name__ != "__mp_main__":
