@@ -174,6 +174,13 @@ class OpenCV(Rows):
         return self.data[index] + torch.from_numpy(noise)
 
 
+class OnlyOpenCV(OpenCV):
+    """Which sample is asked for has no effect on it."""
+
+    def __getitem__(self, index):
+        return super().__getitem__(0)
+
+
 class Wrapper(Dataset):
     """Doubles what it wraps, unless somebody asks for a whole batch."""
 
@@ -642,6 +649,12 @@ BROKEN = {
         "worker_init_fn",
     ),
     "OpenCV": (load(OpenCV(), num_workers=2), "opencv-rng", "error", "cv2"),
+    "OpenCV's noise alone": (
+        load(OnlyOpenCV(), num_workers=2),
+        "opencv-rng",
+        "error",
+        "cv2",
+    ),
     "shuffled once": (
         shuffled_once,
         "order-fixed-at-construction",

@@ -23,7 +23,7 @@ HEADINGS = [
     "See also",
 ]
 # Where a distribution has another name than what is imported from it.
-DISTRIBUTIONS = {"PIL": "pillow"}
+DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless"}
 BY_PAGE = {mode.page: mode for mode in FAILURE_MODES.values() if mode.has_page}
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=[p.stem for p in PAGES])
 

@@ -286,7 +286,6 @@ _RECORDS = (
         fix="Delete it, or seed from `torch.initial_seed() % 2**32`, which differs by "
         "worker and epoch.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="worker-seed-without-epoch",
@@ -299,7 +298,6 @@ _RECORDS = (
         fix="Delete it, or seed from `torch.initial_seed() % 2**32`, which differs by "
         "worker and epoch.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="reseed-in-getitem",
@@ -312,7 +310,6 @@ _RECORDS = (
         fix="Give image and mask to one call of a `torchvision.transforms.v2` transform, "
         "and delete the seed.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="reseed-every-epoch",
@@ -334,7 +331,6 @@ _RECORDS = (
         "every process and which PyTorch does not seed.",
         fix="Call `cv2.setRNGSeed(torch.initial_seed() % 2**31)` in `worker_init_fn`.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="one-generator-for-two-loaders",

@@ -1,5 +1,7 @@
 """Workers repeat the numbers of a generator that Python code cannot see."""
 
+import contextlib
+
 from dejabatch.checks import inplace_edit_of_stored_data, stateful_cursor
 from dejabatch.checks._answers import answers_of
 from dejabatch.observe.record import Observation
@@ -11,10 +13,11 @@ def check(observation: Observation) -> Finding | None:
     answers = answers_of(observation)
     if not answers.changes_by_itself:
         return None
-    if stateful_cursor.check(observation) or inplace_edit_of_stored_data.check(
-        observation
-    ):
-        return None
+    for other in (stateful_cursor, inplace_edit_of_stored_data):
+        # Where another cannot tell, this one may.
+        with contextlib.suppress(CannotTell):
+            if other.check(observation):
+                return None
     if observation.replay is None or not observation.replay.fetches:
         msg = "a sample varies by itself, and there are not two workers to compare"
         raise CannotTell(msg)
