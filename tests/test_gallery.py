@@ -35,6 +35,8 @@ from torch.utils.data import DataLoader
 
 _, method, page = sys.argv
 multiprocessing.set_start_method(method)
+# Imported once, where every worker would import it for itself.
+multiprocessing.set_forkserver_preload(["torch"])
 sys.argv = [page]
 names = runpy.run_path(page, run_name="__main__")
 for name in ("broken", "fixed"):

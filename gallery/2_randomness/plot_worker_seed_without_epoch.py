@@ -39,12 +39,12 @@ from torch.utils.data import DataLoader, Dataset
 with get_sample_data("grace_hopper.jpg") as file:
     PHOTOGRAPH = plt.imread(file)
 SIZE = 220
-WORKERS = 4
+WORKERS = 2
 
 
 class RandomCrops(Dataset):
     def __len__(self):
-        return 2 * WORKERS
+        return 8
 
     def __getitem__(self, index):
         height, width, _ = PHOTOGRAPH.shape
@@ -85,8 +85,8 @@ if __name__ == "__main__":
 # Why
 # ---
 # Workers end with their epoch, and new ones start with the next. Each begins with the
-# seed that ``worker_init_fn`` gives it, and ``worker_id`` is a number from 0 to 3 in
-# every epoch. A run seed that is added, as in ``42 + worker_id``, is the same in every
+# seed that ``worker_init_fn`` gives it, and ``worker_id`` is 0 and 1 in every
+# epoch. A run seed that is added, as in ``42 + worker_id``, is the same in every
 # epoch, too.
 #
 # With ``persistent_workers=True`` the workers live on and ``worker_init_fn`` runs once.
@@ -167,7 +167,7 @@ if __name__ == "__main__":
 
 class FirstDraw(Dataset):
     def __len__(self):
-        return 4
+        return 2
 
     def __getitem__(self, index):
         return np.random.random()
@@ -177,17 +177,19 @@ def epochs_repeat(worker_init_fn):
     loader = DataLoader(
         FirstDraw(),
         batch_size=None,
-        num_workers=4,
+        num_workers=2,
         worker_init_fn=worker_init_fn,
     )
     return list(loader) == list(loader)
 
 
 if __name__ == "__main__":
-    print("broken:", epochs_repeat(broken.worker_init_fn))
-    print("fixed: ", epochs_repeat(fixed.worker_init_fn))
-    assert epochs_repeat(broken.worker_init_fn)
-    assert not epochs_repeat(fixed.worker_init_fn)
+    of_broken = epochs_repeat(broken.worker_init_fn)
+    of_fixed = epochs_repeat(fixed.worker_init_fn)
+    print("broken:", of_broken)
+    print("fixed: ", of_fixed)
+    assert of_broken
+    assert not of_fixed
 
 # %%
 # Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without

@@ -11,7 +11,8 @@ from dejabatch.report import CannotTell, Finding
 def check(observation: Observation) -> Finding | None:
     """Look for one index that varies, and varies alike in all workers."""
     answers = answers_of(observation)
-    if not answers.changes_by_itself:
+    by_opencv = "cv2" in answers.depends_on
+    if not by_opencv and not answers.changes_by_itself:
         return None
     for other in (stateful_cursor, inplace_edit_of_stored_data):
         # Where another cannot tell, this one may.
@@ -30,7 +31,7 @@ def check(observation: Observation) -> Finding | None:
     return Finding(
         slug="opencv-rng",
         severity="error",
-        where="cv2" if "cv2" in answers.unreachable else "dataset.__getitem__",
+        where="cv2" if by_opencv else "dataset.__getitem__",
         evidence=f"index {answers.index}, made {shortest} times, gives the same "
         f"{varied} samples in each of {len(streams)} workers",
     )

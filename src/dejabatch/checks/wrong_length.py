@@ -7,7 +7,7 @@ from dejabatch.checks._answers import answers_of, given
 from dejabatch.observe.record import Observation
 from dejabatch.report import CannotTell, Finding
 
-# Fewer equal samples may be true duplicates.
+# Fewer equal samples may be true duplicates, or blank images with one label in turn.
 _FEWEST = 8
 
 
@@ -22,7 +22,8 @@ def check(observation: Observation) -> Finding | None:
     period = _period(observation)
     if period is None:
         answers = answers_of(observation)
-        period = next(iter(given(answers, answers.periods)), None)
+        periods = [p for p in given(answers, answers.periods) if p >= _FEWEST]
+        period = min(periods, default=None)
     if period is None:
         return None
     return Finding(
@@ -55,6 +56,6 @@ def _period(observation: Observation) -> int | None:
         pairs = [i for i in samples if i + step in samples]
         equal = sum(samples[i] == samples[i + step] for i in pairs)
         # Neighbours that are alike are blank or sorted, and not begun again.
-        if step > 1 and count >= _FEWEST and equal >= 0.9 * len(pairs):
+        if step >= _FEWEST and count >= _FEWEST and equal >= 0.9 * len(pairs):
             return step
     return None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import importlib
 import os
 import pickle
 import select
@@ -49,7 +50,7 @@ _MOVES = range(1, 9)
 _MOST_GENERATORS = 16
 _MOST_SIZES = 8
 _MOST_SUSPECTS = 48
-_WITH_GENERATORS_OF_THEIR_OWN = ("cv2", "imgaug", "numba")
+_WITH_GENERATORS_OF_THEIR_OWN = ("imgaug", "numba")
 
 
 class _Unanswered(Exception):
@@ -295,6 +296,9 @@ class _Questions:
 
     def _of_index(self) -> Iterator[dict[str, Any]]:
         index, *others = self._indices
+        if self._in_child(lambda: self._imports_opencv(index)):
+            # Its generator can be put into a state, but not before it is there.
+            importlib.import_module("cv2")
         gathered: dict[str, Any] = {}
         for more in self._of_pair(index, others):
             gathered |= more
@@ -367,6 +371,10 @@ class _Questions:
         for index in self._indices:
             self._move(_Step(index, move))
             self._fetch(index)
+
+    def _imports_opencv(self, index: int) -> bool:
+        self._fetch(index)
+        return "cv2" in sys.modules
 
     def _by_item(self, index: int) -> bytes:
         dataset: Any = self._dataset
@@ -473,6 +481,7 @@ class _Questions:
     def _depends_on(self, expected: dict[int, bytes]) -> tuple[str, ...]:
         """Find the generators that change a sample when they alone are moved."""
         names = list(self._generators())[:_MOST_GENERATORS]
+        names += ["cv2"] if "cv2" in sys.modules else []
 
         def differs(name: str) -> bool:
             return any(
@@ -524,6 +533,9 @@ class _Questions:
                 rng.set_state(generator, self._states[name])
             if step.move and step.only in {None, name}:
                 rng.reseed(generator, np.random.SeedSequence([step.move, position]))
+        if "cv2" in sys.modules:
+            moved = step.move if step.only in {None, "cv2"} else 0
+            sys.modules["cv2"].setRNGSeed(1 + moved)
 
     def _in_child(self, function: Callable[[], Any]) -> Any:
         """Run a function in a forked child and return what it returns.

@@ -70,9 +70,12 @@ def look(
     if left := _left(deadline):
         answers = intervene.ask(make_loader, seen, time_limit=left / 2)
         seen = dataclasses.replace(seen, answers=answers)
-    # What a map-style dataset's generators explain needs no further look.
-    varies = seen.answers is not None and seen.answers.changes_by_itself
-    if (varies or not facts.map_style) and (left := _left(deadline)):
+    # What the generators explain that are Python objects needs no further look.
+    answers = seen.answers
+    unexplained = answers is not None and (
+        answers.changes_by_itself or "cv2" in answers.depends_on
+    )
+    if (unexplained or not facts.map_style) and (left := _left(deadline)):
         replayed = intervene.replay(make_loader, seen, time_limit=left / 2)
         seen = dataclasses.replace(seen, replay=replayed)
     return seen

@@ -214,7 +214,7 @@ class Answers:
         The sample of `index` right after that one, from the same generators.
     depends_on : tuple of str
         Paths of the generators that change the sample of `index` or of `other` when
-        nothing else is moved.
+        nothing else is moved; OpenCV's is called ``cv2``.
     reseeded : tuple of str
         Paths of the generators that are in one and the same state after the samples of
         `index` and of `other`, whatever their state before.
