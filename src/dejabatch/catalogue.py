@@ -333,6 +333,31 @@ _RECORDS = (
         detected_by="audit",
     ),
     FailureMode(
+        slug="seeds-next-to-each-other",
+        title="Another rank or another run repeats the augmentations of this one",
+        section="2_randomness",
+        symptom="Two ranks share some of their augmentations, or runs with the seeds 42 "
+        "and 43 share most of them.",
+        cause="Seeds that are made by adding, such as `seed + rank + worker_id`, have the "
+        "same sum for other numbers.",
+        fix="Mix instead of adding: "
+        "`np.random.SeedSequence([torch.initial_seed(), rank, worker_id])`.",
+        undetected_because="A loader shows one rank of one run; `check_seeding` compares "
+        "many.",
+    ),
+    FailureMode(
+        slug="workers-change-the-augmentation",
+        title="Another number of workers, another augmentation",
+        section="2_randomness",
+        symptom="With one seed, a run with four workers augments otherwise than a run "
+        "with two. The order is the same.",
+        cause="Each worker has random streams of its own, and which worker makes a sample "
+        "depends on how many there are.",
+        fix="Seed each sample from the run's seed, the epoch and the index.",
+        undetected_because="A loader has one number of workers, and it takes two to see "
+        "it.",
+    ),
+    FailureMode(
         slug="one-generator-for-two-loaders",
         title="Two loaders draw the same order",
         section="2_randomness",

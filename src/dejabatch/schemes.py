@@ -230,7 +230,8 @@ def _as_scheme(scheme: Any) -> Scheme:
     if scheme is None:
         return Scheme("no worker_init_fn", _seed_alike)
     if callable(scheme):
-        name = getattr(scheme, "__name__", type(scheme).__name__)
+        function = getattr(scheme, "func", scheme)  # of a functools.partial
+        name = getattr(function, "__name__", type(scheme).__name__)
         return Scheme(name, _seed_alike, scheme)
     msg = f"scheme must be a Scheme, a worker_init_fn or None, not {scheme!r}"
     raise TypeError(msg)
