@@ -92,11 +92,6 @@ if __name__ == "__main__":
     assert orders[1] == orders[2]
 
 # %%
-# A seed that is drawn for each sample would be better than a constant. But it still
-# overwrites a generator that is not the transform's alone, and it fails if the two calls
-# do not draw alike.
-
-# %%
 # The fix
 # -------
 # Give image and mask to one call. The transforms of ``torchvision.transforms.v2`` draw
@@ -137,7 +132,7 @@ if __name__ == "__main__":
 
 if __name__ == "__main__":
     _, same_masks, _ = next(iter(broken))
-    figure, axes = plt.subplots(2, 8, figsize=(8, 2.8), layout="constrained")
+    figure, axes = plt.subplots(2, 8, figsize=(8, 2.3), layout="constrained")
     for i in range(4):
         for first, images, all_masks, name in (
             (0, same, same_masks, "broken"),
