@@ -42,9 +42,10 @@ def install(session: nox.Session, group: str, *packages: str) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests; arguments go to pytest."""
+    """Run the tests on all cores; arguments go to pytest."""
     install(session, "test", "-e", ".")
-    session.run("pytest", *session.posargs, env=ONE_THREAD)
+    cores = ("-n", "auto", "--dist", "loadgroup")
+    session.run("pytest", *cores, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session(default=False)

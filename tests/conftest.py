@@ -16,6 +16,13 @@ PAGES = sorted(ROOT.glob("gallery/*/plot_*.py"))
 WRITTEN_BY_BUILDS = shutil.ignore_patterns("_build", "gallery", "__pycache__")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process run all tests that need the site: it is then built once."""
+    for item in items:
+        if "site" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("site"))
+
+
 @dataclass(frozen=True)
 class Build:
     """What one run of sphinx-build left."""

@@ -60,7 +60,7 @@ if __name__ == "__main__":
     assert is_last_sample_repeated(broken_batch, features, last=3)
 
     # It makes no difference who makes the batch.
-    batch = next(iter(DataLoader(broken.dataset, batch_size=4, num_workers=2)))
+    batch = next(iter(DataLoader(broken.dataset, batch_size=4, num_workers=1)))
     assert is_last_sample_repeated(batch, features, last=3)
 
 # %%

@@ -131,7 +131,7 @@ if __name__ == "__main__":
 # -------------------------------------------
 # Another start method does not help: a spawned worker gets the generator by pickle, and
 # pickle keeps its state. With torch's sharing strategy ``file_descriptor``, the default
-# on Linux, a :class:`torch.Generator` does not even arrive there: the worker dies.
+# on Linux, a :class:`torch.Generator` does not even arrive there: the loader fails.
 
 if __name__ == "__main__":
     original = np.random.default_rng()
@@ -171,10 +171,9 @@ def compare_two_workers(kinds, method):
     )
     try:
         first, second = loader
-    except RuntimeError as error:
-        if "exited unexpectedly" not in str(error):
-            raise
-        return ["worker dies" for _ in kinds]
+    except (RuntimeError, OSError, ValueError):
+        # The worker cannot read what it is sent, or is gone before it is sent all.
+        return ["fails" for _ in kinds]
     pairs = zip(first, second, strict=True)
     return ["same" if a == b else "different" for a, b in pairs]
 
@@ -195,7 +194,7 @@ if __name__ == "__main__":
     for method, (*verdicts, torch_verdict) in results.items():
         assert verdicts == ["same"] * 3
         arrives = method == "fork" or strategy != "file_descriptor"
-        assert torch_verdict == ("same" if arrives else "worker dies")
+        assert torch_verdict == ("same" if arrives else "fails")
 
 # %%
 # The fix
