@@ -215,7 +215,7 @@ def test_empty_and_single_sample_loaders(length, num_workers):
         {"in_order": False},
         {"drop_last": True, "batch_size": 4},
     ],
-    ids=str,
+    ids=" ".join,
 )
 def test_any_options(options, num_workers):
     if num_workers == 0 and "timeout" in options:
