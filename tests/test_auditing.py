@@ -13,7 +13,7 @@ import torch
 from conftest import ROOT
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
-from dejabatch import FAILURE_MODES, audit
+from dejabatch import FAILURE_MODES, audit, seed_worker
 from dejabatch.checks import CHECKS
 from dejabatch.observe import rng as rngs
 
@@ -187,6 +187,29 @@ def test_pages_loaders_are_named_right(mode):
     report = audit(names["broken"])
     assert [finding.slug for finding in report.findings] == [mode.slug]
     assert audit(names["fixed"]).ok
+
+
+# The pages whose failure is one of seeds, of generators that have an object or of OpenCV's.
+CURED_BY_SEED_WORKER = [
+    "rng-object-on-dataset",
+    "get-state-recipe",
+    "constant-worker-seed",
+    "worker-seed-without-epoch",
+    "library-holds-its-own-rng",
+    "opencv-rng",
+    "rng-in-collate",
+    "seeds-equal-in-32-bits",
+]
+
+
+@pytest.mark.parametrize("slug", CURED_BY_SEED_WORKER)
+def test_seed_worker_cures_the_pages_loader(slug):
+    page = ROOT / "gallery" / FAILURE_MODES[slug].page
+    broken = runpy.run_path(str(page), run_name="page")["broken"]
+    assert [finding.slug for finding in audit(broken).findings] == [slug]
+    broken.worker_init_fn = seed_worker
+    report = audit(broken)
+    assert not report.findings, str(report)
 
 
 # Start method, number of workers, persistent. A spawned worker imports torch, which takes

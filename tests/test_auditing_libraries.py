@@ -162,8 +162,9 @@ def test_albumentations_2_0_8_is_diagnosed_by_path(method, seed):
         AlbumentationsImages(seed), **OPTIONS, multiprocessing_context=method
     )
     (finding,) = audited(lambda: loader).findings
-    assert finding.slug == "rng-object-on-dataset"
+    assert finding.slug == "library-holds-its-own-rng"
     assert finding.where == "dataset.transform.py_random"
+    assert "albumentations holds it" in finding.evidence
     assert "dataset.transform.transforms[0].py_random" in finding.evidence
 
 
@@ -184,6 +185,7 @@ def test_monai_transforms_repeat_in_a_plain_loader_only():
     from monai.data import DataLoader as MonaiDataLoader
 
     (finding,) = audited(lambda: DataLoader(MonaiImages(), **OPTIONS)).findings
+    assert finding.slug == "library-holds-its-own-rng"
     assert finding.where == "dataset.transform.transforms[0].R"
     assert audited(lambda: MonaiDataLoader(MonaiImages(), **OPTIONS)).ok
 

@@ -21,6 +21,7 @@ from torch.utils.data import (
     Sampler,
     SubsetRandomSampler,
     WeightedRandomSampler,
+    default_collate,
     get_worker_info,
 )
 from torchvision.transforms import v2
@@ -461,6 +462,39 @@ def distributed(**arguments):
     return DistributedSampler(range(LENGTH), num_replicas=2, rank=0, **arguments)
 
 
+class DrawsFrom(Rows):
+    def __init__(self, rng):
+        super().__init__()
+        self.rng = rng
+
+    def __getitem__(self, index):
+        return self.data[index] + torch.rand((), generator=self.rng)
+
+
+class Holds(Rows):
+    """A generator that nobody draws from."""
+
+    def __init__(self):
+        super().__init__()
+        self.rng = torch.Generator()
+
+
+class Shifts:
+    def __init__(self):
+        self.rng = np.random.default_rng()
+
+    def __call__(self, samples):
+        return default_collate(samples) + self.rng.random((len(samples), 1))
+
+
+def packs_the_worker_high(worker_id):
+    torch.manual_seed(worker_id << 32)
+
+
+def packs_the_epoch(worker_id):
+    torch.manual_seed((torch.initial_seed() % 2**31) << 32 | worker_id)
+
+
 def load(dataset, **arguments):
     """Make a loader of an ordinary kind."""
     return DataLoader(dataset, **{"batch_size": 3, **arguments})
@@ -469,6 +503,44 @@ def load(dataset, **arguments):
 # Name: (loader or function, slug, severity, where)
 BROKEN = {
     "cursor": (load(Cursor()), "stateful-cursor", "error", "dataset.position"),
+    "unseeded generator": (
+        load(Rows(), shuffle=True, generator=torch.Generator()),
+        "default-torch-generator",
+        "warning",
+        "generator",
+    ),
+    "unseeded generator of the sampler": (
+        load(Rows(), sampler=RandomSampler(Rows(), generator=torch.Generator())),
+        "default-torch-generator",
+        "warning",
+        "sampler.generator",
+    ),
+    "unseeded generator of the dataset": (
+        load(DrawsFrom(torch.Generator())),
+        "default-torch-generator",
+        "warning",
+        "dataset.rng",
+    ),
+    "generator in collate": (
+        load(Rows(), num_workers=2, collate_fn=Shifts()),
+        "rng-in-collate",
+        "error",
+        "collate_fn.rng",
+    ),
+    "workers' seeds alike in 32 bits": (
+        load(DrawsFrom(None), num_workers=2, worker_init_fn=packs_the_worker_high),
+        "seeds-equal-in-32-bits",
+        "error",
+        "worker_init_fn",
+    ),
+    "epochs' seeds alike in 32 bits": (
+        load(
+            DrawsFrom(None), num_workers=2, shuffle=True, worker_init_fn=packs_the_epoch
+        ),
+        "seeds-equal-in-32-bits",
+        "error",
+        "worker_init_fn",
+    ),
     "cursor, two workers": (
         load(Cursor(), num_workers=2),
         "stateful-cursor",
@@ -744,7 +816,22 @@ EXPECTED_ONLY = {
         "augmented-once",
     ),
 }
+
+
+def seeded_by_itself():
+    generator = torch.Generator()
+    generator.seed()
+    return generator
+
+
 HEALTHY = {
+    "seeded generator": load(
+        Rows(), shuffle=True, generator=torch.Generator().manual_seed(0)
+    ),
+    "generator that seeds itself": load(
+        Rows(), shuffle=True, generator=seeded_by_itself()
+    ),
+    "unseeded generator that is not used": load(Holds()),
     "raw data in a cache": load(CachedRawData()),
     "raw data in a cache of persistent workers": load(
         CachedRawData(), num_workers=2, persistent_workers=True

@@ -319,7 +319,29 @@ _RECORDS = (
         cause="Something seeds the generator of the order again before each epoch.",
         fix="Seed once, before the first epoch.",
         detected_by="audit",
-        has_page=False,
+    ),
+    FailureMode(
+        slug="default-torch-generator",
+        title="Every run of the program shuffles in the same way",
+        section="2_randomness",
+        symptom="You seed nothing, and still the first batch has the same samples "
+        "whenever the program starts.",
+        cause="`torch.Generator()` begins with one fixed seed, where torch's global "
+        "generator begins with another one in each run.",
+        fix="Leave `generator=` out, or call the generator's `seed()`.",
+        detected_by="audit",
+    ),
+    FailureMode(
+        slug="library-holds-its-own-rng",
+        title="A library's transforms are the same in every worker",
+        section="2_randomness",
+        symptom="You use a library's random transforms and no generator of your own. "
+        "Every worker applies the same ones, and every epoch repeats them.",
+        cause="The library keeps random generators in its transforms. Each worker gets "
+        "a copy, and nothing seeds it there.",
+        fix="Pass `worker_init_fn=dejabatch.seed_worker`, or what the library itself "
+        "has for that.",
+        detected_by="audit",
     ),
     FailureMode(
         slug="opencv-rng",
@@ -330,6 +352,29 @@ _RECORDS = (
         cause="OpenCV has a random generator of its own, which begins with a constant in "
         "every process and which PyTorch does not seed.",
         fix="Call `cv2.setRNGSeed(torch.initial_seed() % 2**31)` in `worker_init_fn`.",
+        detected_by="audit",
+    ),
+    FailureMode(
+        slug="rng-in-collate",
+        title="Every worker mixes its batches alike",
+        section="2_randomness",
+        symptom="MixUp, padding or masking in `collate_fn` is random, but all workers do "
+        "the same, and so does the next epoch.",
+        cause="`collate_fn` holds a random generator. It runs in the workers, and each "
+        "has a copy in the same state.",
+        fix="Draw from torch's global generator, which is seeded in each worker.",
+        detected_by="audit",
+    ),
+    FailureMode(
+        slug="seeds-equal-in-32-bits",
+        title="Different seeds draw the same numbers",
+        section="2_randomness",
+        symptom="Your workers have different seeds in every epoch, and still draw the "
+        "same numbers from torch.",
+        cause="The seeds differ in their high bits, and torch's CPU generator uses the "
+        "low 32 bits only.",
+        fix="Mix all bits of the seed into those 32, as `numpy.random.SeedSequence` "
+        "does.",
         detected_by="audit",
     ),
     FailureMode(
@@ -367,7 +412,6 @@ _RECORDS = (
         "pass over a loader draws from it.",
         fix="Give each loader a generator of its own, seeded differently.",
         detected_by="compare",
-        has_page=False,
     ),
     FailureMode(
         slug="order-fixed-at-construction",

@@ -1,6 +1,10 @@
 """The three global generators, in workers that start alike."""
 
-from dejabatch.checks import get_state_recipe, numpy_global_before_1_9
+from dejabatch.checks import (
+    get_state_recipe,
+    numpy_global_before_1_9,
+    seeds_equal_in_32_bits,
+)
 from dejabatch.checks._alike import Axis, repeated
 from dejabatch.observe import rng
 from dejabatch.observe.record import Observation
@@ -22,11 +26,16 @@ def seeded_alike(observation: Observation, axis: Axis) -> list[str]:
         for name, axes in repeated(observation).items()
         if name in rng.GLOBAL_NAMES and axis in axes
     ]
-    for other in (get_state_recipe, numpy_global_before_1_9):
+    explanations = {
+        get_state_recipe: "np.random",
+        numpy_global_before_1_9: "np.random",
+        seeds_equal_in_32_bits: "torch",
+    }
+    for other, name in explanations.items():
         try:
             explained = other.check(observation)
         except CannotTell:
             continue
-        if explained is not None and "np.random" in found:
-            found.remove("np.random")
+        if explained is not None and name in found:
+            found.remove(name)
     return found

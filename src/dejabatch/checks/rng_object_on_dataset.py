@@ -1,6 +1,8 @@
 """A generator that is copied into every worker, and that nothing seeds there."""
 
-from dejabatch.checks._alike import repeated
+from collections.abc import Mapping
+
+from dejabatch.checks._alike import Axis, repeated
 from dejabatch.observe import rng
 from dejabatch.observe.record import Observation
 from dejabatch.report import Finding
@@ -8,11 +10,22 @@ from dejabatch.report import Finding
 
 def check(observation: Observation) -> Finding | None:
     """Look for stored generators that start alike and are drawn from alike."""
+    facts = observation.facts
+    libraries = {} if facts is None else facts.libraries
     found = {
         path: axes
         for path, axes in repeated(observation).items()
         if path not in rng.GLOBAL_NAMES
+        and path not in libraries
+        and not path.startswith("collate_fn")
     }
+    return finding_of("rng-object-on-dataset", found, observation)
+
+
+def finding_of(
+    slug: str, found: Mapping[str, set[Axis]], observation: Observation
+) -> Finding | None:
+    """Tell of generators that repeat themselves; None if there is none."""
     if not found:
         return None
     workers = len({worker for _, worker in observation.first_fetches()})
@@ -24,6 +37,4 @@ def check(observation: Observation) -> Finding | None:
     evidence = " and ".join(text for a, text in by_axis.items() if a in found[path])
     if others := sorted(found.keys() - {path}):
         evidence += f"; so it is with {', '.join(others)}"
-    return Finding(
-        slug="rng-object-on-dataset", severity="error", where=path, evidence=evidence
-    )
+    return Finding(slug=slug, severity="error", where=path, evidence=evidence)

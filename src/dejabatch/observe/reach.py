@@ -9,9 +9,11 @@ from __future__ import annotations
 import collections
 import functools
 import itertools
+import logging
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +31,7 @@ LEAVES: Final = (
     int,
     float,
     complex,
+    logging.Logger,
     types.ModuleType,
 )
 """What is not entered."""
@@ -43,6 +46,8 @@ _FOREIGN = frozenset(
         *("skimage", "sklearn", "tensorflow", "torch", "torchvision", "transformers"),
     }
 )
+# A library keeps registers of its classes there, and whole schemas.
+_REGISTERS = (type, dict, list, tuple, set, frozenset)
 _CACHE = type(functools.lru_cache(lambda: None))
 
 
@@ -160,6 +165,14 @@ def memory_of(value: object) -> int | None:
     return None
 
 
+@functools.lru_cache
+def library_of(module: str) -> str | None:
+    """Return the installed package that a module is part of; None for other modules."""
+    name = module.partition(".")[0]
+    file = getattr(sys.modules.get(name), "__file__", None) or ""
+    return name if {"site-packages", "dist-packages"} & set(Path(file).parts) else None
+
+
 def is_a(value: object, kinds: Any) -> bool:
     """Do as isinstance does, without asking the object for its ``__class__``."""
     return issubclass(type(value), kinds)
@@ -219,7 +232,10 @@ def _class_parts(path: str, cls: type) -> Iterator[tuple[str, object]]:
     for owner in cls.__mro__:
         if owner.__module__.partition(".")[0] in _FOREIGN:
             continue
+        of_library = library_of(owner.__module__) is not None
         for name, item in list(vars(owner).items()):
+            if of_library and is_a(item, _REGISTERS):
+                continue
             if is_a(item, (staticmethod, classmethod)):
                 yield f"{path}.{name}", item.__func__
             elif is_a(item, property):
@@ -243,6 +259,14 @@ def _function_parts(path: str, function: Any) -> Iterator[tuple[str, object]]:
             continue
     yield f"{path}.__defaults__", function.__defaults__
     yield f"{path}.__kwdefaults__", function.__kwdefaults__
+    of_library = library_of(function.__module__) is not None
+    for named, item in _globals_of(function):
+        if not (of_library and is_a(item, _REGISTERS)):
+            yield named, item
+
+
+def _globals_of(function: Any) -> Iterator[tuple[str, object]]:
+    """Yield the globals that a function names, and those of modules that it names."""
     names = _names_of(function.__code__)
     for name in names & function.__globals__.keys():
         item = function.__globals__[name]

@@ -59,6 +59,11 @@ class Facts:
         Attributes of a :class:`~torch.utils.data.Subset` that have no effect.
     data_loader : bool
         False for any other iterable, of which only the batches are seen.
+    libraries : mapping of str to str
+        Paths of the random generators that objects of installed libraries hold, each
+        with the library.
+    unseeded : tuple of str
+        Paths of the generators of torch that start from its default seed.
     """
 
     map_style: bool
@@ -80,6 +85,8 @@ class Facts:
     set_epoch: int | None = None
     unused: tuple[str, ...] = ()
     data_loader: bool = True
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    unseeded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,11 +136,14 @@ class WorkerStart:
         makes samples or not.
     census : dict of str to bytes
         Digest of its generators after ``worker_init_fn``, the global ones included.
+    seed : int
+        The seed of torch's global generator, of 64 bits.
     """
 
     epoch: int
     worker: int
     census: Census
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)

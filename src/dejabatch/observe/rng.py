@@ -7,6 +7,7 @@ are found in what a dataset, a transform or a function holds.
 from __future__ import annotations
 
 import random
+import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -38,10 +39,14 @@ class Found:
         How to reach it, for example ``dataset.transform.transforms[2].rng``.
     rng : Generator
         The generator itself.
+    owner : str
+        Module of the object that holds it, or of its class; empty for a generator that is
+        itself a root.
     """
 
     path: str
     rng: Generator
+    owner: str
 
 
 def is_rng(value: object) -> TypeIs[Generator]:
@@ -66,11 +71,32 @@ def find(roots: Mapping[str, object]) -> list[Found]:
     """
     found: list[Found] = []
     known = {identity(rng) for rng in global_rngs().values()}
+    modules: dict[str, str] = {}
     for path, value in walk(roots, enter=lambda value: not is_rng(value)):
-        if is_rng(value) and identity(value) not in known:
+        if not is_rng(value):
+            modules[path] = _module(value)
+        elif identity(value) not in known:
             known.add(identity(value))
-            found.append(Found(path, value))
+            found.append(Found(path, value, _owner(path, modules)))
     return found
+
+
+def _module(value: object) -> str:
+    """Return where a function or class, or the class of another object, is defined."""
+    if is_a(value, types.FunctionType):
+        return value.__module__ or ""
+    kind = value if is_a(value, type) else type(value)
+    return str(vars(kind).get("__module__", ""))
+
+
+def _owner(path: str, modules: Mapping[str, str]) -> str:
+    """Return the module of the nearest holder that is no list, tuple or dict."""
+    while path:
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        module = modules.get(path, "")
+        if module not in {"", "builtins", "collections"}:
+            return module
+    return ""
 
 
 def global_rngs() -> dict[str, Generator]:

@@ -29,6 +29,7 @@ from torch.utils.data import (
 from dejabatch.observe import rng
 from dejabatch.observe.fingerprint import DIGEST_SIZE, fingerprint
 from dejabatch.observe.isolate import Send, run_isolated
+from dejabatch.observe.reach import library_of
 from dejabatch.observe.record import (
     MAIN_PROCESS,
     Census,
@@ -43,6 +44,8 @@ from dejabatch.observe.record import (
 T = TypeVar("T")
 
 _never_deleted: list[Any] = []
+# Of a torch.Generator that nobody has seeded.
+_DEFAULT_SEED = torch.Generator().initial_seed()
 # Enough to know a collate_fn by; to count the rows of all batches would cost time.
 _BATCHES_TO_COUNT = 4
 
@@ -105,6 +108,15 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
     map_style = not isinstance(loader.dataset, IterableDataset)
     path = _sampler_path(loader)
     sampler: Any = operator.attrgetter(path)(loader)
+    found = rng.find(
+        {
+            "generator": loader.generator,
+            path: sampler,
+            "dataset": loader.dataset,
+            "collate_fn": loader.collate_fn,
+        }
+    )
+    libraries = {one.path: library_of(one.owner) for one in found}
     return Facts(
         map_style=map_style,
         dataset=_class_name(loader.dataset),
@@ -128,6 +140,13 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         set_epoch=_as_int(_stored(sampler, "epoch"), default=0)
         if hasattr(type(sampler), "set_epoch")
         else None,
+        libraries={path: name for path, name in libraries.items() if name},
+        unseeded=tuple(
+            one.path
+            for one in found
+            if isinstance(one.rng, torch.Generator)
+            and one.rng.initial_seed() == _DEFAULT_SEED
+        ),
     )
 
 
@@ -176,7 +195,8 @@ def watch(
     epochs, max_batches : int
         How many epochs to read, and how many batches of each.
     """
-    send(WorkerStart(0, MAIN_PROCESS, _Spy(loader, in_main=True).census()))
+    census = _Spy(loader, in_main=True).census()
+    send(WorkerStart(0, MAIN_PROCESS, census, torch.initial_seed()))
     spy = _Spy(loader, in_main=loader.num_workers == 0)
     map_style = not isinstance(loader.dataset, IterableDataset)
     role = "sampler" if loader.batch_sampler is None else "batch_sampler"
@@ -202,7 +222,7 @@ def watch(
             DataLoader.__iter__(loader)
         ):
             if start is not None:
-                send(WorkerStart(epoch, worker, start))
+                send(WorkerStart(epoch, worker, *start))
             for name in unclear - opaque:
                 send(name)
             opaque |= unclear
@@ -248,7 +268,7 @@ def watch_batches(
     def census() -> Census:
         return {name: rng.digest(g) for name, g in rng.global_rngs().items()}
 
-    send(WorkerStart(0, MAIN_PROCESS, census()))
+    send(WorkerStart(0, MAIN_PROCESS, census(), torch.initial_seed()))
     for epoch in range(epochs):
         complete = True
         for number, batch in enumerate(batches):
@@ -273,7 +293,7 @@ class _Spy:
         self._worker_init = loader.worker_init_fn
         self._batched = loader.batch_sampler is not None
         self._dataset = loader.dataset if in_main else None
-        self._start: Census | None = None
+        self._start: tuple[Census, int] | None = None
         self._found: list[rng.Found] | None = None
         self._counted = 0
 
@@ -281,7 +301,7 @@ class _Spy:
         """Run the user's function, then look at the generators that it left."""
         if self._worker_init is not None:
             self._worker_init(worker_id)
-        self._start = self.census()
+        self._start = self.census(), torch.initial_seed()
 
     def collate(self, samples: Any) -> Any:
         """Report on samples in place of their batch."""
