@@ -38,7 +38,9 @@ class CatalogueOrder:
         self.section = Path(src_dir).name
 
     def __call__(self, filename: str) -> int:
-        """Return the position of a page's script."""
+        """Return the position of a page's script; the explanations have no records."""
+        if self.section not in SECTIONS:
+            return 0
         pages = [mode.page for mode in FAILURE_MODES.values()]
         page = f"{self.section}/{filename}"
         if page not in pages:
