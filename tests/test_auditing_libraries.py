@@ -161,7 +161,9 @@ def test_albumentations_2_0_8_is_diagnosed_by_path(method, seed):
     loader = DataLoader(
         AlbumentationsImages(seed), **OPTIONS, multiprocessing_context=method
     )
-    (finding,) = audited(lambda: loader).findings
+    report = audited(lambda: loader)
+    assert len(report.findings) == 1, str(report)
+    (finding,) = report.findings
     assert finding.slug == "library-holds-its-own-rng"
     assert finding.where == "dataset.transform.py_random"
     assert "albumentations holds it" in finding.evidence

@@ -484,7 +484,8 @@ class Shifts:
         self.rng = np.random.default_rng()
 
     def __call__(self, samples):
-        return default_collate(samples) + self.rng.random((len(samples), 1))
+        shifts = self.rng.random((len(samples), 1))
+        return default_collate(samples) + torch.from_numpy(shifts)
 
 
 def packs_the_worker_high(worker_id):

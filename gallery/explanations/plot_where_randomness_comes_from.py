@@ -143,7 +143,7 @@ if __name__ == "__main__":
 # %%
 # 2. The order
 # ------------
-# :class:`~torch.utils.data.RandomSampler` draws a seed from the global generator, and
+# ``RandomSampler`` draws a seed from the global generator, and
 # shuffles with a generator of its own that it seeds with that number. It does so in each
 # pass, after the base seed has been drawn.
 

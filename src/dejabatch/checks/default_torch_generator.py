@@ -1,26 +1,20 @@
 """A ``torch.Generator()`` that nobody seeds draws the same in every run."""
 
+import torch
+
 from dejabatch.checks._alike import repeated
+from dejabatch.observe import rng
 from dejabatch.observe.record import Observation
 from dejabatch.report import CannotTell, Finding
 
 
 def check(observation: Observation) -> Finding | None:
     """Look for generators that have torch's default seed, and are drawn from."""
-    facts = observation.facts
-    if facts is None:
-        msg = "the loader could not be made"
+    if not observation.ends:
+        msg = "no epoch was read to its end, or to max_batches"
         raise CannotTell(msg)
-    try:
-        in_workers = set(repeated(observation))
-    except CannotTell:
-        in_workers = set()
-    found = [
-        path
-        for path in facts.unseeded
-        # A generator that all workers draw from alike is told of as such.
-        if path not in in_workers and _is_drawn_from(path, observation)
-    ]
+    # Each epoch draws its order, or the workers' seeds, from these.
+    found = [*observation.ends[0].unseeded, *_of_samples(observation)]
     if not found:
         return None
     path = min(found, key=len)
@@ -32,10 +26,23 @@ def check(observation: Observation) -> Finding | None:
     )
 
 
-def _is_drawn_from(path: str, observation: Observation) -> bool:
-    if not path.startswith(("dataset", "collate_fn")):
-        return True  # each epoch draws its order or the workers' seeds from it
-    starts, ends = observation.epoch_starts(), observation.epoch_ends()
-    return any(
-        ends[key].get(path) != census.get(path) for key, census in starts.items()
-    )
+def _of_samples(observation: Observation) -> list[str]:
+    """Find those on which samples depend, unless all workers draw from them alike."""
+    facts = observation.facts
+    if observation.answers is None or facts is None:
+        return []
+    if facts.worker_init_fn and not facts.num_workers:
+        return []  # it may seed them, and runs in workers only
+    default = rng.digest(torch.Generator())
+    starts = observation.epoch_starts().items()
+    begun = {
+        path
+        for (epoch, _), census in starts
+        for path, state in census.items()
+        if epoch == 0 and state == default
+    }
+    try:
+        in_workers = set(repeated(observation))
+    except CannotTell:
+        in_workers = set()
+    return sorted(begun & set(observation.answers.depends_on) - in_workers)

@@ -62,8 +62,6 @@ class Facts:
     libraries : mapping of str to str
         Paths of the random generators that objects of installed libraries hold, each
         with the library.
-    unseeded : tuple of str
-        Paths of the generators of torch that start from its default seed.
     """
 
     map_style: bool
@@ -86,7 +84,6 @@ class Facts:
     unused: tuple[str, ...] = ()
     data_loader: bool = True
     libraries: Mapping[str, str] = field(default_factory=dict)
-    unseeded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,10 +182,14 @@ class EpochEnd:
         Which one.
     complete : bool
         False if reading stopped at ``max_batches``.
+    unseeded : tuple of str
+        Paths of the generators of the loader and its sampler that have torch's default
+        seed, so that nobody has seeded them.
     """
 
     epoch: int
     complete: bool
+    unseeded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,9 @@ Generator: TypeAlias = (
 GLOBAL_NAMES: Final = ("random", "np.random", "torch")
 """How the three global generators are called in paths."""
 
+DEFAULT_SEED: Final[int] = torch.Generator().initial_seed()
+"""Of a ``torch.Generator()`` that nobody has seeded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:

@@ -44,8 +44,6 @@ from dejabatch.observe.record import (
 T = TypeVar("T")
 
 _never_deleted: list[Any] = []
-# Of a torch.Generator that nobody has seeded.
-_DEFAULT_SEED = torch.Generator().initial_seed()
 # Enough to know a collate_fn by; to count the rows of all batches would cost time.
 _BATCHES_TO_COUNT = 4
 
@@ -108,15 +106,8 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
     map_style = not isinstance(loader.dataset, IterableDataset)
     path = _sampler_path(loader)
     sampler: Any = operator.attrgetter(path)(loader)
-    found = rng.find(
-        {
-            "generator": loader.generator,
-            path: sampler,
-            "dataset": loader.dataset,
-            "collate_fn": loader.collate_fn,
-        }
-    )
-    libraries = {one.path: library_of(one.owner) for one in found}
+    held = rng.find({"dataset": loader.dataset, "collate_fn": loader.collate_fn})
+    libraries = {one.path: library_of(one.owner) for one in held}
     return Facts(
         map_style=map_style,
         dataset=_class_name(loader.dataset),
@@ -141,12 +132,6 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         if hasattr(type(sampler), "set_epoch")
         else None,
         libraries={path: name for path, name in libraries.items() if name},
-        unseeded=tuple(
-            one.path
-            for one in found
-            if isinstance(one.rng, torch.Generator)
-            and one.rng.initial_seed() == _DEFAULT_SEED
-        ),
     )
 
 
@@ -199,6 +184,11 @@ def watch(
     send(WorkerStart(0, MAIN_PROCESS, census, torch.initial_seed()))
     spy = _Spy(loader, in_main=loader.num_workers == 0)
     map_style = not isinstance(loader.dataset, IterableDataset)
+    path = _sampler_path(loader)
+    generators = {
+        "generator": loader.generator,
+        f"{path}.generator": _stored(operator.attrgetter(path)(loader), "generator"),
+    }
     role = "sampler" if loader.batch_sampler is None else "batch_sampler"
     sampled = _Recorded(getattr(loader, role))
     # A running iterator would end its workers, which are not this process's.
@@ -231,7 +221,15 @@ def watch(
             if number + 1 == max_batches:
                 complete = False
                 break
-        send(EpochEnd(epoch, complete))
+        send(EpochEnd(epoch, complete, _unseeded(generators)))
+
+
+def _unseeded(generators: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(
+        path
+        for path, one in generators.items()
+        if isinstance(one, torch.Generator) and one.initial_seed() == rng.DEFAULT_SEED
+    )
 
 
 def watch_batches(
