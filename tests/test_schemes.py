@@ -1,5 +1,6 @@
 """Shared streams are counted, and `seed_worker` shares none."""
 
+import functools
 import os
 import time
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from dejabatch import SCHEMES, Scheme, check_seeding, seed_worker
+from dejabatch.observe import rng as rngs
 from dejabatch.schemes import AXES
 
 SEEDS = (42, 43, 44)
@@ -18,7 +20,10 @@ EXPECTED = {
     "PyTorch's docs: initial_seed() % 2**32": (1, 0, 0),
     "timm: seed + rank, NumPy from the worker": (0, 0, 11 / 12),
     "detectron2: seed + rank, + worker": (0, 0, 11 / 12),
+    "ultralytics: a constant + seed + rank": (0, 0, 11 / 12),
     "Hugging Face Trainer": (0, 0, 0),
+    "Lightning 2.4 to 2.6.0": (0, 0, 0),
+    "Lightning 2.6.1": (0, 0, 0),
     "mmengine": (0, 1, 94 / 96),
     "np.random.seed(worker_id)": (1, 1, 1),
     "get_state()[1][0] + worker_id": (1, 1, 1),
@@ -34,7 +39,29 @@ def test_shares_of_schemes_in_use(name):
     assert found == pytest.approx(EXPECTED[name])
     assert report.verified, "real workers begin elsewhere"
     assert report.streams == 8 * 4 * 3 * 3
-    assert report.ok == (not any(EXPECTED[name]))
+    of_torch = report.shared["torch"]
+    if name == "Lightning 2.4 to 2.6.0":
+        assert list(of_torch.values()) == [0, 1, 1]
+    assert report.ok == (not any(EXPECTED[name]) and not any(of_torch.values()))
+
+
+def test_lightnings_scheme_does_what_lightning_does():
+    from lightning.fabric.utilities.seed import pl_worker_init_function  # noqa: PLC0415
+
+    generators = rngs.global_rngs().values()
+    with rngs.Kept(generators):
+        for worker_id in range(3):
+            states = []
+            for seed_worker_ in (
+                functools.partial(pl_worker_init_function, rank=0),
+                SCHEMES["Lightning 2.6.1"].worker_init_fn,
+            ):
+                torch.manual_seed(2**62 + 12345 + worker_id)
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setenv("RANK", "0")
+                    seed_worker_(worker_id)
+                states.append([rngs.digest(rng) for rng in generators])
+            assert states[0] == states[1]
 
 
 def test_seed_worker_shares_no_stream_of_any_generator():

@@ -388,6 +388,49 @@ def _timm(_worker_id: int) -> None:
     np.random.seed(_worker_seed() % (2**32 - 1))
 
 
+def _packed(worker_id: int) -> int:
+    base_seed = torch.initial_seed() - worker_id
+    rank = int(os.environ["RANK"])
+    return base_seed << 32 | worker_id << 16 | rank
+
+
+def _congruential(number: int) -> int:
+    """Take the next number of Knuth's linear congruential generator of 64 bits."""
+    return (6364136223846793005 * number + 1) % 2**64
+
+
+def _mixed(number: int) -> int:
+    """Finish as MurmurHash3 does: each bit that goes in changes half of the others."""
+    for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+        number = (number ^ number >> 33) * factor % 2**64
+    return number ^ number >> 33
+
+
+def _lightning(first: int, worker_id: int) -> None:
+    """Torch and Python from a chain of numbers, NumPy from a seed sequence."""
+    base_seed = torch.initial_seed() - worker_id
+    numbers = [_congruential(first)]
+    for _ in range(2):
+        numbers.append(_congruential(numbers[-1]))
+    torch.manual_seed(numbers[0])
+    random.seed(numbers[1] << 32 | numbers[2])
+    sequence = np.random.SeedSequence([base_seed, worker_id, int(os.environ["RANK"])])
+    np.random.seed(sequence.generate_state(4))
+
+
+def _lightning_2_4(worker_id: int) -> None:
+    _lightning(_packed(worker_id), worker_id)
+
+
+def _lightning_2_6_1(worker_id: int) -> None:
+    _lightning(_mixed(_packed(worker_id)), worker_id)
+
+
+def _ultralytics_main(seed: int, rank: int) -> None:
+    """Seed what the loader draws its base seed from: a constant, the rank and the seed."""
+    torch.manual_seed(6148914691236517205 + rank + seed)
+
+
 class _Mmengine:
     """A scheme of num_workers * rank + worker + seed, for all three."""
 
@@ -412,7 +455,12 @@ def _known() -> list[Scheme]:
         Scheme("PyTorch's docs: initial_seed() % 2**32", _seed_alike, _docs_recipe),
         Scheme("timm: seed + rank, NumPy from the worker", _seed_by_rank, _timm),
         Scheme("detectron2: seed + rank, + worker", _seed_by_rank, _detectron2),
+        Scheme(
+            "ultralytics: a constant + seed + rank", _ultralytics_main, _docs_recipe
+        ),
         Scheme("Hugging Face Trainer", _seed_alike, _trainer),
+        Scheme("Lightning 2.4 to 2.6.0", _seed_alike, _lightning_2_4),
+        Scheme("Lightning 2.6.1", _seed_alike, _lightning_2_6_1),
         Scheme("mmengine", mmengine.seed_main, mmengine.worker_init),
         Scheme("np.random.seed(worker_id)", _seed_alike, _by_worker_id),
         Scheme("get_state()[1][0] + worker_id", _seed_alike, _get_state_recipe),
