@@ -45,29 +45,30 @@ PROGRAM = """
 import torch
 from torch.utils.data import DataLoader
 loader = DataLoader(range(12), batch_size=4, shuffle=True, generator={generator})
-print(*torch.cat(list(loader)).tolist())
+print(torch.initial_seed(), *torch.cat(list(loader)).tolist())
 """
 
 
 def run_twice(generator):
+    """Return the global generator's seed and the order of two runs."""
     program = PROGRAM.format(generator=generator)
-    return [
+    runs = [
         subprocess.run(
             [sys.executable, "-W", "ignore", "-c", program],
             capture_output=True,
             text=True,
             check=True,
-        ).stdout.strip()
+        ).stdout.split()
         for _ in range(2)
     ]
+    return [(int(seed), [int(i) for i in order]) for seed, *order in runs]
 
 
 if __name__ == "__main__":
-    same = run_twice("torch.Generator()")
+    runs = run_twice("torch.Generator()")
+    same = [order for _, order in runs]
     print(*same, sep="\n")
-    assert same[0] == same[1]
-    here = torch.cat(list(broken)).tolist()
-    assert " ".join(map(str, here)) == same[0]
+    assert same[0] == same[1] == torch.cat(list(broken)).tolist()
 
 # %%
 # Why
@@ -77,10 +78,11 @@ if __name__ == "__main__":
 
 if __name__ == "__main__":
     seeds = {torch.Generator().initial_seed() for _ in range(3)}
-    print("torch.Generator():", *seeds)
-    print("global generator: ", torch.initial_seed())
+    print("torch.Generator():               ", *seeds)
+    global_seeds = [seed for seed, _ in runs]
+    print("global generator in the two runs:", *global_seeds)
     assert seeds == {67280421310721}
-    assert torch.initial_seed() not in seeds
+    assert len({*global_seeds, *seeds}) == 3
 
 # %%
 # The workers' seeds come from the loader's generator, too: random augmentations are then
@@ -115,7 +117,7 @@ if __name__ == "__main__":
 fixed = DataLoader(range(12), batch_size=4, shuffle=True)
 
 if __name__ == "__main__":
-    different = run_twice("None")
+    different = [order for _, order in run_twice("None")]
     print(*different, sep="\n")
     assert different[0] != different[1]
 
@@ -139,7 +141,7 @@ if __name__ == "__main__":
         (axes[0], "broken", same),
         (axes[1], "fixed", different),
     ):
-        orders = np.array([run.split() for run in runs], dtype=int)
+        orders = np.array(runs)
         ax.imshow(orders, cmap="cividis", aspect="auto")
         for (row, column), index in np.ndenumerate(orders):
             colour = "white" if index < 6 else "black"
@@ -160,7 +162,7 @@ def is_unseeded(generator):
 if __name__ == "__main__":
     print("broken:", is_unseeded(broken.generator))
     assert is_unseeded(broken.generator)
-    assert not is_unseeded(torch.default_generator)
+    assert fixed.generator is None
 
 # %%
 # Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without

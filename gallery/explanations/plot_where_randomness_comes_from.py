@@ -15,6 +15,21 @@ From ``torch.manual_seed`` to the number that a worker draws, one measured step 
 A pass over a :class:`~torch.utils.data.DataLoader` draws two numbers from one generator in
 the main process. One becomes the order, the other the seeds of all workers. Everything
 random in a pass comes from these two, unless it comes from a generator that nobody seeds.
+
+.. code-block:: text
+
+   torch.manual_seed(s)
+    │
+    └─1─ iter(loader) draws two numbers
+          │
+          ├─2─ a seed for the order ─── torch.randperm
+          │
+          └─3─ base_seed
+                ├─4─ worker 0: base_seed + 0 ─5─ random, np.random, torch
+                └─4─ worker 1: base_seed + 1 ─5─ random, np.random, torch
+
+   a generator on the dataset: copied into each worker, and seeded by nobody
+
 Each number in the picture is a section below.
 """
 
@@ -27,81 +42,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
-
-BOXES = {
-    "main": (0.0, 2.0, "main process\ntorch.manual_seed(s)", "#dbe7f6"),
-    "iter": (2.6, 2.0, "iter(loader)\ndraws two numbers", "#dbe7f6"),
-    "order": (5.4, 3.2, "order\ntorch.randperm", "#fbe8c8"),
-    "base": (5.4, 0.9, "base_seed\n64 bits", "#fbe8c8"),
-    "w0": (8.2, 1.7, "worker 0\nbase_seed + 0", "#d9efdc"),
-    "w1": (8.2, 0.1, "worker 1\nbase_seed + 1", "#d9efdc"),
-    "draw": (
-        11.0,
-        0.9,
-        "transform draws\nrandom, np.random, torch",
-        "#d9efdc",
-    ),
-    "object": (11.0, 3.2, "rng on the dataset\nnobody seeds it", "#f6d5d5"),
-}
-ARROWS = [
-    ("main", "iter", "1"),
-    ("iter", "order", "2"),
-    ("iter", "base", "3"),
-    ("base", "w0", "4"),
-    ("base", "w1", "4"),
-    ("w0", "draw", "5"),
-    ("w1", "draw", "5"),
-]
-
-
-def draw_timeline():
-    width, height = 2.1, 0.9
-    _, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
-    for x, y, text, colour in BOXES.values():
-        ax.add_patch(
-            plt.Rectangle((x, y), width, height, fc=colour, ec="#555555")
-        )
-        ax.text(
-            x + width / 2,
-            y + height / 2,
-            text,
-            ha="center",
-            va="center",
-            fontsize=8,
-            color="black",
-        )
-    for start, end, label in ARROWS:
-        x0, y0 = BOXES[start][0] + width, BOXES[start][1] + height / 2
-        x1, y1 = BOXES[end][0], BOXES[end][1] + height / 2
-        style = {"arrowstyle": "->", "color": "#777777"}
-        ax.annotate("", (x1, y1), (x0, y0), arrowprops=style)
-        ax.text(
-            (x0 + x1) / 2,
-            (y0 + y1) / 2,
-            label,
-            ha="center",
-            va="center",
-            fontsize=9,
-            color="black",
-            bbox={
-                "boxstyle": "circle,pad=0.2",
-                "fc": "white",
-                "ec": "#777777",
-            },
-        )
-    ax.set(xlim=(-0.1, 13.2), ylim=(-0.1, 4.3))
-    ax.axis("off")
-
-
-if __name__ == "__main__":
-    draw_timeline()
-    plt.show()
-
-# %%
-# 1. A pass draws from the main process's generator
-# -------------------------------------------------
-# ``torch.manual_seed`` sets torch's global generator. Whoever begins a pass moves it on,
-# with workers or without, shuffled or not.
 
 
 class Draws(Dataset):
@@ -131,6 +71,12 @@ def run(*, seed=0, epochs=1, **options):
     return [list(loader) for _ in range(epochs)]
 
 
+# %%
+# 1. A pass draws from the main process's generator
+# -------------------------------------------------
+# ``torch.manual_seed`` sets torch's global generator. Whoever begins a pass moves it on,
+# with workers or without, shuffled or not.
+
 if __name__ == "__main__":
     for options in ({}, {"shuffle": True}, {"num_workers": 2}):
         torch.manual_seed(0)
@@ -143,9 +89,9 @@ if __name__ == "__main__":
 # %%
 # 2. The order
 # ------------
-# ``RandomSampler`` draws a seed from the global generator, and
-# shuffles with a generator of its own that it seeds with that number. It does so in each
-# pass, after the base seed has been drawn.
+# ``RandomSampler`` draws a seed from the global generator, and shuffles with a generator of
+# its own that it seeds with that number. It does so in each pass, after the base seed has
+# been drawn.
 
 
 def draw_int64(generator=None):
@@ -289,6 +235,38 @@ if __name__ == "__main__":
     assert persistent[0] == fresh[0]
     draws = [[s["torch"] for s in samples] for samples in persistent]
     assert not set(draws[0]) & set(draws[1])
+
+# %%
+# The same as a picture, with the seeds that were measured. Time goes from left to right.
+
+
+def draw_timeline(ax, title, samples_by_epoch):
+    for epoch, samples in enumerate(samples_by_epoch):
+        for worker in range(2):
+            seed = next(s["seed"] for s in samples if s["worker"] == worker)
+            known = epoch and seed in {s["seed"] for s in samples_by_epoch[0]}
+            colour = "#d9efdc" if not known else "#ffffff"
+            box = {"fc": colour, "ec": "#555555"}
+            ax.add_patch(plt.Rectangle((epoch, 1 - worker), 0.94, 0.8, **box))
+            text = "goes on" if known else f"seeded with\n…{seed % 10**6:06}"
+            ax.text(
+                epoch + 0.47,
+                1.4 - worker,
+                text,
+                ha="center",
+                va="center",
+                color="black",
+            )
+    ax.set(title=title, xlim=(-0.06, 2), ylim=(-0.1, 2))
+    ax.set(xticks=[0.47, 1.47], xticklabels=["epoch 0", "epoch 1"])
+    ax.set(yticks=[1.4, 0.4], yticklabels=["worker 0", "worker 1"])
+
+
+if __name__ == "__main__":
+    figure, axes = plt.subplots(1, 2, figsize=(8, 2.4), layout="constrained")
+    draw_timeline(axes[0], "new workers for each pass", fresh)
+    draw_timeline(axes[1], "persistent workers", persistent)
+    plt.show()
 
 # %%
 # What ranks share
