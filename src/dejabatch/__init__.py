@@ -3,10 +3,12 @@
 from dejabatch.auditing import audit
 from dejabatch.catalogue import FAILURE_MODES, SECTIONS, FailureMode
 from dejabatch.comparing import compare
+from dejabatch.looping import SharedEpoch, forever, set_epoch
 from dejabatch.observe.record import Expect
 from dejabatch.report import Finding, FindingsError, Report
 from dejabatch.schemes import SCHEMES, Scheme, SchemeReport, check_seeding
 from dejabatch.seeding import EpochIndex, EpochSampler, PerSample, seed_worker, stream
+from dejabatch.streaming import shard
 
 __all__ = [
     "FAILURE_MODES",
@@ -22,9 +24,13 @@ __all__ = [
     "Report",
     "Scheme",
     "SchemeReport",
+    "SharedEpoch",
     "audit",
     "check_seeding",
     "compare",
+    "forever",
     "seed_worker",
+    "set_epoch",
+    "shard",
     "stream",
 ]

@@ -16,11 +16,11 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-import torch.distributed
 import xxhash
 from torch.utils.data import Dataset, get_worker_info
 
 from dejabatch.observe import rng
+from dejabatch.ranks import rank_and_world_size
 
 
 def seed_worker(worker_id: int) -> None:
@@ -60,7 +60,8 @@ def seed_worker(worker_id: int) -> None:
     if info is None:
         msg = "seed_worker: pass it to a DataLoader, as worker_init_fn=seed_worker"
         raise RuntimeError(msg)
-    entropy = _words(info.seed - worker_id, _rank(), worker_id)
+    rank, _ = rank_and_world_size()
+    entropy = _words(info.seed - worker_id, rank, worker_id)
     roots = {"dataset": info.dataset, "collate_fn": _collate_fn()}
     found = rng.global_rngs() | {one.path: one.rng for one in rng.find(roots)}
     for generator in found.values():
@@ -69,12 +70,6 @@ def seed_worker(worker_id: int) -> None:
     if "cv2" in sys.modules:
         seed = np.random.SeedSequence(entropy).generate_state(1)[0]
         sys.modules["cv2"].setRNGSeed(int(seed >> 1))
-
-
-def _rank() -> int:
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank()
-    return int(os.environ.get("RANK", "0"))
 
 
 def _collate_fn() -> object:
