@@ -184,9 +184,10 @@ def test_nothing_is_found_in_a_healthy_loader(healthy, num_workers):
 @pytest.mark.parametrize("mode", PAGES_OF_AUDIT, ids=lambda mode: mode.slug)
 def test_pages_loaders_are_named_right(mode):
     names = runpy.run_path(str(ROOT / "gallery" / mode.page), run_name="page")
-    report = audit(names["broken"])
+    expect = names.get("expect")
+    report = audit(names["broken"], expect=expect)
     assert [finding.slug for finding in report.findings] == [mode.slug]
-    assert audit(names["fixed"]).ok
+    assert audit(names["fixed"], expect=expect).ok
 
 
 # The pages whose failure is one of seeds, of generators that have an object or of OpenCV's.

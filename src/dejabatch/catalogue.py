@@ -421,7 +421,6 @@ _RECORDS = (
         cause="The sampler draws its permutation once, when it is made.",
         fix="Draw the permutation in the sampler's `__iter__`.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="sampler-repeats-indices",
@@ -432,7 +431,6 @@ _RECORDS = (
         cause="The sampler yields some indices again and leaves others out.",
         fix="Yield every index once: `yield from torch.randperm(len(dataset)).tolist()`.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="samples-in-both-loaders",
@@ -443,7 +441,6 @@ _RECORDS = (
         "with two random splits, so that some samples are in both.",
         fix="Split once, with a seeded generator, and keep the indices.",
         detected_by="compare",
-        has_page=False,
     ),
     FailureMode(
         slug="one-shot-sampler",
@@ -454,7 +451,6 @@ _RECORDS = (
         cause="The sampler is an iterator or a generator, which has one pass.",
         fix="Make it a class whose `__iter__` begins again each time.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="stream-not-split-by-worker",
@@ -465,7 +461,6 @@ _RECORDS = (
         fix="In `__iter__`, skip what belongs to the other workers, by "
         "`get_worker_info()`.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="exhausted-stream",
@@ -475,7 +470,6 @@ _RECORDS = (
         cause="`__iter__` returns an iterator that was made before, and is at its end.",
         fix="Make a new iterator in `__iter__`, or write it as a generator.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="no-set-epoch",

@@ -1,0 +1,164 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#   "dejabatch @ git+https://github.com/dejabatch/dejabatch",
+#   "matplotlib",
+#   "torch",
+# ]
+# ///
+"""
+The second epoch is empty
+=========================
+
+A generator is used up by the first epoch, and an empty epoch is no error.
+
+* **You see:** The first epoch is right. From then on the loop over the loader ends at
+  once, without an error.
+* **Because:** The sampler is an iterator or a generator, which has one pass.
+* **Do:** Make it a class whose ``__iter__`` begins again each time.
+"""
+
+# %%
+# See it happen
+# -------------
+# The sampler is a generator: a function with ``yield``, called once.
+
+# sphinx_gallery_tags = ["empty epoch", "sampler"]
+# sphinx_gallery_parallel = False
+
+import matplotlib.pyplot as plt
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+dataset = TensorDataset(torch.arange(12))
+
+
+def every_second(length):
+    yield from range(0, length, 2)
+
+
+broken = DataLoader(dataset, batch_size=2, sampler=every_second(12))
+
+
+def batches_of(loader, epochs=3):
+    return [sum(1 for _ in loader) for _ in range(epochs)]
+
+
+if __name__ == "__main__":
+    loader = DataLoader(dataset, batch_size=2, sampler=every_second(12))
+    broken_batches = batches_of(loader)
+    print("batches of each epoch:", broken_batches)
+    assert broken_batches == [3, 0, 0]
+
+# %%
+# Why
+# ---
+# Each epoch iterates the sampler anew. A generator cannot begin again: ``iter()`` returns
+# the generator itself, and it is at its end. The same holds for ``iter(...)``,
+# ``map(...)``, ``zip(...)`` and ``reversed(...)``. Workers do not help here, because the
+# sampler stays in the main process.
+
+if __name__ == "__main__":
+    for name, sampler in (
+        ("generator", every_second(12)),
+        ("iter", iter(range(6))),
+        ("map", map(int, range(6))),
+        ("reversed", reversed(range(6))),
+        ("list", list(range(6))),
+    ):
+        counts = batches_of(DataLoader(dataset, batch_size=2, sampler=sampler))
+        print(f"{name:10}{counts}")
+        assert counts == ([3, 3, 3] if name == "list" else [3, 0, 0])
+
+    loader = DataLoader(
+        dataset, batch_size=2, sampler=every_second(12), num_workers=1
+    )
+    assert batches_of(loader)[1:] == [0, 0]
+
+# %%
+# With batches of lists the same happens to a ``batch_sampler``.
+
+# %%
+# The fix
+# -------
+# Make it a class: ``__iter__`` is then called for each epoch. It should have a
+# ``__len__``, too, so that ``len(loader)`` works.
+
+
+class EverySecond(torch.utils.data.Sampler):
+    def __init__(self, length):
+        self.length = length
+
+    def __iter__(self):
+        yield from range(0, self.length, 2)
+
+    def __len__(self):
+        return (self.length + 1) // 2
+
+
+fixed = DataLoader(dataset, batch_size=2, sampler=EverySecond(12))
+
+if __name__ == "__main__":
+    fixed_batches = batches_of(fixed)
+    print("batches of each epoch:", fixed_batches, "of", len(fixed))
+    assert fixed_batches == [3, 3, 3]
+    assert len(fixed) == 3
+
+# %%
+# Proof
+# -----
+# The number of batches in each epoch.
+
+if __name__ == "__main__":
+    figure, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
+    for offset, name, counts, hatch in (
+        (-0.2, "broken", broken_batches, "//"),
+        (0.2, "fixed", fixed_batches, ""),
+    ):
+        places = [epoch + offset for epoch in range(3)]
+        bars = ax.bar(places, counts, width=0.36, label=name, hatch=hatch)
+        ax.bar_label(bars)
+    ax.set(xlabel="epoch", ylabel="batches", xticks=range(3), ylim=(0, 4))
+    ax.legend(loc="upper right", ncols=2)
+    plt.show()
+
+# %%
+# Find it in your code
+# --------------------
+# An object that is its own iterator has one pass.
+
+
+def has_one_pass(loader):
+    samplers = (loader.sampler, loader.batch_sampler)
+    return any(iter(one) is one for one in samplers if one is not None)
+
+
+if __name__ == "__main__":
+    print("broken:", has_one_pass(broken))
+    print("fixed: ", has_one_pass(fixed))
+    assert has_one_pass(broken)
+    assert not has_one_pass(fixed)
+
+# %%
+# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
+# changing it: the sampler is not used up by it.
+
+import dejabatch
+
+if __name__ == "__main__":
+    report = dejabatch.audit(broken)
+    print(report)
+    assert [(f.slug, f.where) for f in report.findings] == [
+        ("one-shot-sampler", "sampler")
+    ]
+    assert dejabatch.audit(fixed).ok
+    assert batches_of(broken) == [3, 0, 0]
+
+# %%
+# See also
+# --------
+# * The same with an iterable dataset:
+#   :doc:`/gallery/4_streaming/plot_exhausted_stream`.
+# * The sampler begins again, and has the same order:
+#   :doc:`/gallery/3_order/plot_order_fixed_at_construction`.
+# * :class:`torch.utils.data.Sampler`.
