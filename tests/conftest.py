@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+# Imported once, where every worker of a fork server would import it for itself.
+multiprocessing.set_forkserver_preload(["torch"])
+
 # Every script of the gallery; the pages are those about a failure mode.
 SCRIPTS = sorted(ROOT.glob("gallery/*/plot_*.py"))
 PAGES = [script for script in SCRIPTS if script.parent.name != "explanations"]

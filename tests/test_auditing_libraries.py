@@ -154,8 +154,9 @@ def test_hugging_face_datasets_are_read(form):
     assert len(report.observation.fetches) == 16
 
 
-@pytest.mark.parametrize("seed", [None, 0])
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize(
+    ("method", "seed"), [("fork", None), ("fork", 0), ("spawn", None)]
+)
 def test_albumentations_2_0_8_is_diagnosed_by_path(method, seed):
     """The last release under the MIT licence; it seeds nothing in workers."""
     loader = DataLoader(

@@ -925,7 +925,9 @@ def test_expectation_is_yes_no_or_unknown(name):
         audit(load(Rows()), expect={name: True})
 
 
-@pytest.mark.parametrize("method", ["forkserver", "spawn"])
+@pytest.mark.parametrize(
+    "method", ["forkserver", pytest.param("spawn", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(
     ("make", "slug"),
     [

@@ -140,9 +140,13 @@ def test_page_never_prints_in_a_worker(page):
 @EVERY_SCRIPT
 @pytest.mark.parametrize(
     "method",
-    # A spawned worker is given what one of the fork server is given, and imports torch
-    # again besides: a minute a page.
-    ["fork", "forkserver", pytest.param("spawn", marks=pytest.mark.slow)],
+    # The site's build has run it under fork. A spawned worker is given what one of the
+    # fork server is given, and imports torch again besides: a minute a page.
+    [
+        pytest.param("fork", marks=pytest.mark.slow),
+        "forkserver",
+        pytest.param("spawn", marks=pytest.mark.slow),
+    ],
 )
 def test_downloaded_script_runs_under_every_start_method(page, method, tmp_path):
     script = shutil.copy(page, tmp_path)
