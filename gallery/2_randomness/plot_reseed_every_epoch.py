@@ -67,9 +67,9 @@ if __name__ == "__main__":
 
 def seed_in_the_loop():
     loader = DataLoader(dataset, batch_size=4, shuffle=True)
-    for _ in range(3):
+    for _epoch in range(3):
         torch.manual_seed(0)
-        yield order(loader)
+        yield [int(i) for (batch,) in loader for i in batch]
 
 
 def state_in_the_loop():
@@ -112,7 +112,7 @@ if __name__ == "__main__":
     epochs = []
     for _ in range(2):
         torch.manual_seed(0)
-        epochs.append(next(iter(loader)))
+        epochs += list(loader)
     print(epochs)
     assert torch.equal(*epochs)
 

@@ -414,6 +414,40 @@ _RECORDS = (
         detected_by="compare",
     ),
     FailureMode(
+        slug="next-iter-in-the-loop",
+        title="Every training step gets the first batch",
+        section="3_order",
+        symptom="The loss falls fast, and most of the data is never seen. Without "
+        "shuffling each step has the same batch.",
+        cause="`next(iter(loader))` begins a new pass, and takes its first batch.",
+        fix="Write `for batch in loader`; for steps in place of epochs, `next` of one"
+        " iterator.",
+        detected_by="lint",
+    ),
+    FailureMode(
+        slug="itertools-cycle",
+        title="From the second epoch on, the first one is played back",
+        section="3_order",
+        symptom="Samples, augmentations and order of all epochs are the same, and memory "
+        "grows during the first.",
+        cause="`itertools.cycle(loader)` stores the batches of the first pass and "
+        "repeats them.",
+        fix="Iterate the loader anew for each pass, as `dejabatch.forever(loader)` "
+        "does.",
+        detected_by="lint",
+    ),
+    FailureMode(
+        slug="one-iterator-per-persistent-loader",
+        title="Two loops over one loader take each other's batches",
+        section="3_order",
+        symptom="`zip(loader, loader)` gives each batch once, to one side or the other, "
+        "or a look at the first batch begins the epoch again.",
+        cause="With `persistent_workers=True` a loader has one iterator, and asking for"
+        " another one begins its pass anew.",
+        fix="Make two loaders for two loops.",
+        detected_by="lint",
+    ),
+    FailureMode(
         slug="order-fixed-at-construction",
         title="The order is random, and the same in every epoch",
         section="3_order",
@@ -461,6 +495,18 @@ _RECORDS = (
         fix="In `__iter__`, skip what belongs to the other workers, by "
         "`get_worker_info()`.",
         detected_by="audit",
+    ),
+    FailureMode(
+        slug="split-computed-too-early",
+        title="A split between workers has no effect",
+        section="4_streaming",
+        symptom="The dataset asks which worker it is in, and still every worker gives all"
+        " samples.",
+        cause="`get_worker_info()` is asked in `__init__`, which runs in the main "
+        "process, where it returns None.",
+        fix="Ask in `__iter__`, which runs in the worker.",
+        detected_by="lint",
+        has_page=False,
     ),
     FailureMode(
         slug="exhausted-stream",

@@ -360,7 +360,8 @@ def _by_worker_id(worker_id: int) -> None:
 
 
 def _get_state_recipe(worker_id: int) -> None:
-    np.random.seed(np.random.get_state()[1][0] + worker_id)  # type: ignore[index]
+    state: Any = np.random.get_state()
+    np.random.seed(state[1][0] + worker_id)
 
 
 def _constant(_worker_id: int) -> None:
