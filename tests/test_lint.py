@@ -50,6 +50,11 @@ WRONG = {
             "    np.random.seed(np.random.get_state()[1][0] + worker_id)"
         ),
         "from numpy import random as r\nr.seed(r.get_state()[1][0])",
+        (
+            "def init(worker_id):\n"
+            "    state = np.random.get_state()[1]\n"
+            "    np.random.seed(state[0] + worker_id)"
+        ),
     ],
     "constant-worker-seed": [
         (
@@ -233,6 +238,7 @@ IN_THE_GALLERY = {
     "one-iterator-per-persistent-loader": {"one-iterator-per-persistent-loader"},
     "reseed-every-epoch": {"reseed-every-epoch"},
     "rng-object-on-dataset": {"rng-object-on-dataset"},
+    "split-computed-too-early": {"split-computed-too-early"},
     "worker-seed-without-epoch": {"worker-seed-without-epoch"},
 }
 

@@ -506,7 +506,6 @@ _RECORDS = (
         "process, where it returns None.",
         fix="Ask in `__iter__`, which runs in the worker.",
         detected_by="lint",
-        has_page=False,
     ),
     FailureMode(
         slug="exhausted-stream",

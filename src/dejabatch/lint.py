@@ -281,15 +281,14 @@ def _seeds_in(module: _Module, node: ast.AST) -> Iterator[tuple[ast.Call, ast.ex
 
 def _get_state_recipe(module: _Module) -> Iterator[ast.expr]:
     for call, seed in _seeds_in(module, module.tree):
-        if any(
-            module.called(inner) == "numpy.random.get_state"
-            for inner in module.calls(seed)
-        ):
+        functions = (n for n in module.around(call) if isinstance(n, ast.FunctionDef))
+        nodes, _ = _written_out(next(functions, module.tree), seed)
+        if any(module.called(node) == "numpy.random.get_state" for node in nodes):
             yield call
 
 
 def _written_out(
-    function: Function, expression: ast.expr
+    function: Function | ast.Module, expression: ast.expr
 ) -> tuple[list[ast.AST], set[str]]:
     """Follow the names in an expression to what a function assigns to them.
 

@@ -361,7 +361,7 @@ def _by_worker_id(worker_id: int) -> None:
 
 def _get_state_recipe(worker_id: int) -> None:
     state: Any = np.random.get_state()
-    np.random.seed(state[1][0] + worker_id)
+    np.random.seed(state[1][0] + worker_id)  # dejabatch: ignore[get-state-recipe]
 
 
 def _constant(_worker_id: int) -> None:
