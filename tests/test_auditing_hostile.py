@@ -59,6 +59,8 @@ SAMPLES = {
     "ragged lists": lambda i: [[i] * i, [i]],
     "sparse": lambda i: torch.eye(2).to_sparse() * i,
     "complex": lambda i: torch.tensor([1j]) * i,
+    "foreign byte order": lambda i: np.array([i], ">i2"),
+    "long double": lambda i: np.array([i], np.longdouble),
     "bfloat16": lambda i: torch.ones(2, dtype=torch.bfloat16) * i,
     "0-d": torch.tensor,
     "zero-size": lambda i: torch.zeros(0, i + 1),
@@ -136,13 +138,13 @@ def left():
 @pytest.fixture(autouse=True)
 def no_trace():
     multiprocessing.resource_tracker.ensure_running()  # lives as long as this process
-    before, threads = left(), threading.active_count()
+    before, threads = left(), threading.enumerate()
     yield
     deadline = time.monotonic() + 5
     while left() != before and time.monotonic() < deadline:
         time.sleep(0.05)
     assert left() == before
-    assert threading.active_count() == threads
+    assert threading.enumerate() == threads
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])

@@ -32,6 +32,7 @@ albumentations 2.0.8 and MONAI keep generators in their transforms, and workers 
 # sphinx_gallery_tags = ["same in every worker", "same in every epoch", "transform", "library"]
 # sphinx_gallery_parallel = False
 
+import multiprocessing
 import os
 import random
 
@@ -149,7 +150,9 @@ if __name__ == "__main__":
 # MONAI
 # -----
 # Its transforms hold a generator as well. Its own ``monai.data.DataLoader`` seeds them,
-# and ``torch.utils.data.DataLoader`` does not.
+# and ``torch.utils.data.DataLoader`` does not. A generator that nobody has seeded is the
+# class's, not the object's. A forked worker has a copy of it; workers of the other start
+# methods import MONAI anew, and with it another generator.
 
 
 class Volumes(Dataset):
@@ -181,7 +184,8 @@ if __name__ == "__main__":
         loader = make(Volumes(), batch_size=1, num_workers=WORKERS, **options)
         distinct = count_distinct(crops(loader) + crops(loader))
         print(f"{name:22}{distinct} distinct crops of 16 in two epochs")
-        if make is DataLoader and not options:
+        forked = multiprocessing.get_start_method() == "fork"
+        if make is DataLoader and not options and forked:
             assert distinct == 4
         else:
             assert distinct >= 14

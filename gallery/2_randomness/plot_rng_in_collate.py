@@ -153,6 +153,23 @@ if __name__ == "__main__":
     assert len(set(shares)) >= 12
 
 # %%
+# If the function is not yours, :func:`dejabatch.seed_worker` seeds what it holds.
+
+import dejabatch
+
+if __name__ == "__main__":
+    loader = DataLoader(
+        TwoPictures(),
+        batch_size=2,
+        num_workers=2,
+        collate_fn=MixUp(),
+        worker_init_fn=dejabatch.seed_worker,
+    )
+    shares = [share for _ in range(2) for _, _, share in loader]
+    print(len(set(shares)), "different shares in 2 epochs of 8 batches")
+    assert len(set(shares)) >= 12
+
+# %%
 # Proof
 # -----
 # The first image of the first four batches, in the order in which they came. Workers 0
@@ -207,8 +224,6 @@ if __name__ == "__main__":
 # Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
 # changing it, and names what it finds.
 
-import dejabatch
-
 if __name__ == "__main__":
     report = dejabatch.audit(broken)
     print(report)
@@ -216,19 +231,6 @@ if __name__ == "__main__":
         ("rng-in-collate", "collate_fn.rng")
     ]
     assert dejabatch.audit(fixed).ok
-
-# %%
-# If the function is not yours, :func:`dejabatch.seed_worker` seeds what it holds.
-
-if __name__ == "__main__":
-    loader = DataLoader(
-        TwoPictures(),
-        batch_size=2,
-        num_workers=2,
-        collate_fn=MixUp(),
-        worker_init_fn=dejabatch.seed_worker,
-    )
-    assert dejabatch.audit(loader).ok
 
 # %%
 # See also

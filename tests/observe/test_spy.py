@@ -7,9 +7,10 @@ import runpy
 import numpy as np
 import pytest
 import torch
-from conftest import PAGES
+from conftest import ROOT
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
+from dejabatch import FAILURE_MODES
 from dejabatch.observe import rng as rngs
 from dejabatch.observe.fingerprint import fingerprint
 from dejabatch.observe.record import MAIN_PROCESS
@@ -173,9 +174,13 @@ def test_users_loader_is_as_before(num_workers):
     assert len(list(loader)) == 8
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[p.stem for p in PAGES])
-def test_loaders_of_the_pages_can_be_watched(page):
-    names = runpy.run_path(str(page), run_name="page")
+@pytest.mark.parametrize(
+    "mode",
+    [m for m in FAILURE_MODES.values() if m.has_page and m.detected_by != "lint"],
+    ids=lambda mode: mode.slug,
+)
+def test_loaders_of_the_pages_can_be_watched(mode):
+    names = runpy.run_path(str(ROOT / "gallery" / mode.page), run_name="page")
     for name in ("broken", "fixed"):
         value = names[name]() if callable(names[name]) else names[name]
         for loader in value if isinstance(value, tuple) else (value,):

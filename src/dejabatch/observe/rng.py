@@ -49,7 +49,7 @@ class Found:
 
     path: str
     rng: Generator
-    owner: str
+    owner: str = ""
 
 
 def is_rng(value: object) -> TypeIs[Generator]:

@@ -427,8 +427,11 @@ def _tensors(sample: Any) -> list[torch.Tensor]:
     """Return the tensors and arrays in a sample, as default_collate would have them."""
     if isinstance(sample, torch.Tensor):
         return [sample]
-    if isinstance(sample, np.ndarray) and sample.dtype.kind in "biufc":
-        return [torch.as_tensor(sample)]
+    if isinstance(sample, np.ndarray):
+        try:
+            return [torch.as_tensor(sample)]
+        except (TypeError, ValueError):  # text, foreign byte order, 128 bits: no tensor
+            return []
     if isinstance(sample, Mapping):
         return [tensor for value in sample.values() for tensor in _tensors(value)]
     if isinstance(sample, (list, tuple)):
