@@ -128,6 +128,8 @@ def _is_factory(loader: object) -> bool:
 class _Bar(tqdm):  # type: ignore[type-arg]
     # That of tqdm is a semaphore between processes, which would stay in this one.
     _lock = threading.RLock()
+    # Nor does the thread stay that would redraw a bar which stands still.
+    monitor_interval = 0
 
 
 class _Progress:
