@@ -67,8 +67,8 @@ def set_epoch(loader: Any, epoch: int) -> None:
 
     Parameters
     ----------
-    loader : torch.utils.data.DataLoader or a wrapper of one
-        It must not be in the middle of a pass.
+    loader : torch.utils.data.DataLoader
+        Or a wrapper of one. It must not be in the middle of a pass.
     epoch : int
         At least 0.
 
