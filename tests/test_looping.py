@@ -186,5 +186,17 @@ def test_forever_takes_any_iterable_and_refuses_one_pass():
         next(batches)
 
 
+class Refuses(Own):
+    def set_epoch(self, epoch):
+        raise KeyError(epoch)
+
+
+def test_error_of_the_users_set_epoch_is_raised():
+    with pytest.raises(KeyError, match="7"):
+        next(forever(DataLoader(Refuses()), epoch=7))
+    with pytest.raises(TypeError, match="pass a DataLoader of it"):
+        next(forever(Own()))
+
+
 def test_shared_epoch_shows_its_number():
     assert repr(SharedEpoch(4)) == "SharedEpoch(4)"

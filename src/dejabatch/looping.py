@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -146,6 +145,8 @@ def forever(loader: Iterable[T], *, epoch: int = 0) -> Iterator[T]:
     ------
     RuntimeError
         If a pass gives no batch; as `set_epoch` does.
+    TypeError
+        If `loader` is no iterable of batches.
 
     Examples
     --------
@@ -156,9 +157,10 @@ def forever(loader: Iterable[T], *, epoch: int = 0) -> Iterator[T]:
     >>> sorted(batches[:3]) == sorted(batches[3:])
     True
     """
+    inner = unwrap(loader)
     for number in itertools.count(_checked(epoch)):
-        with contextlib.suppress(LookupError, TypeError):
-            set_epoch(loader, number)
+        if isinstance(inner, DataLoader) and _with_set_epoch(inner):
+            set_epoch(inner, number)
         batch = None
         for batch in loader:
             yield batch
