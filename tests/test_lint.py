@@ -39,6 +39,8 @@ WRONG = {
         ),
     ],
     "itertools-cycle": [
+        "def fit(batches: DataLoader[int]):\n    return itertools.cycle(batches)",
+        "train: torch.utils.data.DataLoader = make()\nitertools.cycle(train)",
         "batches = itertools.cycle(loader)",
         "for a, b in zip(loader, itertools.cycle(DataLoader(dataset))): pass",
         "from itertools import cycle as again\nagain(loader)",
@@ -141,6 +143,12 @@ WRONG = {
 
 RIGHT = [
     "batch = next(iter(loader))",
+    (
+        "for epoch in range(9):\n"
+        "    for batch in loader:\n"
+        "        train(batch)\n"
+        "    plot(next(iter(loader)))"
+    ),
     "for one in loaders:\n    next(iter(one))",
     "for fold in folds:\n    loader = DataLoader(fold)\n    next(iter(loader))",
     "batches = iter(loader)\nfor step in range(9):\n    next(batches)",

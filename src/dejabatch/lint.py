@@ -161,6 +161,16 @@ class _Module:
                     for target in node.targets
                     if isinstance(target, (ast.Name, ast.Attribute))
                 }
+            elif isinstance(node, ast.AnnAssign) and self.is_loader_type(
+                node.annotation
+            ):
+                self.loaders.add(ast.unparse(node.target))
+            elif (
+                isinstance(node, ast.arg)
+                and node.annotation
+                and self.is_loader_type(node.annotation)
+            ):
+                self.loaders.add(node.arg)
 
     def name_of(self, node: ast.AST) -> str:
         """Return the full name of what an expression refers to; empty if it has none."""
@@ -175,6 +185,11 @@ class _Module:
 
     def is_loader_call(self, node: ast.AST) -> bool:
         return self.called(node).rpartition(".")[2] in _LOADERS
+
+    def is_loader_type(self, annotation: ast.expr) -> bool:
+        if isinstance(annotation, ast.Subscript):  # DataLoader[int]
+            annotation = annotation.value
+        return self.name_of(annotation).rpartition(".")[2] in _LOADERS
 
     def is_loader(self, node: ast.AST) -> bool:
         """Tell whether an expression is a variable to which a DataLoader was assigned."""
@@ -240,8 +255,16 @@ def _next_iter_in_the_loop(module: _Module) -> Iterator[ast.expr]:
         if not inner.args or not module.is_loader(inner.args[0]):
             continue
         name = ast.unparse(inner.args[0])
-        if any(not _is_bound_in(loop, name) for loop in module.loops_around(call)):
+        repeated_by = [
+            loop for loop in module.loops_around(call) if not _is_bound_in(loop, name)
+        ]
+        # A look at one batch after each epoch is none of training on it.
+        if any(not _is_epoch_loop(module, loop) for loop in repeated_by):
             yield call
+
+
+def _is_epoch_loop(module: _Module, loop: Loop) -> bool:
+    return loop in list[Loop](_epoch_loops(module)) and _reads_a_loader(module, loop)
 
 
 def _is_bound_in(loop: Loop, name: str) -> bool:
@@ -416,7 +439,7 @@ def _reseed_every_epoch(module: _Module) -> Iterator[ast.expr]:
                 yield call
 
 
-def _reads_a_loader(module: _Module, loop: ast.For) -> bool:
+def _reads_a_loader(module: _Module, loop: Loop) -> bool:
     """Tell whether a loop over a loader is in another one."""
     return any(
         isinstance(node, (ast.For, ast.comprehension))
