@@ -30,6 +30,7 @@ itertools.cycle keeps every batch of the first pass and hands them out again.
 # sphinx_gallery_parallel = False
 
 import itertools
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -179,7 +180,7 @@ if __name__ == "__main__":
 from dejabatch.lint import lint_paths
 
 if __name__ == "__main__":
-    places = lint_paths([Path(__file__)])
+    places = lint_paths([Path(sys.argv[0])])
     for place in places:
         print(f"line {place.line}: {place.slug}")
     assert {place.slug for place in places} == {"itertools-cycle"}

@@ -28,6 +28,7 @@ next(iter(loader)) begins a new pass each time that it is called.
 # sphinx_gallery_tags = ["same in every batch", "training loop", "missing samples"]
 # sphinx_gallery_parallel = False
 
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -160,7 +161,7 @@ if __name__ == "__main__":
 from dejabatch.lint import lint_paths
 
 if __name__ == "__main__":
-    places = lint_paths([Path(__file__)])
+    places = lint_paths([Path(sys.argv[0])])
     for place in places:
         print(f"line {place.line}: {place.slug}")
     assert [place.slug for place in places] == ["next-iter-in-the-loop"] * 2

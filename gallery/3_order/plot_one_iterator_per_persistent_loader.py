@@ -27,6 +27,7 @@ A loader with persistent workers has one iterator, which all of its loops share.
 # sphinx_gallery_tags = ["missing samples", "training loop", "persistent workers"]
 # sphinx_gallery_parallel = False
 
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -129,7 +130,7 @@ if __name__ == "__main__":
 from dejabatch.lint import lint_paths
 
 if __name__ == "__main__":
-    places = lint_paths([Path(__file__)])
+    places = lint_paths([Path(sys.argv[0])])
     for place in places:
         print(f"line {place.line}: {place.slug}")
     assert [place.slug for place in places] == [
