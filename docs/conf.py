@@ -38,7 +38,7 @@ default_role = "code"
 
 # Gallery -----------------------------------------------------------------------------
 
-gallery_time_limit = 120.0
+gallery_time_limit = 300.0
 sphinx_gallery_conf = {
     "examples_dirs": "../gallery",
     "gallery_dirs": "gallery",

@@ -73,7 +73,9 @@ def copy_site(target: Path) -> Path:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Build:
     """Build the whole site from nothing."""
-    build = sphinx_build(copy_site(tmp_path_factory.mktemp("site")))
+    # Beside other tests, on a slow machine.
+    docs = copy_site(tmp_path_factory.mktemp("site"))
+    build = sphinx_build(docs, timeout=1800)
     assert build.status == 0, build.log
     return build
 
