@@ -3,10 +3,15 @@
 The loaders of the gallery's pages are tested with their pages.
 """
 
+import contextlib
 import functools
 import itertools
+import multiprocessing
+import os
 import random
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +24,9 @@ from torch.utils.data import (
     IterableDataset,
     RandomSampler,
     Sampler,
+    Subset,
     SubsetRandomSampler,
+    TensorDataset,
     WeightedRandomSampler,
     default_collate,
     get_worker_info,
@@ -496,6 +503,155 @@ def packs_the_epoch(worker_id):
     torch.manual_seed((torch.initial_seed() % 2**31) << 32 | worker_id)
 
 
+class ReusesItsList(Sampler):
+    def __iter__(self):
+        batch = []
+        for index in range(LENGTH):
+            batch.append(index)
+            if len(batch) == 4:
+                yield batch
+                batch.clear()
+
+
+class Labelled(Noisy):
+    """Samples of three classes, sorted."""
+
+    def __init__(self, noise=1.0, labels=3):
+        super().__init__()
+        self.noise = noise
+        self.labels = labels
+
+    def __getitem__(self, index):
+        row = self.data[index] + self.noise * torch.randn(5)
+        return row, index * self.labels // LENGTH
+
+
+def subset_of_a_subset(indices):
+    whole = torch.randperm(2000, generator=torch.Generator().manual_seed(0))
+    train = Subset(TensorDataset(torch.randn(2000, 3)), whole[:1200].tolist())
+    return Subset(train, indices(train.indices))
+
+
+class AtEpoch(Rows):
+    """Samples made from the epoch and the index."""
+
+    def __init__(self, epoch=0):
+        super().__init__()
+        self.epoch = epoch
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+    def __getitem__(self, index):
+        return np.random.default_rng([int(self.epoch), index]).random(3)
+
+
+class AtSharedEpoch(AtEpoch):
+    def __init__(self):
+        super().__init__(torch.tensor(0).share_memory_())
+
+    def set_epoch(self, epoch):
+        self.epoch.fill_(epoch)
+
+
+class AtValue(AtEpoch):
+    """The epoch is in shared memory of multiprocessing."""
+
+    def __init__(self):
+        super().__init__()
+        self.value = multiprocessing.Value("q", 0)
+
+    def set_epoch(self, epoch):
+        self.value.value = self.epoch = epoch
+
+
+class SeededAtStart(Rows):
+    epoch = 0
+
+    def __getitem__(self, index):
+        return np.random.default_rng([self.epoch, index]).random(3)
+
+
+def seed_of_the_start(worker_id):
+    get_worker_info().dataset.epoch = torch.initial_seed() - worker_id
+
+
+class ShuffledAlike(Stream):
+    """Each worker shuffles its part with one seed, or with that of its start."""
+
+    def __init__(self, *, by_start=False):
+        super().__init__(split=True)
+        self.by_start = by_start
+
+    def __iter__(self):
+        samples = list(super().__iter__())
+        info = get_worker_info()
+        seed = info.seed - info.id if self.by_start and info else 0
+        random.Random(seed).shuffle(samples)
+        yield from samples
+
+
+class ShuffledShards(IterableDataset):
+    """Eight shards of one label each, in another order in each epoch."""
+
+    def __init__(self, shards=8, *, shuffled=True):
+        self.shards = shards
+        self.shuffled = shuffled
+
+    def __iter__(self):
+        info = get_worker_info()
+        first, step, seed = (0, 1, None)
+        if info is not None:
+            first, step, seed = info.id, info.num_workers, info.seed - info.id
+        shards = list(range(self.shards))
+        if self.shuffled:
+            random.Random(seed).shuffle(shards)
+        for shard in shards[first::step]:
+            for number in range(60):
+                yield shard * 60.0 + number, shard
+
+
+class OpenFile(Rows):
+    """Reads a file that is open from the beginning, without a buffer."""
+
+    def __init__(self, lock=None):
+        self.file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        self.file.write(np.arange(float(LENGTH)).tobytes())
+        self.lock = lock
+
+    def __getitem__(self, index):
+        with self.lock or contextlib.nullcontext():
+            self.file.seek(8 * index)
+            return np.frombuffer(self.file.read(8).ljust(8)).copy()
+
+
+class OpenedLate(OpenFile):
+    def __init__(self):
+        super().__init__()
+        self.path = Path(f"/proc/self/fd/{self.file.fileno()}")
+        self.own = None
+
+    def __getitem__(self, index):
+        self.own = self.own or self.path.open("rb", buffering=0)
+        self.own.seek(8 * index)
+        return np.frombuffer(self.own.read(8)).copy()
+
+
+class OpenLog(Rows):
+    """Writes to a file that is open from the beginning."""
+
+    def __init__(self):
+        super().__init__()
+        descriptor, name = tempfile.mkstemp()
+        self.file = Path(name).open("wb", buffering=0)  # noqa: SIM115
+        os.close(descriptor)
+        Path(name).unlink()
+
+    def __getitem__(self, index):
+        self.file.write(b"read")
+        return super().__getitem__(index)
+
+
 def load(dataset, **arguments):
     """Make a loader of an ordinary kind."""
     return DataLoader(dataset, **{"batch_size": 3, **arguments})
@@ -503,6 +659,83 @@ def load(dataset, **arguments):
 
 # Name: (loader or function, slug, severity, where)
 BROKEN = {
+    "class weights": (
+        load(Rows(), sampler=WeightedRandomSampler([1.0, 2.0, 1.0], LENGTH)),
+        "class-weights-as-sample-weights",
+        "error",
+        "sampler.weights",
+    ),
+    "batch sampler that reuses its list": (
+        DataLoader(Rows(), batch_sampler=ReusesItsList(), num_workers=2),
+        "batch-sampler-reuses-its-list",
+        "error",
+        "batch_sampler",
+    ),
+    "subset of a subset": (
+        load(subset_of_a_subset(lambda whole: [i for i in whole if i < 1000])),
+        "subset-of-a-subset",
+        "error",
+        "dataset.indices",
+    ),
+    "no full batch": (
+        load(Rows(), batch_size=LENGTH + 1, drop_last=True),
+        "drop-last",
+        "error",
+        "drop_last",
+    ),
+    "no full batch of a stream": (
+        load(Stream(split=True), batch_size=8, drop_last=True, num_workers=2),
+        "drop-last",
+        "error",
+        "drop_last",
+    ),
+    "sorted by class": (
+        load(Labelled(), batch_size=6),
+        "sorted-without-shuffle",
+        "warning",
+        "sampler",
+    ),
+    "epoch that workers do not hear of": (
+        load(AtEpoch(), num_workers=2, persistent_workers=True),
+        "stale-worker-copy",
+        "error",
+        "dataset.epoch",
+    ),
+    "epoch of an inner dataset": (
+        load(Subset(AtEpoch(), range(LENGTH)), num_workers=1, persistent_workers=True),
+        "stale-worker-copy",
+        "error",
+        "dataset.dataset.epoch",
+    ),
+    "seed of a worker that lives on": (
+        load(
+            SeededAtStart(),
+            num_workers=2,
+            persistent_workers=True,
+            worker_init_fn=seed_of_the_start,
+        ),
+        "worker-init-runs-once",
+        "error",
+        "worker_init_fn",
+    ),
+    "file opened before": (
+        load(OpenFile(), num_workers=2, multiprocessing_context="fork"),
+        "file-opened-before-fork",
+        "error",
+        "dataset.file",
+    ),
+    "stream shuffled when workers start": (
+        load(ShuffledAlike(by_start=True), num_workers=2, persistent_workers=True),
+        "stream-with-fixed-shuffle",
+        "error",
+        "dataset.__iter__",
+    ),
+    "shards read one after another": (
+        load(ShuffledShards(), batch_size=8, num_workers=2),
+        "one-shard-per-batch",
+        "warning",
+        "dataset.__iter__",
+    ),
     "cursor": (load(Cursor()), "stateful-cursor", "error", "dataset.position"),
     "unseeded generator": (
         load(Rows(), shuffle=True, generator=torch.Generator()),
@@ -816,6 +1049,16 @@ EXPECTED_ONLY = {
         Expect(deterministic=False),
         "augmented-once",
     ),
+    "stream with one order": (
+        load(ShuffledAlike(), num_workers=2),
+        Expect(fixed_order=False),
+        "stream-with-fixed-shuffle",
+    ),
+    "sorted by label": (
+        load(Labelled(noise=0.0), batch_size=6),
+        Expect(fixed_order=False),
+        "sorted-without-shuffle",
+    ),
 }
 
 
@@ -871,6 +1114,45 @@ HEALTHY = {
     "distributed, padded": load(
         Rows(), sampler=DistributedSampler(range(23), 4, 3, shuffle=False)
     ),
+    "weights of samples": load(
+        Rows(), sampler=WeightedRandomSampler([1.0, 2.0] * (LENGTH // 2), LENGTH)
+    ),
+    "list reused without workers": DataLoader(Rows(), batch_sampler=ReusesItsList()),
+    "subset of a subset, by positions": load(
+        subset_of_a_subset(lambda _: list(range(0, 1200, 2)))
+    ),
+    "last batch of a stream dropped": load(
+        Stream(split=True), batch_size=5, drop_last=True
+    ),
+    "epoch in shared memory": load(
+        AtSharedEpoch(), num_workers=2, persistent_workers=True
+    ),
+    "epoch in a value of multiprocessing": load(
+        AtValue(), num_workers=2, persistent_workers=True
+    ),
+    "epoch for workers that end": load(AtEpoch(), num_workers=2),
+    "seed of workers that end": load(
+        SeededAtStart(), num_workers=2, worker_init_fn=seed_of_the_start
+    ),
+    "persistent workers of a fixed dataset": load(
+        SeededAtStart(), num_workers=2, persistent_workers=True, worker_init_fn=int
+    ),
+    "file opened late": load(OpenedLate(), num_workers=2),
+    "file with a lock": load(
+        OpenFile(multiprocessing.Lock()), num_workers=2, multiprocessing_context="fork"
+    ),
+    "file read by one worker": load(
+        OpenFile(), num_workers=1, multiprocessing_context="fork"
+    ),
+    "file read without workers": load(OpenFile()),
+    "file written to": load(OpenLog(), num_workers=2, multiprocessing_context="fork"),
+    "stream in its order": load(Stream(split=True), num_workers=2),
+    "stream shuffled anew": load(ShuffledAlike(by_start=True), num_workers=2),
+    "shards in one order": load(ShuffledShards(shuffled=False), batch_size=8),
+    "one shard": load(ShuffledShards(1), batch_size=8),
+    "shuffled classes": load(Labelled(), batch_size=6, shuffle=True),
+    "one class": load(Labelled(labels=1), batch_size=6),
+    "class of its own": load(Labelled(labels=LENGTH), batch_size=6),
     "last batch dropped": load(Rows(), batch_size=5, drop_last=True, shuffle=True),
     "list of batches": [torch.full((2, 3), float(i)) for i in range(5)],
 }

@@ -5,7 +5,15 @@ import runpy
 import pytest
 import torch
 from conftest import ROOT
-from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, random_split
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    Subset,
+    TensorDataset,
+    get_worker_info,
+    random_split,
+)
 
 from dejabatch import FAILURE_MODES, compare
 from dejabatch.observe import rng as rngs
@@ -65,6 +73,39 @@ def test_equal_content_of_two_datasets_is_a_warning():
     (finding,) = compare(load(DATA), load(other)).findings
     assert (finding.slug, finding.severity) == ("samples-in-both-loaders", "warning")
     assert "4 of the 24 different samples" in finding.evidence
+
+
+class Numbers(IterableDataset):
+    def __init__(self, rank=0, world_size=1, start=0):
+        self.numbers = range(start + rank, start + 40, world_size)
+
+    def __iter__(self):
+        info = get_worker_info()
+        first, step = (0, 1) if info is None else (info.id, info.num_workers)
+        yield from self.numbers[first::step]
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_ranks_of_one_stream_are_named(num_workers):
+    def of_rank(*arguments):
+        return load(Numbers(*arguments), num_workers=num_workers)
+
+    (finding,) = compare(of_rank(), of_rank()).findings
+    assert (finding.slug, finding.severity) == ("stream-not-split-by-rank", "error")
+    assert "all of the 40 samples" in finding.evidence
+    assert compare(of_rank(0, 2), of_rank(1, 2)).findings == ()
+    assert slugs(of_rank(), of_rank(0, 1, 20)) == [
+        ("samples-in-both-loaders", "warning", "dataset")
+    ]
+
+
+def test_equal_streams_of_two_classes_are_no_ranks():
+    class Others(Numbers):
+        pass
+
+    assert slugs(load(Numbers()), load(Others())) == [
+        ("samples-in-both-loaders", "warning", "dataset")
+    ]
 
 
 @pytest.mark.parametrize(

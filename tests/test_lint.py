@@ -46,6 +46,18 @@ WRONG = {
         "from itertools import cycle as again\nagain(loader)",
     ],
     "one-iterator-per-persistent-loader": ["for a, b in zip(loader, loader): pass"],
+    "worker-init-runs-once": [
+        (
+            "def init(worker_id):\n"
+            "    seed = 1000 * epoch + worker_id\n"
+            "    np.random.seed(seed + get_worker_info().seed)\n"
+            "DataLoader(dataset, worker_init_fn=init, persistent_workers=True)"
+        ),
+        (
+            "DataLoader(dataset, persistent_workers=True,\n"
+            "    worker_init_fn=lambda i: random.seed(state.epoch * 100 + hash(i)))"
+        ),
+    ],
     "get-state-recipe": [
         (
             "def init(worker_id):\n"
@@ -232,6 +244,16 @@ RIGHT = [
         "    for batch in loader:\n"
         "        train(batch)"
     ),
+    (
+        "def init(worker_id):\n"
+        "    np.random.seed(1000 * state.epoch + worker_id)\n"
+        "DataLoader(dataset, worker_init_fn=init, persistent_workers=False)"
+    ),
+    (
+        "def init(worker_id):\n"
+        "    get_worker_info().dataset.epoch = shared_epoch\n"
+        "DataLoader(dataset, worker_init_fn=init, persistent_workers=True)"
+    ),
     "random_split(dataset, [6, 2], generator=torch.Generator().manual_seed(0))",
     "torch.manual_seed(0)\nrandom_split(dataset, [6, 2])",
 ]
@@ -247,6 +269,7 @@ IN_THE_GALLERY = {
     "reseed-every-epoch": {"reseed-every-epoch"},
     "rng-object-on-dataset": {"rng-object-on-dataset"},
     "split-computed-too-early": {"split-computed-too-early"},
+    "worker-init-runs-once": {"worker-init-runs-once"},
     "worker-seed-without-epoch": {"worker-seed-without-epoch"},
 }
 

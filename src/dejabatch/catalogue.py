@@ -19,6 +19,7 @@ SECTIONS: Mapping[str, str] = MappingProxyType(
         "2_randomness": "The randomness is the same",
         "3_order": "The order repeats",
         "4_streaming": "The stream repeats",
+        "5_workers": "The workers keep what was",
         "6_ranks": "The ranks repeat each other",
     }
 )
@@ -487,6 +488,62 @@ _RECORDS = (
         detected_by="audit",
     ),
     FailureMode(
+        slug="sorted-without-shuffle",
+        title="Each batch has samples of one class only",
+        section="3_order",
+        symptom="The loss jumps whenever the class changes, and the model answers with "
+        "the class that it saw last.",
+        cause="The dataset is sorted by class, as a folder of images is, and the loader "
+        "keeps that order.",
+        fix="Pass `shuffle=True` to the loader for training.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="class-weights-as-sample-weights",
+        title="Only the first few samples are ever drawn",
+        section="3_order",
+        symptom="An epoch has the right length, and the same few samples again and "
+        "again.",
+        cause="`WeightedRandomSampler` was given one weight for each class, and wants one "
+        "for each sample.",
+        fix="Pass `class_weights[labels]`, the weight of each sample's class.",
+        detected_by="audit",
+    ),
+    FailureMode(
+        slug="batch-sampler-reuses-its-list",
+        title="With workers, some samples come twice and others never",
+        section="3_order",
+        symptom="Without workers every index comes once; with workers batches are mixed "
+        "up, of wrong lengths or empty.",
+        cause="The batch sampler changes a list that it has yielded, before the list is "
+        "sent to a worker.",
+        fix="Yield a new list for each batch: `yield list(batch)`.",
+        detected_by="audit",
+    ),
+    FailureMode(
+        slug="subset-of-a-subset",
+        title="A subset of a subset has the wrong samples",
+        section="3_order",
+        symptom="A split of a split raises an `IndexError`, or has samples of other "
+        "indices, without an error.",
+        cause="The indices of a `Subset` are positions in what it is made of, here the "
+        "first subset, and not in the whole dataset.",
+        fix="Make the subset of the whole dataset: `Subset(dataset, indices)`.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="drop-last",
+        title="The loop over the loader does nothing, or misses samples",
+        section="3_order",
+        symptom="Epochs end at once, or have fewer samples the more workers there are.",
+        cause="`drop_last=True` leaves out what fills no batch: all of a small dataset, "
+        "and of an iterable one the rest of each worker.",
+        fix="Keep the last batch, with `drop_last=False`.",
+        detected_by="audit",
+    ),
+    FailureMode(
         slug="stream-not-split-by-worker",
         title="Every sample of an IterableDataset comes once for each worker",
         section="4_streaming",
@@ -515,6 +572,102 @@ _RECORDS = (
         cause="`__iter__` returns an iterator that was made before, and is at its end.",
         fix="Make a new iterator in `__iter__`, or write it as a generator.",
         detected_by="audit",
+    ),
+    FailureMode(
+        slug="stream-not-split-by-rank",
+        title="Every rank reads the same samples of an IterableDataset",
+        section="4_streaming",
+        symptom="Training on several GPUs is no faster than on one: an epoch has as many "
+        "steps, and all ranks take the same samples.",
+        cause="The stream is split between a rank's workers, but not between the ranks.",
+        fix="Split by rank and worker: the number of this worker among all, of how many.",
+        detected_by="compare",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="stream-with-fixed-shuffle",
+        title="A shuffled stream has the same order in every epoch",
+        section="4_streaming",
+        symptom="An IterableDataset shuffles, and every epoch gives the same samples in "
+        "the same order.",
+        cause="`__iter__` makes its generator anew from the same seed, so that each epoch "
+        "shuffles alike.",
+        fix="Seed the generator from the run's seed and the epoch.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="one-shard-per-batch",
+        title="All samples of a batch come from one file",
+        section="4_streaming",
+        symptom="With an IterableDataset over several files, samples of a batch are "
+        "neighbours in one file, often of one class.",
+        cause="A batch is made by one worker, and the worker reads its files one after "
+        "another.",
+        fix="Read several files in turn, or hold samples back in a shuffle buffer.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="stale-worker-copy",
+        title="A change of the dataset never reaches the workers",
+        section="5_workers",
+        symptom="`dataset.set_epoch`, or a new value of an attribute, has no effect while "
+        "the loader's workers live.",
+        cause="With `persistent_workers=True` each worker has a copy of the dataset, made "
+        "when it was started.",
+        fix="Keep the value in shared memory, as `dejabatch.SharedEpoch` does.",
+        detected_by="audit",
+    ),
+    FailureMode(
+        slug="state-lost-in-workers",
+        title="What a dataset counts or caches is gone after the epoch",
+        section="5_workers",
+        symptom="Counters stay at 0, and a cache is empty again, as soon as "
+        "`num_workers` is not 0.",
+        cause="Each worker changes its own copy of the dataset, and the copy ends with the "
+        "worker.",
+        fix="Return it as a part of the sample, or keep it in shared memory.",
+        undetected_because="A dataset that changes itself in a worker is right as long as "
+        "nobody asks the main process's copy.",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="worker-init-runs-once",
+        title="With persistent workers, a worker_init_fn does nothing after the first epoch",
+        section="5_workers",
+        symptom="Seeds that `worker_init_fn` takes from the epoch stay those of the first "
+        "one.",
+        cause="`worker_init_fn` runs when a worker starts, and persistent workers start "
+        "once.",
+        fix="Do not seed by the epoch there; let workers draw on, or seed in the dataset.",
+        detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="globals-reset-by-spawn",
+        title="A global variable has its old value in the workers",
+        section="5_workers",
+        symptom="A setting that the program changes has no effect in the workers, on "
+        "macOS, on Windows or since Python 3.14.",
+        cause="Workers of the start methods spawn and forkserver import the module anew, "
+        "and its globals have their first values.",
+        fix="Hand the setting over as an attribute of the dataset.",
+        undetected_because="Nobody can tell which of a module's values were meant to reach "
+        "the workers.",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="file-opened-before-fork",
+        title="Samples are wrong with more than one worker",
+        section="5_workers",
+        symptom="Without workers every sample is right; with several, some have bytes of "
+        "others, or reading fails.",
+        cause="The dataset opened its file before the workers were forked, so that they "
+        "all share one position in the file.",
+        fix="Open the file in the worker, when the first sample is read.",
+        detected_by="audit",
+        has_page=False,
     ),
     FailureMode(
         slug="no-set-epoch",

@@ -227,8 +227,8 @@ class _Module:
             ):
                 yield node
 
-    def worker_inits(self) -> Iterator[Function]:
-        """Yield the functions that are passed as ``worker_init_fn``."""
+    def worker_inits(self) -> Iterator[tuple[ast.Call, Function]]:
+        """Yield the calls with a ``worker_init_fn``, each with that function."""
         functions = {
             node.name: node
             for node in ast.walk(self.tree)
@@ -240,9 +240,9 @@ class _Module:
                     continue
                 value = keyword.value
                 if isinstance(value, ast.Lambda):
-                    yield value
+                    yield call, value
                 elif isinstance(value, ast.Name) and value.id in functions:
-                    yield functions[value.id]
+                    yield call, functions[value.id]
 
 
 def _next_iter_in_the_loop(module: _Module) -> Iterator[ast.expr]:
@@ -347,7 +347,7 @@ def _seeds_of_workers(
     Each comes with the names in it. A call may return another number in each epoch, and
     so may an attribute, such as ``get_worker_info().seed``.
     """
-    for function in module.worker_inits():
+    for _, function in module.worker_inits():
         for call, seed in _seeds_in(module, function):
             nodes, names = _written_out(function, seed)
             if any(isinstance(n, (ast.Attribute, ast.Subscript)) for n in nodes):
@@ -369,6 +369,21 @@ def _worker_seed_without_epoch(module: _Module) -> Iterator[ast.expr]:
         arguments = [argument.arg for argument in function.args.args[:1]]
         if names & set(arguments):
             yield call
+
+
+def _worker_init_runs_once(module: _Module) -> Iterator[ast.expr]:
+    for loader, function in module.worker_inits():
+        live_on = (k.value for k in loader.keywords if k.arg == "persistent_workers")
+        if not any(isinstance(v, ast.Constant) and v.value is True for v in live_on):
+            continue
+        for call in module.calls(function):
+            if module.called(call) not in _SEEDS | _GENERATORS:
+                continue
+            for argument in call.args:
+                nodes, names = _written_out(function, argument)
+                names |= {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+                if any("epoch" in name.lower() for name in names):
+                    yield call
 
 
 def _rng_object_on_dataset(module: _Module) -> Iterator[ast.expr]:
@@ -483,6 +498,7 @@ RULES: Final[dict[str, Callable[[_Module], Iterator[ast.expr]]]] = {
     "get-state-recipe": _get_state_recipe,
     "constant-worker-seed": _constant_worker_seed,
     "worker-seed-without-epoch": _worker_seed_without_epoch,
+    "worker-init-runs-once": _worker_init_runs_once,
     "rng-object-on-dataset": _rng_object_on_dataset,
     "cached-augmentation": _cached_augmentation,
     "split-computed-too-early": _split_computed_too_early,

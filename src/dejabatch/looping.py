@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import torch
 from torch.utils.data import DataLoader
 
 from dejabatch.observe.adapters import unwrap
-from dejabatch.observe.fingerprint import fingerprint
-from dejabatch.observe.reach import LEAVES, is_a, walk
+from dejabatch.observe.epochs import stays_here, with_set_epoch
 
 T = TypeVar("T")
-
-# Where samplers and datasets keep those that they wrap.
-_WRAPPED = ("sampler", "batch_sampler", "dataset")
 
 
 class SharedEpoch:
@@ -95,7 +91,7 @@ def set_epoch(loader: Any, epoch: int) -> None:
     if not isinstance(inner, DataLoader):
         msg = f"loader must be a DataLoader, not {type(inner).__qualname__}"
         raise TypeError(msg)
-    targets = _with_set_epoch(inner)
+    targets = with_set_epoch(inner)
     if not targets:
         msg = (
             "loader: neither its sampler nor its dataset has a set_epoch. A RandomSampler "
@@ -111,10 +107,8 @@ def set_epoch(loader: Any, epoch: int) -> None:
         )
         raise RuntimeError(msg)
     for path, target in targets.items():
-        before = _numbers(target)
-        target.set_epoch(epoch)
-        in_workers = path.partition(".")[0] == "dataset" and workers is not None
-        if in_workers and _stays_here(before, target):
+        here_only = stays_here(target, epoch)
+        if here_only and path.partition(".")[0] == "dataset" and workers is not None:
             msg = (
                 f"loader: {path}.set_epoch changes the copy of the main process, and the "
                 "persistent workers have their own. Store the number in a "
@@ -159,7 +153,7 @@ def forever(loader: Iterable[T], *, epoch: int = 0) -> Iterator[T]:
     """
     inner = unwrap(loader)
     for number in itertools.count(_checked(epoch)):
-        if isinstance(inner, DataLoader) and _with_set_epoch(inner):
+        if isinstance(inner, DataLoader) and with_set_epoch(inner):
             set_epoch(inner, number)
         batch = None
         for batch in loader:
@@ -177,39 +171,3 @@ def _checked(epoch: Any) -> int:
         )
         raise ValueError(msg)
     return epoch
-
-
-def _with_set_epoch(loader: DataLoader[Any]) -> dict[str, Any]:
-    """Return what has a set_epoch, by path; each object once."""
-    found: dict[str, Any] = {}
-    seen: set[int] = set()
-    queue = [(name, getattr(loader, name)) for name in reversed(_WRAPPED)]
-    while queue:
-        path, value = queue.pop()
-        if value is None or id(value) in seen:
-            continue
-        seen.add(id(value))
-        if callable(getattr(value, "set_epoch", None)):
-            found[path] = value
-        held = getattr(value, "__dict__", {})
-        queue += [(f"{path}.{n}", held[n]) for n in _WRAPPED if n in held]
-    return found
-
-
-def _numbers(root: object) -> Mapping[str, tuple[bytes, bool]]:
-    """Return the numbers and arrays that an object holds, and whether each is shared."""
-    return {
-        path: (fingerprint(value), is_a(value, torch.Tensor) and value.is_shared())  # type: ignore[attr-defined]
-        for path, value in walk({"": root}, classes=False)
-        if is_a(value, LEAVES)
-    }
-
-
-def _stays_here(before: Mapping[str, tuple[bytes, bool]], target: object) -> bool:
-    """Tell whether only what is not shared has changed."""
-    changed = [
-        shared
-        for path, (content, shared) in _numbers(target).items()
-        if path not in before or before[path][0] != content
-    ]
-    return bool(changed) and not any(changed)

@@ -22,5 +22,7 @@ def empty_epochs(observation: Observation) -> list[int]:
     return [
         end.epoch
         for end in observation.ends
-        if end.epoch not in full and end.epoch > min(full, default=end.epoch)
+        if end.complete
+        and end.epoch not in full
+        and end.epoch > min(full, default=end.epoch)
     ]

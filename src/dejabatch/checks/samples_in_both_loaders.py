@@ -1,11 +1,14 @@
 """Samples of one loader are in the other, too."""
 
+from dejabatch.checks._streams import coincide
 from dejabatch.observe.record import Observation, Pair
 from dejabatch.report import Finding
 
 
 def check(pair: Pair) -> Finding | None:
     """Look for common indices of one dataset, and for samples with the same content."""
+    if coincide(pair):
+        return None  # stream-not-split-by-rank
     samples_a, samples_b = _samples(pair.a), _samples(pair.b)
     common = len(samples_a & samples_b)
     if pair.common_indices:

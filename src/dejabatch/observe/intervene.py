@@ -171,6 +171,49 @@ def replay(
     return observe(make, epochs=epochs, max_batches=batches, time_limit=time_limit)
 
 
+def restart(
+    make_loader: Callable[[], DataLoader[Any]],
+    observation: Observation,
+    *,
+    time_limit: float,
+) -> Observation | None:
+    """Start new workers for each epoch, where those that live on repeat their samples.
+
+    Of a map-style dataset, each worker makes its first two batches again in both epochs.
+
+    Parameters
+    ----------
+    make_loader, observation, time_limit
+        As for `ask`.
+
+    Returns
+    -------
+    dejabatch.observe.record.Observation or None
+        None if workers do not live on, or do not repeat their samples.
+    """
+    facts = observation.facts
+    if facts is None or not facts.persistent_workers or not observation.repeats():
+        return None
+    most = 2 * facts.num_workers if facts.map_style else len(observation.fetches)
+    batches = [
+        fetch.indices.tolist()
+        for fetch in observation.fetches[:most]
+        if fetch.indices is not None
+    ]
+
+    def make() -> DataLoader[Any]:
+        loader = copy.copy(make_loader())
+        # Not by attribute: the loader forbids its users to set some of these.
+        loader.__dict__["persistent_workers"] = False
+        if facts.map_style and loader.batch_sampler is None:
+            loader.__dict__["sampler"] = [index for batch in batches for index in batch]
+        elif facts.map_style:
+            loader.__dict__["batch_sampler"] = batches
+        return loader
+
+    return observe(make, epochs=2, max_batches=most, time_limit=time_limit)
+
+
 def _suspects(observation: Observation, seen: list[int]) -> list[int]:
     """Choose indices to look at closely: those with a sample of another first."""
     by_digest: dict[bytes, set[int]] = {}

@@ -14,20 +14,19 @@ import multiprocessing.forkserver
 import multiprocessing.resource_tracker
 import os
 import signal
-import stat
 import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from dejabatch.observe.files import offsets
 from dejabatch.observe.reach import is_a, memory_of, walk
 
 Send = Callable[[Any], None]
@@ -148,18 +147,11 @@ def _forget_helpers_of_the_parent() -> None:
 @contextlib.contextmanager
 def file_offsets_kept() -> Iterator[None]:
     """Put the offsets of open files back, which a forked child shares with its parent."""
-    folder = Path("/proc/self/fd")
-    offsets = {}
-    for descriptor in (
-        [int(p.name) for p in folder.iterdir()] if folder.is_dir() else ()
-    ):
-        with contextlib.suppress(OSError):
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                offsets[descriptor] = os.lseek(descriptor, 0, os.SEEK_CUR)
+    before = offsets()
     try:
         yield
     finally:
-        for descriptor, offset in offsets.items():
+        for descriptor, offset in before.items():
             with contextlib.suppress(OSError):
                 os.lseek(descriptor, offset, os.SEEK_SET)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dejabatch.observe import intervene
+from dejabatch.observe.epochs import unheard
 from dejabatch.observe.record import Observation
 from dejabatch.observe.spy import observe
 
@@ -60,7 +61,8 @@ def look(
             msg = f"loader: it gave no batch within {time_limit * _READING:g} seconds; "
             msg += f"raise time_limit, which is {time_limit:g}"
             raise RuntimeError(msg)
-        if seen.error is not None:
+        # What workers do to each other's open files is often an error at once.
+        if seen.error is not None and not any(end.moved for end in seen.ends):
             msg = f"loader: it could not be read.\n{seen.error}"
             raise RuntimeError(msg)
     facts = seen.facts
@@ -78,6 +80,12 @@ def look(
     if (unexplained or not facts.map_style) and (left := _left(deadline)):
         replayed = intervene.replay(make_loader, seen, time_limit=left / 2)
         seen = dataclasses.replace(seen, replay=replayed)
+    if facts.persistent_workers and (left := _left(deadline)):
+        restarted = intervene.restart(make_loader, seen, time_limit=left / 2)
+        seen = dataclasses.replace(seen, restarted=restarted)
+    if facts.persistent_workers and (left := _left(deadline)):
+        stale = unheard(make_loader, time_limit=left / 2)
+        seen = dataclasses.replace(seen, unheard=stale)
     return seen
 
 

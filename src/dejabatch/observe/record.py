@@ -12,6 +12,9 @@ import numpy.typing as npt
 MAIN_PROCESS = -1
 """Number of the "worker" that is the main process."""
 
+# Fewer samples may come in one order twice by chance.
+_FEWEST = 10
+
 Census: TypeAlias = dict[str, bytes]
 """Digest of every random generator, by its path."""
 
@@ -55,6 +58,15 @@ class Facts:
         Over how many ranks the sampler spreads the indices; 1 if it does not.
     set_epoch : int or None
         The epoch that was set by the sampler's ``set_epoch``; None if it has none.
+    drop_last : bool
+        Whether batches that are not full are left out.
+    weights : int or None
+        How many weights a :class:`~torch.utils.data.WeightedRandomSampler` has.
+    locked : bool
+        Whether the dataset holds a lock of multiprocessing.
+    misread : str or None
+        Path of a :class:`~torch.utils.data.Subset` of a subset whose indices are those of
+        the whole dataset, as far as chance can be excluded.
     unused : tuple of str
         Attributes of a :class:`~torch.utils.data.Subset` that have no effect.
     data_loader : bool
@@ -81,6 +93,10 @@ class Facts:
     shuffles: bool = False
     replicas: int = 1
     set_epoch: int | None = None
+    drop_last: bool = False
+    weights: int | None = None
+    locked: bool = False
+    misread: str | None = None
     unused: tuple[str, ...] = ()
     data_loader: bool = True
     libraries: Mapping[str, str] = field(default_factory=dict)
@@ -161,6 +177,9 @@ class Fetch:
         is in all rows. None if that was not counted.
     census : dict of str to bytes
         Digest of the generators after the samples were made and collated.
+    labels : numpy.ndarray or None
+        The label of each sample, int64 of shape (samples,). None where samples have no
+        part that is a single integer.
     """
 
     epoch: int
@@ -170,26 +189,34 @@ class Fetch:
     digests: npt.NDArray[np.uint8]
     census: Census
     rows: int | None = None
+    labels: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EpochEnd:
-    """The end of an epoch.
+    """The end of an epoch, or of the reading of it.
 
     Attributes
     ----------
     epoch : int
         Which one.
     complete : bool
-        False if reading stopped at ``max_batches``.
+        False if reading stopped at ``max_batches``, or at an error.
     unseeded : tuple of str
         Paths of the generators of the loader and its sampler that have torch's default
         seed, so that nobody has seeded them.
+    reused : bool
+        Whether the batch sampler yielded one list several times.
+    moved : tuple of str
+        Paths of the dataset's open files in which workers read at the position of the
+        main process.
     """
 
     epoch: int
     complete: bool
     unseeded: tuple[str, ...] = ()
+    reused: bool = False
+    moved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,7 +331,7 @@ class Observation:
     fetches : tuple of dejabatch.observe.record.Fetch
         The batches in the order of delivery.
     ends : tuple of dejabatch.observe.record.EpochEnd
-        The epochs that came to an end.
+        The epochs, in their order.
     opaque : tuple of str
         Types of parts of samples that show no content.
     error : str or None
@@ -316,6 +343,12 @@ class Observation:
     replay : dejabatch.observe.record.Observation or None
         The same loader asked for one index by all workers, if the dataset is map-style;
         otherwise its workers with all their generators in the same states.
+    restarted : dejabatch.observe.record.Observation or None
+        The loader with new workers for each epoch, where those that live on repeat their
+        samples.
+    unheard : tuple of str or None
+        Paths of what the dataset's ``set_epoch`` changes in the main process alone; None
+        if there are no persistent workers, or if it could not be tried.
     rebuilt : dejabatch.observe.record.Observation or None
         The loader that the same function made once more, in another random state.
     expect : dejabatch.Expect
@@ -331,6 +364,8 @@ class Observation:
     out_of_time: bool = False
     answers: Answers | None = None
     replay: Observation | None = None
+    restarted: Observation | None = None
+    unheard: tuple[str, ...] | None = None
     rebuilt: Observation | None = None
     expect: Expect = Expect()
 
@@ -368,6 +403,37 @@ class Observation:
             if fetch.epoch == epoch:
                 workers.setdefault(fetch.worker, []).append(fetch.digests)
         return {worker: np.concatenate(d) for worker, d in sorted(workers.items())}
+
+    def by_index(self, epoch: int) -> dict[int, bytes]:
+        """Return the fingerprint of each index's sample in an epoch, the last if several."""
+        return {
+            index: digest.tobytes()
+            for fetch in self.fetches
+            if fetch.epoch == epoch and fetch.indices is not None
+            for index, digest in zip(fetch.indices.tolist(), fetch.digests, strict=True)
+        }
+
+    def repeats(self) -> bool | None:
+        """Tell whether the second epoch has the samples of the first.
+
+        Of a map-style dataset, indices are compared that both have; of an iterable one,
+        the workers' streams. None if there are fewer than ten to compare, which may be
+        alike by chance, or if all are alike.
+        """
+        if self.facts is not None and self.facts.map_style:
+            first, second = self.by_index(0), self.by_index(1)
+            common = first.keys() & second.keys()
+            samples = [first[index] for index in common]
+            same = all(first[index] == second[index] for index in common)
+        else:
+            one, other = self.streams(0), self.streams(1)
+            samples = [digest.tobytes() for part in one.values() for digest in part]
+            same = one.keys() == other.keys() and all(
+                np.array_equal(one[worker], other[worker]) for worker in one
+            )
+        if len(samples) < _FEWEST or len(set(samples)) < 2:
+            return None
+        return same
 
     def first_fetches(self) -> dict[tuple[int, int], Fetch]:
         """Return the first batch of each worker in each epoch, by (epoch, worker)."""

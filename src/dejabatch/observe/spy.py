@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import (
     BatchSampler,
@@ -27,6 +28,7 @@ from torch.utils.data import (
 )
 
 from dejabatch.observe import rng
+from dejabatch.observe.files import Positions, holds_lock
 from dejabatch.observe.fingerprint import DIGEST_SIZE, fingerprint
 from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.observe.reach import library_of
@@ -46,6 +48,11 @@ T = TypeVar("T")
 _never_deleted: list[Any] = []
 # Enough to know a collate_fn by; to count the rows of all batches would cost time.
 _BATCHES_TO_COUNT = 4
+# So unlikely may it be that something is so by chance.
+_CHANCE = 1e-6
+_INTEGERS = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
+# What the label of a sample is called in a dictionary.
+_LABELS = ("label", "labels", "target", "targets", "y", "cls", "class")
 
 
 def observe(
@@ -120,6 +127,13 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         start_method=context.get_start_method() if loader.num_workers else None,
         persistent_workers=loader.persistent_workers,
         worker_init_fn=loader.worker_init_fn is not None,
+        # Of a batch sampler that was passed in, the loader does not say it.
+        drop_last=_stored(loader.batch_sampler, "drop_last") is True,
+        weights=len(sampler.weights)
+        if isinstance(sampler, WeightedRandomSampler)
+        else None,
+        locked=holds_lock(loader.dataset),
+        misread=_misread(loader.dataset),
         unused=_unused(loader.dataset),
         one_shot=hasattr(type(sampler if map_style else loader.dataset), "__next__"),
         replacement=_stored(sampler, "replacement") is True,
@@ -150,6 +164,41 @@ def _unused(dataset: object) -> tuple[str, ...]:
     if type(dataset) is not Subset:
         return ()
     return tuple(name for name in vars(dataset) if name not in {"dataset", "indices"})
+
+
+def _misread(dataset: object, path: str = "dataset") -> str | None:
+    """Return the path of a subset of a subset that has indices of the whole dataset.
+
+    Such indices are all among those of the inner subset, where positions in the inner
+    subset would be so by chance only.
+    """
+    while type(dataset) is Subset:
+        inner = dataset.dataset
+        if type(inner) is Subset:
+            try:
+                outer = np.unique(np.asarray(dataset.indices, dtype=np.int64))
+                whole = np.asarray(inner.indices, dtype=np.int64)
+            except (TypeError, ValueError, OverflowError):
+                return None
+            if _are_not_positions(outer, whole):
+                return f"{path}.indices"
+        dataset, path = inner, f"{path}.dataset"
+    return None
+
+
+def _are_not_positions(
+    outer: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]
+) -> bool:
+    positions = np.arange(len(whole))
+    if not len(outer) or not np.isin(outer, whole).all():
+        return False
+    if outer[0] < 0 or outer[-1] >= len(whole):
+        return True  # no positions at all; some of them raise
+    # Neighbours are chosen together, so that a run of positions counts as one choice.
+    among = np.isin(positions, whole)
+    runs = np.cumsum(np.diff(among, prepend=among[:1]))
+    chosen = len(np.unique(runs[outer]))
+    return bool(among.mean() ** chosen < _CHANCE)
 
 
 def _stored(value: object, name: str) -> object:
@@ -201,27 +250,52 @@ def watch(
         pin_memory=False,
         in_order=True,
     )
+    if not map_style:
+        # To see the samples that are dropped; the batch sampler has no end of its own.
+        loader.__dict__["drop_last"] = False
     if map_style:
         loader.__dict__[role] = sampled
     opaque: set[str] = set()
+    positions = Positions()
     for epoch in range(epochs):
         sampled.batches.clear()
         complete = True
-        for number, (worker, start, digests, rows, unclear, census) in enumerate(
-            # Not the iterator of a subclass, whose workers may be running already.
-            DataLoader.__iter__(loader)
-        ):
-            if start is not None:
-                send(WorkerStart(epoch, worker, *start))
-            for name in unclear - opaque:
-                send(name)
-            opaque |= unclear
-            indices = as_indices(sampled.batches[number]) if map_style else None
-            send(Fetch(epoch, number, worker, indices, digests, census, rows))
-            if number + 1 == max_batches:
-                complete = False
-                break
-        send(EpochEnd(epoch, complete, _unseeded(generators)))
+        try:
+            for number, (
+                worker,
+                start,
+                digests,
+                rows,
+                labels,
+                unclear,
+                census,
+            ) in enumerate(
+                # Not the iterator of a subclass, whose workers may be running already.
+                DataLoader.__iter__(loader)
+            ):
+                if loader.num_workers:
+                    positions.look()
+                if start is not None:
+                    send(WorkerStart(epoch, worker, *start))
+                for name in unclear - opaque:
+                    send(name)
+                opaque |= unclear
+                indices = as_indices(sampled.batches[number]) if map_style else None
+                send(
+                    Fetch(epoch, number, worker, indices, digests, census, rows, labels)
+                )
+                if number + 1 == max_batches:
+                    complete = False
+                    break
+        except Exception:
+            complete = False
+            raise
+        finally:
+            if loader.num_workers:
+                positions.look()  # also where reading in such a file has failed
+            moved = positions.moved(loader.dataset)
+            unseeded = _unseeded(generators)
+            send(EpochEnd(epoch, complete, unseeded, sampled.reused, moved))
 
 
 def _unseeded(generators: Mapping[str, object]) -> tuple[str, ...]:
@@ -322,6 +396,7 @@ class _Spy:
             start,
             np.frombuffer(digests, dtype=np.uint8).reshape(-1, DIGEST_SIZE),
             rows,
+            _labels(items),
             unclear,
             self.census(),
         )
@@ -342,13 +417,19 @@ class _Recorded:
 
     def __init__(self, sampler: Iterable[Any]) -> None:
         self._sampler = sampler
+        self._last: object = None
         self.batches: list[Any] = []
+        self.reused = False
 
     def __iter__(self) -> Iterator[Any]:
         for batch in self._sampler:
-            # A copy: some batch samplers yield one list again and again.
-            self.batches.append(list(batch) if isinstance(batch, list) else batch)
-            yield batch
+            self.reused |= isinstance(batch, list) and batch is self._last
+            self._last = batch
+            # A copy, because some batch samplers yield one list again and again. Which
+            # batches then reach the workers differs from run to run; here all do.
+            given = list(batch) if isinstance(batch, list) else batch
+            self.batches.append(given)
+            yield given
 
     def __len__(self) -> int:
         return len(self._sampler)  # type: ignore[arg-type]
@@ -411,16 +492,50 @@ def _different_rows(batch: Any, samples: list[Any]) -> int | None:
         return None
     # The tensors in the samples that differ between them, by content.
     differing: set[bytes] = set()
+    # What all samples have, all rows may have.
+    common: set[bytes] = set()
     columns = zip(*map(_tensors, samples), strict=False)
     for column in columns:
         digests = {fingerprint(tensor) for tensor in column}
         if len(digests) > 1:
             differing |= digests
+        else:
+            common |= digests
     for part in zip(*rows, strict=True):
         content = {fingerprint(row) for row in part}
-        if len(content) == 1 and content <= differing:
+        if len(content) == 1 and content <= differing - common:
             return 1
     return len({fingerprint(row) for row in rows})
+
+
+def _labels(samples: list[Any]) -> npt.NDArray[np.int64] | None:
+    """Return the label of each sample: the last of its parts that is one integer."""
+    labels = []
+    for sample in samples:
+        if isinstance(sample, Mapping):
+            parts = [sample[name] for name in _LABELS if name in sample]
+        elif isinstance(sample, (list, tuple)) and 1 < len(sample) <= 4:
+            parts = list(sample)
+        else:
+            return None
+        integers = [part for part in parts if _is_integer(part)]
+        if not integers:
+            return None
+        labels.append(int(integers[-1]))
+    try:
+        return np.array(labels, dtype=np.int64)
+    except OverflowError:
+        return None
+
+
+def _is_integer(value: object) -> bool:
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        if value.ndim:
+            return False
+        if isinstance(value, np.ndarray):
+            return value.dtype.kind in "iu"
+        return value.dtype in _INTEGERS and value.device.type == "cpu"
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _tensors(sample: Any) -> list[torch.Tensor]:

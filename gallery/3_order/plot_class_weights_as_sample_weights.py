@@ -1,0 +1,163 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#   "dejabatch @ git+https://github.com/dejabatch/dejabatch",
+#   "matplotlib",
+#   "torch",
+# ]
+# ///
+"""
+Only the first few samples are ever drawn
+=========================================
+
+A weighted sampler takes the n-th weight for the n-th sample, whatever its class.
+
+* **You see:** An epoch has the right length, and the same few samples again and again.
+* **Because:** ``WeightedRandomSampler`` was given one weight for each class, and wants
+  one for each sample.
+* **Do:** Pass ``class_weights[labels]``, the weight of each sample's class.
+"""
+
+# %%
+# See it happen
+# -------------
+# A dataset of 90 samples of class 0 and 10 of class 1. The sampler is to draw both
+# classes equally often, and gets the weights of the two classes.
+
+# sphinx_gallery_tags = ["missing samples", "sampler"]
+# sphinx_gallery_parallel = False
+
+from collections import Counter
+
+import matplotlib.pyplot as plt
+import torch
+from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
+
+labels = torch.tensor([0] * 90 + [1] * 10)
+dataset = TensorDataset(torch.arange(100), labels)
+class_weights = 1 / torch.bincount(labels)
+
+broken = DataLoader(
+    dataset,
+    batch_size=10,
+    sampler=WeightedRandomSampler(class_weights, num_samples=100),
+)
+
+
+def indices_and_labels(loader):
+    indices, drawn = zip(*loader, strict=True)
+    return torch.cat(indices).tolist(), torch.cat(drawn).tolist()
+
+
+if __name__ == "__main__":
+    broken_indices, broken_labels = indices_and_labels(broken)
+    print("different samples:", sorted(set(broken_indices)))
+    print("labels:", dict(Counter(broken_labels)))
+    assert set(broken_indices) == {0, 1}
+    assert set(broken_labels) == {0}
+
+# %%
+# Why
+# ---
+# ``WeightedRandomSampler`` does not know the dataset. It draws positions in the list of
+# weights, so that two weights are two samples, here both of class 0. Nothing compares
+# the number of weights with ``len(dataset)``: ``num_samples`` only says how often to draw.
+
+if __name__ == "__main__":
+    sampler = WeightedRandomSampler([1.0, 1.0, 1.0], num_samples=3000)
+    assert set(sampler) == {0, 1, 2}
+    assert len(broken) == 10  # the length that is expected
+
+# %%
+# The fix
+# -------
+# Look up the weight of each sample's class.
+
+sample_weights = class_weights[labels]
+assert len(sample_weights) == len(dataset)
+
+fixed = DataLoader(
+    dataset,
+    batch_size=10,
+    sampler=WeightedRandomSampler(sample_weights, num_samples=1000),
+)
+
+if __name__ == "__main__":
+    fixed_indices, fixed_labels = indices_and_labels(fixed)
+    share = sum(fixed_labels) / len(fixed_labels)
+    print(f"different samples: {len(set(fixed_indices))}")
+    print(
+        f"class 1: {share:.0%}, of {sum(labels) / len(labels):.0%} of the data"
+    )
+    assert abs(share - 0.5) < 0.1
+    assert len(set(fixed_indices)) > 50
+
+# %%
+# A weighted sampler draws with replacement unless it is told not to. So even with right
+# weights an epoch of the dataset's length leaves samples out, and equal weights are no
+# shuffling: about 37 % are missing.
+
+if __name__ == "__main__":
+    equal = WeightedRandomSampler(torch.ones(10_000), num_samples=10_000)
+    missing = 1 - len(set(equal)) / 10_000
+    print(f"left out with equal weights: {missing:.1%}")
+    assert abs(missing - 0.368) < 0.03
+
+# %%
+# Proof
+# -----
+# How often each sample was drawn.
+
+if __name__ == "__main__":
+    figure, axes = plt.subplots(
+        2, 1, figsize=(8, 3.4), sharex=True, layout="constrained"
+    )
+    for ax, name, indices in (
+        (axes[0], "broken", broken_indices),
+        (axes[1], "fixed", fixed_indices),
+    ):
+        times = Counter(indices)
+        ax.bar(range(100), [times[i] for i in range(100)], color="#3b6fb6")
+        ax.axvline(89.5, linestyle="--", color="gray")
+        ax.set(title=f"{name}: {len(times)} different samples", ylabel="times")
+    axes[1].set(xlabel="sample; those of class 1 are right of the line")
+    plt.show()
+
+# %%
+# Find it in your code
+# --------------------
+# Compare two lengths.
+
+
+def has_a_weight_for_each_sample(loader):
+    return len(loader.sampler.weights) == len(loader.dataset)
+
+
+if __name__ == "__main__":
+    print("broken:", has_a_weight_for_each_sample(broken))
+    print("fixed: ", has_a_weight_for_each_sample(fixed))
+    assert not has_a_weight_for_each_sample(broken)
+    assert has_a_weight_for_each_sample(fixed)
+
+# %%
+# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
+# changing it.
+
+import dejabatch
+
+if __name__ == "__main__":
+    report = dejabatch.audit(broken)
+    print(report)
+    assert [(f.slug, f.where) for f in report.findings] == [
+        ("class-weights-as-sample-weights", "sampler.weights")
+    ]
+    assert dejabatch.audit(fixed).ok
+
+# %%
+# See also
+# --------
+# * A sampler of one's own draws with replacement:
+#   :doc:`/gallery/3_order/plot_sampler_repeats_indices`.
+# * Every index has the same sample:
+#   :doc:`/gallery/1_sample/plot_getitem_ignores_index`.
+# * :class:`torch.utils.data.WeightedRandomSampler`.
