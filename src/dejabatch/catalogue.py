@@ -497,7 +497,6 @@ _RECORDS = (
         "keeps that order.",
         fix="Pass `shuffle=True` to the loader for training.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="class-weights-as-sample-weights",
@@ -594,7 +593,6 @@ _RECORDS = (
         "shuffles alike.",
         fix="Seed the generator from the run's seed and the epoch.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="one-shard-per-batch",
@@ -642,7 +640,6 @@ _RECORDS = (
         "once.",
         fix="Do not seed by the epoch there; let workers draw on, or seed in the dataset.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="globals-reset-by-spawn",

@@ -56,7 +56,8 @@ class Positions:
         Returns
         -------
         tuple of str
-            ``"dataset"`` for a file to which no path leads.
+            Files to which no path leads are left out: what the program prints may go to
+            a file, too.
         """
         if not self._moved:
             return ()
@@ -65,7 +66,7 @@ class Positions:
             if is_a(value, io.IOBase):
                 with contextlib.suppress(OSError, ValueError):
                     paths.setdefault(value.fileno(), path)  # type: ignore[attr-defined]
-        return tuple(sorted({paths.get(one, "dataset") for one in self._moved}))
+        return tuple(sorted(paths[one] for one in self._moved & paths.keys()))
 
 
 def holds_lock(dataset: object) -> bool:
