@@ -96,6 +96,7 @@ html_title = "dejabatch"
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["dejabatch.css"]
+html_js_files = [("filter.js", {"defer": "defer"})]
 html_show_sourcelink = False
 html_copy_source = False
 html_context = {"default_mode": "auto"}
@@ -112,4 +113,6 @@ html_theme_options = {
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc", "sg_download_links"],
 }
-html_sidebars = {"index": [], "changelog": [], "contributing": []}
+html_sidebars = dict.fromkeys(
+    ["index", "changelog", "contributing", "symptoms/index", "recipes/index"], []
+)

@@ -5,13 +5,14 @@ import re
 import pytest
 from conftest import PAGES, ROOT
 
-from dejabatch import FAILURE_MODES, SECTIONS, FailureMode
+from dejabatch import FAILURE_MODES, SECTIONS, SIGNS, FailureMode
 
 VALID = {
     "slug": "some-mode",
     "title": "It repeats",
     "section": "1_sample",
     "symptom": "A symptom.",
+    "seen": ("batch",),
     "cause": "A cause.",
     "fix": "A fix.",
     "detected_by": "audit",
@@ -56,6 +57,21 @@ def test_records_cannot_be_changed():
 def test_unknown_section_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"some-mode: .*'8_unknown'.*1_sample"):
         FailureMode(**{**VALID, "section": "8_unknown"})
+
+
+@pytest.mark.parametrize("seen", [(), ("colour",), ("batch", "colour")])
+def test_signs_are_known_ones(seen):
+    with pytest.raises(ValueError, match=r"some-mode: seen .*batch"):
+        FailureMode(**{**VALID, "seen": seen})
+
+
+def test_symptoms_page_asks_for_every_sign_in_their_order():
+    text = (ROOT / "docs" / "symptoms" / "index.md").read_text()
+    asked = re.findall(
+        r"^## (.*\?)\n[^#]*?symptom-list:: (\w+)", text, flags=re.MULTILINE
+    )
+    assert [(question, sign) for sign, question in SIGNS.items()] == asked
+    assert all(any(sign in m.seen for m in FAILURE_MODES.values()) for sign in SIGNS)
 
 
 @pytest.mark.parametrize(

@@ -591,6 +591,16 @@ class ShuffledAlike(Stream):
         yield from samples
 
 
+class ToldStream(IterableDataset):
+    epoch = 0
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+    def __iter__(self):
+        yield from random.Random(self.epoch).sample(range(LENGTH), k=LENGTH)
+
+
 class ShuffledShards(IterableDataset):
     """Eight shards of one label each, in another order in each epoch."""
 
@@ -706,6 +716,18 @@ BROKEN = {
         "stale-worker-copy",
         "error",
         "dataset.dataset.epoch",
+    ),
+    "seed of a worker that lives on, unbatched": (
+        load(
+            SeededAtStart(),
+            batch_size=None,
+            num_workers=2,
+            persistent_workers=True,
+            worker_init_fn=seed_of_the_start,
+        ),
+        "worker-init-runs-once",
+        "error",
+        "worker_init_fn",
     ),
     "seed of a worker that lives on": (
         load(
@@ -1049,6 +1071,11 @@ EXPECTED_ONLY = {
         Expect(deterministic=False),
         "augmented-once",
     ),
+    "augmentation of one epoch": (
+        load(SeededAtStart()),
+        Expect(deterministic=False),
+        "augmented-once",
+    ),
     "stream with one order": (
         load(ShuffledAlike(), num_workers=2),
         Expect(fixed_order=False),
@@ -1192,6 +1219,9 @@ def test_what_cannot_be_known_is_found_if_it_is_told(loader, expect, slug):
         (lambda: load(AugmentedOnce()), Expect(deterministic=True)),
         (load(Rows(), sampler=distributed()), Expect(fixed_order=True)),
         (load(Rows(), sampler=Balanced()), Expect(replacement=True)),
+        # A loop that reads them also tells them the epoch.
+        (load(AtEpoch()), Expect(deterministic=False)),
+        (load(ToldStream(), batch_size=None), Expect(fixed_order=False)),
     ],
 )
 def test_what_is_meant_is_not_found(loader, expect):

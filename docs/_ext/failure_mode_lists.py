@@ -1,7 +1,8 @@
 """The catalogue's failure modes on the site: lists of them, and the order of the pages.
 
-The directive ``symptom-list`` links each symptom to its page; ``failure-mode-list``
-gives the whole record.
+The directive ``symptom-list`` links each symptom to its page, those of one sign if one is
+named, and ``symptom-table`` has all of them in a table. ``failure-mode-list`` gives the
+whole records.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
-from dejabatch.catalogue import FAILURE_MODES, SECTIONS, FailureMode
+from dejabatch.catalogue import FAILURE_MODES, SECTIONS, SIGNS, FailureMode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,26 +57,69 @@ class _CatalogueList(SphinxDirective):
         raise NotImplementedError
 
     def run(self) -> list[nodes.Node]:
+        return self._parsed(self._lines())
+
+    def _lines(self) -> list[str]:
         lines: list[str] = []
         for section, title in SECTIONS.items():
             modes = [m for m in FAILURE_MODES.values() if m.section == section]
             entries = [line for m in modes for line in [*self._lines_of(m), ""]]
             if any(entries):
                 lines += [f"**{title}**", "", *entries]
-        return self.parse_content_to_nodes_from(lines)
+        return lines
 
-    def parse_content_to_nodes_from(self, lines: list[str]) -> list[nodes.Node]:
+    def _parsed(self, lines: list[str]) -> list[nodes.Node]:
         self.content = StringList(lines, source="dejabatch.catalogue")
         return self.parse_content_to_nodes()
 
 
 class SymptomList(_CatalogueList):
-    """Every failure mode as a link to its page, with its symptom."""
+    """Failure modes as links to their pages, with their symptoms.
+
+    With a key of `SIGNS`, those that show it, the ones first of which it is the clearest.
+    """
+
+    optional_arguments = 1
+
+    def _lines(self) -> list[str]:
+        if not self.arguments:
+            return super()._lines()
+        (sign,) = self.arguments
+        if sign not in SIGNS:
+            msg = f"symptom-list: {sign} is not one of {', '.join(SIGNS)}"
+            raise self.error(msg)
+        modes = [mode for mode in FAILURE_MODES.values() if sign in mode.seen]
+        modes.sort(key=lambda mode: mode.seen.index(sign))
+        return [line for mode in modes for line in [*self._lines_of(mode), ""]]
 
     def _lines_of(self, mode: FailureMode) -> Iterator[str]:
         if mode.has_page:
             yield f"{_link(mode)}"
             yield f"   {_rst(mode.symptom)}"
+
+
+class SymptomTable(_CatalogueList):
+    """Every failure mode as a row: symptom, page, and what finds it."""
+
+    def _lines(self) -> list[str]:
+        rows = [
+            ".. list-table::",
+            "   :class: filterable",
+            "   :header-rows: 1",
+            "   :widths: 50 38 12",
+            "",
+            "   * - You see",
+            "     - Page",
+            "     - Found by",
+        ]
+        for mode in FAILURE_MODES.values():
+            if mode.has_page:
+                rows += [
+                    f"   * - {_rst(mode.symptom)}",
+                    f"     - {_link(mode)}",
+                    f"     - {mode.detected_by or 'nobody'}",
+                ]
+        return rows
 
 
 class FailureModeList(_CatalogueList):
@@ -100,5 +144,6 @@ class FailureModeList(_CatalogueList):
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives."""
     app.add_directive("symptom-list", SymptomList)
+    app.add_directive("symptom-table", SymptomTable)
     app.add_directive("failure-mode-list", FailureModeList)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,7 @@
 """Why a PyTorch DataLoader returns the same features, and what to do about it."""
 
 from dejabatch.auditing import audit
-from dejabatch.catalogue import FAILURE_MODES, SECTIONS, FailureMode
+from dejabatch.catalogue import FAILURE_MODES, SECTIONS, SIGNS, FailureMode
 from dejabatch.comparing import compare
 from dejabatch.looping import SharedEpoch, forever, set_epoch
 from dejabatch.observe.record import Expect
@@ -14,6 +14,7 @@ __all__ = [
     "FAILURE_MODES",
     "SCHEMES",
     "SECTIONS",
+    "SIGNS",
     "EpochIndex",
     "EpochSampler",
     "Expect",

@@ -25,6 +25,22 @@ SECTIONS: Mapping[str, str] = MappingProxyType(
 )
 """Folder of each gallery section, in the order of the site, and its title."""
 
+SIGNS: Mapping[str, str] = MappingProxyType(
+    {
+        "number": "Does an epoch have samples several times, or too few, or none?",
+        "batch": "Is something the same within one batch?",
+        "values": "Are samples in a batch other than dataset[i]?",
+        "workers": "Is it right with num_workers=0, and wrong with more?",
+        "epochs": "Is a random augmentation the same in every epoch?",
+        "order": "Is the order the same in every epoch, or sorted?",
+        "runs": "Do two runs agree or differ where they should not?",
+        "ranks": "Do two ranks have the same?",
+        "loaders": "Do two loaders have something in common?",
+        "effect": "Does a change that you made have no effect?",
+    }
+)
+"""What can be seen from outside, as questions in the order in which to ask them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureMode:
@@ -40,6 +56,8 @@ class FailureMode:
         A key of `SECTIONS`.
     symptom : str
         What that person sees. Code stands between single backticks, here and below.
+    seen : tuple of str
+        The keys of `SIGNS` that it shows, the clearest first.
     cause, fix : str
         One sentence each.
     detected_by : str or None
@@ -56,14 +74,15 @@ class FailureMode:
     Raises
     ------
     ValueError
-        If `section` is unknown, or if not exactly one of `detected_by` and
-        `undetected_because` is set.
+        If `section` or what is in `seen` is unknown, if `seen` is empty, or if not
+        exactly one of `detected_by` and `undetected_because` is set.
     """
 
     slug: str
     title: str
     section: str
     symptom: str
+    seen: tuple[str, ...]
     cause: str
     fix: str
     detected_by: Literal["audit", "compare", "lint"] | None = None
@@ -77,6 +96,10 @@ class FailureMode:
         if self.section not in SECTIONS:
             known = ", ".join(SECTIONS)
             msg = f"{self.slug}: section {self.section!r} is not one of {known}"
+            raise ValueError(msg)
+        if not self.seen or not SIGNS.keys() >= set(self.seen):
+            known = ", ".join(SIGNS)
+            msg = f"{self.slug}: seen {self.seen!r} must be some of {known}"
             raise ValueError(msg)
         if (self.detected_by is None) == (self.undetected_because is None):
             msg = f"{self.slug}: set either detected_by or undetected_because"
@@ -102,6 +125,7 @@ _RECORDS = (
         section="1_sample",
         symptom="Every row of every batch is the same. Shuffling changes nothing, and "
         "neither does the number of workers.",
+        seen=("batch",),
         cause="`__getitem__` does not use its index and always returns the same stored "
         "sample.",
         fix="Read the sample that belongs to the index: `return self.features[index]`.",
@@ -113,6 +137,7 @@ _RECORDS = (
         section="1_sample",
         symptom="Without workers all is well. With two, every sample comes twice, and "
         "the next epoch begins somewhere else.",
+        seen=("batch", "workers"),
         cause="The dataset counts its calls instead of using the index, and each worker "
         "counts for itself.",
         fix="Use the index: `return self.features[index]`.",
@@ -123,6 +148,7 @@ _RECORDS = (
         title="A batch holds copies of its last sample",
         section="1_sample",
         symptom="All rows of a batch are the same, and it is the row of the last sample.",
+        seen=("batch",),
         cause="The dataset fills one buffer again and again and returns it each time, so "
         "that all samples of a batch are one object.",
         fix="Return a copy: `return self.buffer.clone()`.",
@@ -134,6 +160,7 @@ _RECORDS = (
         section="1_sample",
         symptom="The same index gives other features in every epoch, though nothing "
         "about them is random.",
+        seen=("values",),
         cause="`__getitem__` edits the stored data in place, so that the next epoch "
         "begins with the result.",
         fix="Edit a copy: `x = self.features[index].clone()`.",
@@ -144,6 +171,7 @@ _RECORDS = (
         title="Every epoch has the same augmentation",
         section="1_sample",
         symptom="A sample is augmented, but in every epoch in the same way.",
+        seen=("epochs",),
         cause="The random numbers are drawn once, when the dataset or the transform is "
         "made.",
         fix="Draw them where the sample is made, in `__getitem__`.",
@@ -155,6 +183,7 @@ _RECORDS = (
         section="1_sample",
         symptom="In the first epoch each sample gets a crop of its own, and keeps it in "
         "all others.",
+        seen=("epochs",),
         cause="A cache around the random part keeps the first result.",
         fix="Cache what is read from the disk, and augment what comes out of the cache.",
         detected_by="audit",
@@ -165,6 +194,7 @@ _RECORDS = (
         section="1_sample",
         symptom="`dataset[i]` differs for each index, but all rows of a batch are the "
         "same.",
+        seen=("batch", "values"),
         cause="`collate_fn` uses one sample of its list for all rows.",
         fix="Use each sample in turn: `torch.stack([x for x, _ in batch])`.",
         detected_by="audit",
@@ -175,6 +205,7 @@ _RECORDS = (
         section="1_sample",
         symptom="One image is in nearly every batch, although the order is right and no "
         "index is drawn twice.",
+        seen=("number",),
         cause="`__getitem__` catches every error and returns another sample, so that "
         "broken files are hidden behind it.",
         fix="Let the error through, or find the broken files once, up front, and leave "
@@ -186,6 +217,7 @@ _RECORDS = (
         title="Training and validation have the same transform after random_split",
         section="1_sample",
         symptom="The validation set is augmented as well, or the training set is not.",
+        seen=("loaders", "effect"),
         cause="Both halves of `random_split` are views of one dataset, which has one "
         "transform.",
         fix="Make two datasets, each with its transform, and give both halves of the "
@@ -198,6 +230,7 @@ _RECORDS = (
         section="1_sample",
         symptom="Within a batch every image is cropped and flipped alike; the next batch "
         "is different.",
+        seen=("batch",),
         cause="A transform of torchvision draws once for each call, and here it is called "
         "with a whole batch.",
         fix="Call it for each sample, in the dataset's `__getitem__`.",
@@ -208,6 +241,7 @@ _RECORDS = (
         title="The augmentation changes nothing",
         section="1_sample",
         symptom="A random transform is in place, and the images look as they did before.",
+        seen=("effect",),
         cause="Its arguments leave it nothing to do: a crop of the image's own size, a "
         "probability of 0, a colour change without a range.",
         fix="Give it a range, such as `RandomCrop(size, padding=4)` or "
@@ -220,6 +254,7 @@ _RECORDS = (
         section="1_sample",
         symptom="`dataset[0]` is right, but what comes out of the DataLoader never went "
         "through the transform.",
+        seen=("values", "effect"),
         cause="A DataLoader asks for a whole batch by `__getitems__` if the dataset has "
         "it, and a wrapper's is that of the wrapped dataset.",
         fix="Give the wrapper a `__getitems__` of its own: "
@@ -232,6 +267,7 @@ _RECORDS = (
         section="1_sample",
         symptom="An epoch takes longer than it should, and the same samples come again "
         "under other indices.",
+        seen=("number",),
         cause="`__len__` says more than there is, and `__getitem__` begins again at its "
         "end.",
         fix="Return the number of samples: `return len(self.features)`.",
@@ -243,6 +279,7 @@ _RECORDS = (
         section="2_randomness",
         symptom="Crops and flips repeat in every epoch, and with several workers also "
         "in each worker.",
+        seen=("workers", "epochs"),
         cause="A random generator that is stored on the dataset or on a transform is "
         "copied into every worker, and nothing seeds the copies.",
         fix="Draw from torch's global generator, which every worker seeds for itself, "
@@ -256,6 +293,7 @@ _RECORDS = (
         section="2_randomness",
         symptom="An article says that workers draw the same random numbers by default, "
         "and that `worker_init_fn` must seed them; or you see it, on an old torch.",
+        seen=("workers",),
         cause="Only torch older than 1.9 left `np.random` in every forked worker in the "
         "state of the main process; since 1.9 each worker seeds `random`, `torch` and "
         "`np.random` for itself.",
@@ -270,6 +308,7 @@ _RECORDS = (
         section="2_randomness",
         symptom="With `np.random.seed(np.random.get_state()[1][0] + worker_id)` in "
         "`worker_init_fn`, the workers differ, but each epoch repeats the one before it.",
+        seen=("epochs", "runs"),
         cause="Since torch 1.9, `np.random.get_state()[1][0]` is 2147483648 in every "
         "worker when `worker_init_fn` runs, so this popular recipe seeds NumPy with the "
         "same numbers each time workers start.",
@@ -283,6 +322,7 @@ _RECORDS = (
         section="2_randomness",
         symptom="Every worker applies the same augmentations, since `worker_init_fn` was "
         "added.",
+        seen=("workers", "epochs", "runs"),
         cause="`worker_init_fn` seeds every worker with the same number.",
         fix="Delete it, or seed from `torch.initial_seed() % 2**32`, which differs by "
         "worker and epoch.",
@@ -294,6 +334,7 @@ _RECORDS = (
         section="2_randomness",
         symptom="The workers differ, but each repeats in every epoch what it did in the "
         "first.",
+        seen=("epochs", "runs"),
         cause="`worker_init_fn` seeds a worker with a number that does not depend on the "
         "epoch, such as `worker_id`.",
         fix="Delete it, or seed from `torch.initial_seed() % 2**32`, which differs by "
@@ -306,6 +347,7 @@ _RECORDS = (
         section="2_randomness",
         symptom="Every sample of every epoch is cropped alike. Without workers the order "
         "repeats, too.",
+        seen=("batch", "epochs", "order"),
         cause="`__getitem__` or a transform seeds a random generator with a constant, "
         "for example to treat an image and its mask alike.",
         fix="Give image and mask to one call of a `torchvision.transforms.v2` transform, "
@@ -317,6 +359,7 @@ _RECORDS = (
         title="Every epoch has the same shuffled order",
         section="2_randomness",
         symptom="The loader shuffles, but in every epoch in the same way.",
+        seen=("order", "epochs"),
         cause="Something seeds the generator of the order again before each epoch.",
         fix="Seed once, before the first epoch.",
         detected_by="audit",
@@ -327,6 +370,7 @@ _RECORDS = (
         section="2_randomness",
         symptom="You seed nothing, and still the first batch has the same samples "
         "whenever the program starts.",
+        seen=("runs",),
         cause="`torch.Generator()` begins with one fixed seed, where torch's global "
         "generator begins with another one in each run.",
         fix="Leave `generator=` out, or call the generator's `seed()`.",
@@ -338,6 +382,7 @@ _RECORDS = (
         section="2_randomness",
         symptom="You use a library's random transforms and no generator of your own. "
         "Every worker applies the same ones, and every epoch repeats them.",
+        seen=("workers", "epochs"),
         cause="The library keeps random generators in its transforms. Each worker gets "
         "a copy, and nothing seeds it there.",
         fix="Pass `worker_init_fn=dejabatch.seed_worker`, or what the library itself "
@@ -350,6 +395,7 @@ _RECORDS = (
         section="2_randomness",
         symptom="`cv2.randn` and `cv2.randu` give the same numbers in every worker, in "
         "every epoch and in every run.",
+        seen=("workers", "epochs", "runs"),
         cause="OpenCV has a random generator of its own, which begins with a constant in "
         "every process and which PyTorch does not seed.",
         fix="Call `cv2.setRNGSeed(torch.initial_seed() % 2**31)` in `worker_init_fn`.",
@@ -361,6 +407,7 @@ _RECORDS = (
         section="2_randomness",
         symptom="MixUp, padding or masking in `collate_fn` is random, but all workers do "
         "the same, and so does the next epoch.",
+        seen=("workers", "epochs"),
         cause="`collate_fn` holds a random generator. It runs in the workers, and each "
         "has a copy in the same state.",
         fix="Draw from torch's global generator, which is seeded in each worker.",
@@ -372,6 +419,7 @@ _RECORDS = (
         section="2_randomness",
         symptom="Your workers have different seeds in every epoch, and still draw the "
         "same numbers from torch.",
+        seen=("workers", "ranks"),
         cause="The seeds differ in their high bits, and torch's CPU generator uses the "
         "low 32 bits only.",
         fix="Mix all bits of the seed into those 32, as `numpy.random.SeedSequence` "
@@ -384,6 +432,7 @@ _RECORDS = (
         section="2_randomness",
         symptom="Two ranks share some of their augmentations, or runs with the seeds 42 "
         "and 43 share most of them.",
+        seen=("ranks", "runs"),
         cause="Seeds that are made by adding, such as `seed + rank + worker_id`, have the "
         "same sum for other numbers.",
         fix="Mix instead of adding: "
@@ -397,6 +446,7 @@ _RECORDS = (
         section="2_randomness",
         symptom="With one seed, a run with four workers augments otherwise than a run "
         "with two. The order is the same.",
+        seen=("runs",),
         cause="Each worker has random streams of its own, and which worker makes a sample "
         "depends on how many there are.",
         fix="Seed each sample from the run's seed, the epoch and the index.",
@@ -409,6 +459,7 @@ _RECORDS = (
         section="2_randomness",
         symptom="The batches of two loaders belong together pairwise, or looking at the "
         "validation set changes the order of training.",
+        seen=("loaders",),
         cause="The loaders have one generator, or two that were seeded alike, and every "
         "pass over a loader draws from it.",
         fix="Give each loader a generator of its own, seeded differently.",
@@ -420,6 +471,7 @@ _RECORDS = (
         section="3_order",
         symptom="The loss falls fast, and most of the data is never seen. Without "
         "shuffling each step has the same batch.",
+        seen=("number", "order"),
         cause="`next(iter(loader))` begins a new pass, and takes its first batch.",
         fix="Write `for batch in loader`; for steps in place of epochs, `next` of one"
         " iterator.",
@@ -431,6 +483,7 @@ _RECORDS = (
         section="3_order",
         symptom="Samples, augmentations and order of all epochs are the same, and memory "
         "grows during the first.",
+        seen=("epochs", "order"),
         cause="`itertools.cycle(loader)` stores the batches of the first pass and "
         "repeats them.",
         fix="Iterate the loader anew for each pass, as `dejabatch.forever(loader)` "
@@ -443,6 +496,7 @@ _RECORDS = (
         section="3_order",
         symptom="`zip(loader, loader)` gives each batch once, to one side or the other, "
         "or a look at the first batch begins the epoch again.",
+        seen=("number",),
         cause="With `persistent_workers=True` a loader has one iterator, and asking for"
         " another one begins its pass anew.",
         fix="Make two loaders for two loops.",
@@ -453,6 +507,7 @@ _RECORDS = (
         title="The order is random, and the same in every epoch",
         section="3_order",
         symptom="Batches are mixed, but every epoch has the same ones in the same order.",
+        seen=("order",),
         cause="The sampler draws its permutation once, when it is made.",
         fix="Draw the permutation in the sampler's `__iter__`.",
         detected_by="audit",
@@ -463,6 +518,7 @@ _RECORDS = (
         section="3_order",
         symptom="An epoch has the right length, but some samples twice and others not at "
         "all.",
+        seen=("number",),
         cause="The sampler yields some indices again and leaves others out.",
         fix="Yield every index once: `yield from torch.randperm(len(dataset)).tolist()`.",
         detected_by="audit",
@@ -472,6 +528,7 @@ _RECORDS = (
         title="Validation samples are in the training set, too",
         section="3_order",
         symptom="The validation score is too good, and falls on data from elsewhere.",
+        seen=("loaders",),
         cause="The two loaders were split from the data in different ways, for example "
         "with two random splits, so that some samples are in both.",
         fix="Split once, with a seeded generator, and keep the indices.",
@@ -483,6 +540,7 @@ _RECORDS = (
         section="3_order",
         symptom="The first epoch is right. From then on the loop over the loader ends at "
         "once, without an error.",
+        seen=("number",),
         cause="The sampler is an iterator or a generator, which has one pass.",
         fix="Make it a class whose `__iter__` begins again each time.",
         detected_by="audit",
@@ -493,6 +551,7 @@ _RECORDS = (
         section="3_order",
         symptom="The loss jumps whenever the class changes, and the model answers with "
         "the class that it saw last.",
+        seen=("order",),
         cause="The dataset is sorted by class, as a folder of images is, and the loader "
         "keeps that order.",
         fix="Pass `shuffle=True` to the loader for training.",
@@ -504,6 +563,7 @@ _RECORDS = (
         section="3_order",
         symptom="An epoch has the right length, and the same few samples again and "
         "again.",
+        seen=("number",),
         cause="`WeightedRandomSampler` was given one weight for each class, and wants one "
         "for each sample.",
         fix="Pass `class_weights[labels]`, the weight of each sample's class.",
@@ -515,6 +575,7 @@ _RECORDS = (
         section="3_order",
         symptom="Without workers every index comes once; with workers batches are mixed "
         "up, of wrong lengths or empty.",
+        seen=("number", "workers"),
         cause="The batch sampler changes a list that it has yielded, before the list is "
         "sent to a worker.",
         fix="Yield a new list for each batch: `yield list(batch)`.",
@@ -526,17 +587,18 @@ _RECORDS = (
         section="3_order",
         symptom="A split of a split raises an `IndexError`, or has samples of other "
         "indices, without an error.",
+        seen=("values",),
         cause="The indices of a `Subset` are positions in what it is made of, here the "
         "first subset, and not in the whole dataset.",
         fix="Make the subset of the whole dataset: `Subset(dataset, indices)`.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="drop-last",
         title="The loop over the loader does nothing, or misses samples",
         section="3_order",
         symptom="Epochs end at once, or have fewer samples the more workers there are.",
+        seen=("number",),
         cause="`drop_last=True` leaves out what fills no batch: all of a small dataset, "
         "and of an iterable one the rest of each worker.",
         fix="Keep the last batch, with `drop_last=False`.",
@@ -547,6 +609,7 @@ _RECORDS = (
         title="Every sample of an IterableDataset comes once for each worker",
         section="4_streaming",
         symptom="With `num_workers=4` an epoch has four times the samples.",
+        seen=("number", "workers"),
         cause="Every worker has a copy of the dataset and reads the whole stream.",
         fix="In `__iter__`, skip what belongs to the other workers, by "
         "`get_worker_info()`.",
@@ -558,6 +621,7 @@ _RECORDS = (
         section="4_streaming",
         symptom="The dataset asks which worker it is in, and still every worker gives all"
         " samples.",
+        seen=("number", "workers"),
         cause="`get_worker_info()` is asked in `__init__`, which runs in the main "
         "process, where it returns None.",
         fix="Ask in `__iter__`, which runs in the worker.",
@@ -568,6 +632,7 @@ _RECORDS = (
         title="The second epoch of an IterableDataset is empty",
         section="4_streaming",
         symptom="The first epoch is right. From then on there is no batch, and no error.",
+        seen=("number",),
         cause="`__iter__` returns an iterator that was made before, and is at its end.",
         fix="Make a new iterator in `__iter__`, or write it as a generator.",
         detected_by="audit",
@@ -578,10 +643,10 @@ _RECORDS = (
         section="4_streaming",
         symptom="Training on several GPUs is no faster than on one: an epoch has as many "
         "steps, and all ranks take the same samples.",
+        seen=("ranks",),
         cause="The stream is split between a rank's workers, but not between the ranks.",
         fix="Split by rank and worker: the number of this worker among all, of how many.",
         detected_by="compare",
-        has_page=False,
     ),
     FailureMode(
         slug="stream-with-fixed-shuffle",
@@ -589,6 +654,7 @@ _RECORDS = (
         section="4_streaming",
         symptom="An IterableDataset shuffles, and every epoch gives the same samples in "
         "the same order.",
+        seen=("order",),
         cause="`__iter__` makes its generator anew from the same seed, so that each epoch "
         "shuffles alike.",
         fix="Seed the generator from the run's seed and the epoch.",
@@ -600,11 +666,11 @@ _RECORDS = (
         section="4_streaming",
         symptom="With an IterableDataset over several files, samples of a batch are "
         "neighbours in one file, often of one class.",
+        seen=("order",),
         cause="A batch is made by one worker, and the worker reads its files one after "
         "another.",
         fix="Read several files in turn, or hold samples back in a shuffle buffer.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="stale-worker-copy",
@@ -612,6 +678,7 @@ _RECORDS = (
         section="5_workers",
         symptom="`dataset.set_epoch`, or a new value of an attribute, has no effect while "
         "the loader's workers live.",
+        seen=("effect", "epochs"),
         cause="With `persistent_workers=True` each worker has a copy of the dataset, made "
         "when it was started.",
         fix="Keep the value in shared memory, as `dejabatch.SharedEpoch` does.",
@@ -623,6 +690,7 @@ _RECORDS = (
         section="5_workers",
         symptom="Counters stay at 0, and a cache is empty again, as soon as "
         "`num_workers` is not 0.",
+        seen=("effect",),
         cause="Each worker changes its own copy of the dataset, and the copy ends with the "
         "worker.",
         fix="Return it as a part of the sample, or keep it in shared memory.",
@@ -636,6 +704,7 @@ _RECORDS = (
         section="5_workers",
         symptom="Seeds that `worker_init_fn` takes from the epoch stay those of the first "
         "one.",
+        seen=("effect", "epochs"),
         cause="`worker_init_fn` runs when a worker starts, and persistent workers start "
         "once.",
         fix="Do not seed by the epoch there; let workers draw on, or seed in the dataset.",
@@ -647,6 +716,7 @@ _RECORDS = (
         section="5_workers",
         symptom="A setting that the program changes has no effect in the workers, on "
         "macOS, on Windows or since Python 3.14.",
+        seen=("effect",),
         cause="Workers of the start methods spawn and forkserver import the module anew, "
         "and its globals have their first values.",
         fix="Hand the setting over as an attribute of the dataset.",
@@ -660,6 +730,7 @@ _RECORDS = (
         section="5_workers",
         symptom="Without workers every sample is right; with several, some have bytes of "
         "others, or reading fails.",
+        seen=("values", "workers"),
         cause="The dataset opened its file before the workers were forked, so that they "
         "all share one position in the file.",
         fix="Open the file in the worker, when the first sample is read.",
@@ -671,6 +742,7 @@ _RECORDS = (
         title="With DistributedSampler, every epoch has the same order",
         section="6_ranks",
         symptom="Training on several ranks shuffles, but every epoch has the same order.",
+        seen=("order", "ranks"),
         cause="`DistributedSampler` shuffles by its seed and its epoch, and the epoch "
         "stays 0 until `set_epoch` is called.",
         fix="Call `loader.sampler.set_epoch(epoch)` before each epoch.",

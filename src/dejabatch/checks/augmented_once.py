@@ -19,8 +19,11 @@ def check(observation: Observation) -> Finding | None:
         where="dataset.__init__",
         evidence=f"index {answers.index} is the same whatever the random generators",
     )
-    rebuilt = observation.rebuilt
+    rebuilt, facts = observation.rebuilt, observation.facts
     if rebuilt is None:
+        if facts is not None and facts.told_epoch:
+            msg = "the dataset has a set_epoch, which your loop calls and this does not"
+            raise CannotTell(msg)
         if expect.deterministic is False:
             return finding
         msg = (

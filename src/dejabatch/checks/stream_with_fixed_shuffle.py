@@ -22,6 +22,9 @@ def check(observation: Observation) -> Finding | None:
         return None
     restarted = observation.restarted
     at_start = restarted is not None and restarted.repeats() is False
+    if not at_start and facts.told_epoch:
+        msg = "the dataset has a set_epoch, which your loop calls and this does not"
+        raise CannotTell(msg)
     if not at_start and expect.fixed_order is None:
         msg = (
             "all epochs have the same samples in the same order; pass "

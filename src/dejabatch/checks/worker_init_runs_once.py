@@ -16,10 +16,11 @@ def check(observation: Observation) -> Finding | None:
         raise CannotTell(msg)
     if not repeats or not facts.map_style or observation.expect.deterministic:
         return None
-    if observation.restarted is None:
+    restarted = observation.restarted
+    if restarted is None or restarted.repeats() is None:
         msg = "it was not read with new workers"
         raise CannotTell(msg)
-    if observation.restarted.repeats() is not False:
+    if restarted.repeats():
         return None
     if answers is not None and {*answers.moved_first} - {answers.first}:
         return None  # random, and then kept in a cache

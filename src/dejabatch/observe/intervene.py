@@ -179,7 +179,7 @@ def restart(
 ) -> Observation | None:
     """Start new workers for each epoch, where those that live on repeat their samples.
 
-    Of a map-style dataset, each worker makes its first two batches again in both epochs.
+    Of a map-style dataset, the same batches are made in both epochs.
 
     Parameters
     ----------
@@ -194,12 +194,13 @@ def restart(
     facts = observation.facts
     if facts is None or not facts.persistent_workers or not observation.repeats():
         return None
-    most = 2 * facts.num_workers if facts.map_style else len(observation.fetches)
-    batches = [
-        fetch.indices.tolist()
-        for fetch in observation.fetches[:most]
-        if fetch.indices is not None
-    ]
+    batches: list[list[int]] = []
+    for fetch in observation.fetches:
+        # Enough for each worker to have some, and to compare.
+        if len(batches) >= 2 * facts.num_workers and sum(map(len, batches)) >= 16:
+            break
+        if fetch.epoch == 0 and fetch.indices is not None:
+            batches.append(fetch.indices.tolist())
 
     def make() -> DataLoader[Any]:
         loader = copy.copy(make_loader())
@@ -211,6 +212,7 @@ def restart(
             loader.__dict__["batch_sampler"] = batches
         return loader
 
+    most = sum(fetch.epoch == 0 for fetch in observation.fetches)
     return observe(make, epochs=2, max_batches=most, time_limit=time_limit)
 
 

@@ -58,6 +58,8 @@ class Facts:
         Over how many ranks the sampler spreads the indices; 1 if it does not.
     set_epoch : int or None
         The epoch that was set by the sampler's ``set_epoch``; None if it has none.
+    told_epoch : bool
+        Whether the dataset, or one that it wraps, has a ``set_epoch``.
     drop_last : bool
         Whether batches that are not full are left out.
     weights : int or None
@@ -93,6 +95,7 @@ class Facts:
     shuffles: bool = False
     replicas: int = 1
     set_epoch: int | None = None
+    told_epoch: bool = False
     drop_last: bool = False
     weights: int | None = None
     locked: bool = False

@@ -28,6 +28,7 @@ from torch.utils.data import (
 )
 
 from dejabatch.observe import rng
+from dejabatch.observe.epochs import with_set_epoch
 from dejabatch.observe.files import Positions, holds_lock
 from dejabatch.observe.fingerprint import DIGEST_SIZE, fingerprint
 from dejabatch.observe.isolate import Send, run_isolated
@@ -132,6 +133,7 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         weights=len(sampler.weights)
         if isinstance(sampler, WeightedRandomSampler)
         else None,
+        told_epoch=any(path.startswith("dataset") for path in with_set_epoch(loader)),
         locked=holds_lock(loader.dataset),
         misread=_misread(loader.dataset),
         unused=_unused(loader.dataset),

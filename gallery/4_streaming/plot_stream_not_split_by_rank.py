@@ -1,0 +1,252 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#   "dejabatch @ git+https://github.com/dejabatch/dejabatch",
+#   "matplotlib",
+#   "torch",
+# ]
+# ///
+"""
+Every rank reads the same samples of an IterableDataset
+=======================================================
+
+A rank's loader knows its own workers, and nothing of the other ranks.
+
+* **You see:** Training on several GPUs is no faster than on one: an epoch has as many
+  steps, and all ranks take the same samples.
+* **Because:** The stream is split between a rank's workers, but not between the ranks.
+* **Do:** Split by rank and worker: the number of this worker among all, of how many.
+"""
+
+# %%
+# See it happen
+# -------------
+# A stream of eight shards with three samples each, of which every worker reads its own. It
+# is read by two processes of ``torch.distributed``, with two workers each.
+
+# sphinx_gallery_tags = ["same across ranks", "every sample twice", "IterableDataset"]
+# sphinx_gallery_parallel = False
+
+import functools
+import tempfile
+
+import matplotlib.pyplot as plt
+import torch
+import torch.distributed
+import torch.multiprocessing
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+RANKS = 2
+
+
+class Shards(IterableDataset):
+    def __init__(self, rank, world_size, shards=8):
+        self.rank = rank
+        self.world_size = world_size
+        self.shards = range(shards)
+
+    def read(self, part, parts):
+        for shard in self.shards[part::parts]:
+            yield from range(3 * shard, 3 * shard + 3)
+
+
+class ByWorker(Shards):
+    def __iter__(self):
+        info = get_worker_info()
+        worker, workers = (
+            (0, 1) if info is None else (info.id, info.num_workers)
+        )
+        return self.read(worker, workers)
+
+
+def load(dataset):
+    return DataLoader(
+        dataset,
+        batch_size=3,
+        num_workers=2,
+        multiprocessing_context="fork",  # as the ranks below
+    )
+
+
+broken = tuple(load(ByWorker(rank, RANKS)) for rank in range(RANKS))
+
+# %%
+# Each process does what a training program does: it joins the others, makes its loader and
+# reads it. Here it counts how often it gets each sample.
+
+
+def read_on_rank(rank, make_dataset, times, store):
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{store}", rank=rank, world_size=RANKS
+    )
+    rank = torch.distributed.get_rank()
+    world_size = torch.distributed.get_world_size()
+    for batch in load(make_dataset(rank, world_size)):
+        times[rank] += torch.bincount(batch, minlength=24)
+    torch.distributed.destroy_process_group()
+
+
+def read_on_all_ranks(make_dataset):
+    """Return how often each rank got each sample."""
+    times = torch.zeros(RANKS, 24, dtype=int).share_memory_()
+    with tempfile.TemporaryDirectory() as folder:
+        torch.multiprocessing.start_processes(
+            read_on_rank,
+            args=(make_dataset, times, f"{folder}/store"),
+            nprocs=RANKS,
+            start_method="fork",
+        )
+    return times
+
+
+if __name__ == "__main__":
+    by_worker = read_on_all_ranks(ByWorker)
+    for rank, times in enumerate(by_worker.tolist()):
+        print(f"rank {rank}:", times)
+    assert (by_worker == 1).all()  # every sample, on every rank
+
+# %%
+# Why
+# ---
+# ``get_worker_info()`` tells a worker its number among those of its own loader. The other
+# rank's loader has a worker with the same number, which reads the same shards. Both
+# ranks take eight steps, as one rank alone would.
+#
+# The rank alone is not enough. Then all workers of a rank read the rank's part.
+
+
+class ByRank(Shards):
+    def __iter__(self):
+        return self.read(self.rank, self.world_size)
+
+
+if __name__ == "__main__":
+    by_rank = read_on_all_ranks(ByRank)
+    for rank, times in enumerate(by_rank.tolist()):
+        print(f"rank {rank}:", times)
+    assert (by_rank.sum(dim=0) == 2).all()
+    assert set(by_rank.flatten().tolist()) == {0, 2}
+    alone = load(ByWorker(rank=0, world_size=1))
+    assert [len(list(loader)) for loader in (*broken, alone)] == [8, 8, 8]
+
+# %%
+# The fix
+# -------
+# Number the workers of all ranks, and split by that number. The rank is found where the
+# dataset is made, in the process that has joined the others, and handed over.
+
+
+class ByRankAndWorker(Shards):
+    def __iter__(self):
+        info = get_worker_info()
+        worker, workers = (
+            (0, 1) if info is None else (info.id, info.num_workers)
+        )
+        part = self.rank * workers + worker
+        parts = self.world_size * workers
+        return self.read(part, parts)
+
+
+fixed = tuple(load(ByRankAndWorker(rank, RANKS)) for rank in range(RANKS))
+
+if __name__ == "__main__":
+    by_both = read_on_all_ranks(ByRankAndWorker)
+    for rank, times in enumerate(by_both.tolist()):
+        print(f"rank {rank}:", times)
+    assert (by_both.sum(dim=0) == 1).all()
+    assert by_both.sum(dim=1).tolist() == [12, 12]
+    assert [len(list(loader)) for loader in fixed] == [4, 4]
+
+# %%
+# Have as many shards as there are workers on all ranks, or a multiple of it. With three
+# shards for four workers, one has nothing to do, and its rank has half the batches of the
+# other.
+
+if __name__ == "__main__":
+    few = read_on_all_ranks(functools.partial(ByRankAndWorker, shards=3))
+    print("samples of each rank:", few.sum(dim=1).tolist())
+    assert few.sum(dim=1).tolist() == [6, 3]
+
+# %%
+# ``dejabatch.shard`` numbers the workers in the same way, for any iterable. It asks
+# ``torch.distributed`` itself.
+
+import dejabatch
+
+
+def sharded(_rank, _world_size):
+    return dejabatch.shard(range(24))
+
+
+if __name__ == "__main__":
+    by_shard = read_on_all_ranks(sharded)
+    assert (by_shard.sum(dim=0) == 1).all()
+    assert by_shard.sum(dim=1).tolist() == [12, 12]
+
+# %%
+# Proof
+# -----
+# How often each sample is read in an epoch, and by which rank.
+
+if __name__ == "__main__":
+    figure, axes = plt.subplots(
+        1, 3, figsize=(8, 2.6), sharey=True, layout="constrained"
+    )
+    for ax, name, (zero, one) in (
+        (axes[0], "broken: by worker", by_worker),
+        (axes[1], "broken: by rank", by_rank),
+        (axes[2], "fixed: by both", by_both),
+    ):
+        ax.bar(range(24), zero, width=1, label="rank 0")
+        ax.bar(
+            range(24), one, bottom=zero, width=1, label="rank 1", hatch="//"
+        )
+        ax.set(title=name, xlabel="sample", yticks=range(3), ylim=(0, 2.9))
+    axes[0].set(ylabel="times")
+    axes[2].legend(loc="upper center", ncols=2, frameon=False)
+    plt.show()
+
+# %%
+# Find it in your code
+# --------------------
+# Make the loaders of two ranks in one process, and look for samples that both have. Count
+# the samples, too: none may be missing.
+
+
+def samples(loader):
+    return torch.cat(list(loader)).tolist()
+
+
+def in_common(loaders):
+    zero, one = map(samples, loaders)
+    return len(set(zero) & set(one)), len(zero) + len(one)
+
+
+if __name__ == "__main__":
+    of_broken, of_fixed = in_common(broken), in_common(fixed)
+    for name, (common, read) in (("broken", of_broken), ("fixed", of_fixed)):
+        print(f"{name}: {common} samples in common, {read} read")
+    assert of_broken == (24, 48)
+    assert of_fixed == (0, 24)
+
+# %%
+# Or let ``dejabatch.compare`` look at the two loaders. It reads both in processes of their
+# own, without changing them.
+
+if __name__ == "__main__":
+    report = dejabatch.compare(*broken)
+    print(report)
+    assert [(f.slug, f.where) for f in report.findings] == [
+        ("stream-not-split-by-rank", "dataset.__iter__")
+    ]
+    assert dejabatch.compare(*fixed).ok
+
+# %%
+# See also
+# --------
+# * One rank reads every sample once for each of its workers:
+#   :doc:`/gallery/4_streaming/plot_stream_not_split_by_worker`.
+# * The ranks have samples of their own, and augment them alike:
+#   :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`.
+# * :class:`torch.utils.data.IterableDataset`.

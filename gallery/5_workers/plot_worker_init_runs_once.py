@@ -1,0 +1,262 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#   "dejabatch @ git+https://github.com/dejabatch/dejabatch",
+#   "matplotlib",
+#   "numpy",
+#   "torch",
+# ]
+# ///
+"""
+With persistent workers, a worker_init_fn does nothing after the first epoch
+============================================================================
+
+A seed that ``worker_init_fn`` hands over in each epoch comes once if workers live on.
+
+* **You see:** Seeds that ``worker_init_fn`` takes from the epoch stay those of the
+  first one.
+* **Because:** ``worker_init_fn`` runs when a worker starts, and persistent workers
+  start once.
+* **Do:** Do not seed by the epoch there; let workers draw on, or seed in the dataset.
+"""
+
+# %%
+# See it happen
+# -------------
+# A sample is the angle by which to rotate an image. It is drawn from a seed and the index,
+# and ``worker_init_fn`` gives the dataset of each worker a new seed: the number that torch
+# draws whenever workers start. The dataset also counts these calls, in shared memory.
+
+# sphinx_gallery_tags = ["same in every epoch", "persistent workers", "worker_init_fn", "seed"]
+# sphinx_gallery_parallel = False
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+
+LENGTH = 12
+
+
+def angle(*numbers):
+    return float(np.random.default_rng(numbers).uniform(0, 360))
+
+
+class Angles(Dataset):
+    seed = 0
+
+    def __init__(self):
+        self.calls = torch.zeros(2, dtype=int).share_memory_()
+
+    def __len__(self):
+        return LENGTH
+
+    def __getitem__(self, index):
+        return angle(self.seed, index)
+
+
+def hand_over_seed(worker_id):
+    info = get_worker_info()
+    info.dataset.seed = info.seed - info.id  # one number for all workers
+    info.dataset.calls[worker_id] += 1
+
+
+def load(dataset, worker_init_fn=None, persistent_workers=True):
+    return DataLoader(
+        dataset,
+        batch_size=4,
+        num_workers=2,
+        worker_init_fn=worker_init_fn,
+        persistent_workers=persistent_workers,
+    )
+
+
+broken = load(Angles(), hand_over_seed)
+
+
+def read(loader):
+    return torch.cat(list(loader)).tolist()
+
+
+def angles_of(loader):
+    """Return the angle of each index in three epochs."""
+    return np.array([read(loader) for _ in range(3)])
+
+
+def distinct(angles):
+    """Return how many angles each index had."""
+    return [len(set(column)) for column in angles.T]
+
+
+if __name__ == "__main__":
+    for persistent, calls, per_index in ((False, 6, 3), (True, 2, 1)):
+        dataset = Angles()
+        broken_angles = angles_of(load(dataset, hand_over_seed, persistent))
+        print(
+            f"persistent: {persistent}: {dataset.calls.sum()} calls,",
+            f"angles of each index in 3 epochs: {distinct(broken_angles)}",
+        )
+        assert dataset.calls.sum() == calls
+        assert distinct(broken_angles) == [per_index] * LENGTH
+
+# %%
+# Why
+# ---
+# ``worker_init_fn`` runs when a worker starts. Two workers that start anew for each of
+# three epochs make six calls; persistent workers start once, and make two.
+#
+# A seed that is made of the epoch fails in another way. Here NumPy's generator goes on
+# from where it was, and so the epochs differ. But a run that goes on with epoch 1, from a
+# checkpoint, does not repeat the epoch 1 of the run before.
+
+
+class Draws(Dataset):
+    def __init__(self):
+        self.epoch = torch.tensor(0).share_memory_()
+
+    def __len__(self):
+        return LENGTH
+
+    def __getitem__(self, index):
+        return np.random.uniform(0, 360)
+
+
+def seed_by_epoch(worker_id):
+    epoch = int(get_worker_info().dataset.epoch)
+    np.random.seed(1000 * epoch + worker_id)
+
+
+def epochs_of(loader, first, last):
+    epochs = []
+    for epoch in range(first, last + 1):
+        loader.dataset.epoch.fill_(epoch)
+        epochs.append(read(loader))
+    return epochs
+
+
+def load_persistent():
+    return DataLoader(
+        Draws(),
+        batch_size=4,
+        num_workers=2,
+        worker_init_fn=seed_by_epoch,
+        persistent_workers=True,
+    )
+
+
+def load_anew():
+    return load(Draws(), seed_by_epoch, persistent_workers=False)
+
+
+if __name__ == "__main__":
+    for make_loader, expected in ((load_anew, True), (load_persistent, False)):
+        whole_run = epochs_of(make_loader(), first=0, last=1)
+        resumed = epochs_of(make_loader(), first=1, last=1)
+        repeated = resumed == whole_run[1:]
+        print(f"{make_loader.__name__}: the resumed run repeats: {repeated}")
+        assert repeated == expected
+        assert whole_run[0] != whole_run[1]
+
+# %%
+# The fix
+# -------
+# Seed each sample, from the seed of the run, the epoch and the index. The epoch lies in
+# shared memory, where workers see it change.
+
+
+class SeededAngles(Dataset):
+    def __init__(self, seed=42):
+        self.seed = seed
+        self.epoch = torch.tensor(0).share_memory_()
+
+    def __len__(self):
+        return LENGTH
+
+    def __getitem__(self, index):
+        return angle(self.seed, int(self.epoch), index)
+
+
+fixed = load(SeededAngles())
+
+
+if __name__ == "__main__":
+    whole_run = epochs_of(load(SeededAngles()), first=0, last=2)
+    resumed = epochs_of(load(SeededAngles()), first=1, last=2)
+    fixed_angles = np.array(whole_run)
+    print("angles of each index in 3 epochs:", distinct(fixed_angles))
+    print("the resumed run repeats:", resumed == whole_run[1:])
+    assert distinct(fixed_angles) == [3] * LENGTH
+    assert resumed == whole_run[1:]
+
+# %%
+# If epochs only have to differ, leave ``worker_init_fn`` out and draw from ``np.random``,
+# ``random`` or ``torch``. Torch has seeded them in each worker, and they go on.
+
+if __name__ == "__main__":
+    drawn = angles_of(load(Draws()))
+    print("angles of each index in 3 epochs:", distinct(drawn))
+    assert distinct(drawn) == [3] * LENGTH
+
+# %%
+# Proof
+# -----
+# The angle of each index in three epochs.
+
+if __name__ == "__main__":
+    figure, axes = plt.subplots(
+        1, 2, figsize=(7, 2.6), sharey=True, layout="constrained"
+    )
+    columns, rows = np.meshgrid(range(LENGTH), range(3))
+    for ax, name, angles in (
+        (axes[0], "broken", broken_angles),
+        (axes[1], "fixed", fixed_angles),
+    ):
+        radians = np.radians(angles)
+        x, y = np.cos(radians), np.sin(radians)
+        ax.quiver(columns, rows, x, y, pivot="mid", scale=14, color="#3b6fb6")
+        ax.set(title=name, xlabel="index", xlim=(-1, LENGTH))
+    axes[0].set(ylabel="epoch", yticks=range(3), ylim=(2.7, -0.7))
+    plt.show()
+
+# %%
+# Find it in your code
+# --------------------
+# Count the indices that have the same sample in two epochs.
+
+
+def same_in_two_epochs(loader):
+    return sum(map(np.equal, read(loader), read(loader)))
+
+
+if __name__ == "__main__":
+    of_broken = same_in_two_epochs(load(Angles(), hand_over_seed))
+    of_drawn = same_in_two_epochs(load(Draws()))
+    print(f"broken: {of_broken} of {LENGTH}, drawn on: {of_drawn}")
+    assert of_broken == LENGTH
+    assert of_drawn == 0
+
+# %%
+# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
+# changing it, and compares with what new workers give. The second form can be read in the
+# source: ``python -m dejabatch lint`` names the line.
+
+import dejabatch
+
+if __name__ == "__main__":
+    report = dejabatch.audit(broken)
+    print(report)
+    assert [(f.slug, f.where) for f in report.findings] == [
+        ("worker-init-runs-once", "worker_init_fn")
+    ]
+    assert dejabatch.audit(fixed).ok
+
+# %%
+# See also
+# --------
+# * Epochs repeat, and workers start anew for each:
+#   :doc:`/gallery/2_randomness/plot_worker_seed_without_epoch`.
+# * The epoch is an attribute of the dataset, and no ``worker_init_fn`` is involved:
+#   :doc:`/gallery/5_workers/plot_stale_worker_copy`.
+# * A stream is shuffled by the worker's seed:
+#   :doc:`/gallery/4_streaming/plot_stream_with_fixed_shuffle`.
+# * :func:`torch.utils.data.get_worker_info`.
