@@ -1,0 +1,61 @@
+"""What the page asks a loader: paste what you need."""
+
+import zlib
+
+import torch
+from torch.utils.data import DataLoader, default_collate
+
+
+def samples(loader):
+    """Return a number for each sample of one epoch: the same for the same content."""
+    found = []
+    for batch in loader:
+        inputs = batch[0] if isinstance(batch, (list, tuple)) else batch
+        found += [zlib.crc32(row.contiguous().numpy().tobytes()) for row in inputs]
+    return found
+
+
+def counts(loader):
+    """Print how many samples two epochs have, and how many of them differ."""
+    for epoch in range(2):
+        epoch_samples = samples(loader)
+        print("epoch", epoch, len(epoch_samples), "samples,", len(set(epoch_samples)))
+
+
+def same_in_batch(loader):
+    """Tell whether a sample comes twice in the first batch."""
+    batch = next(iter(loader))
+    one_batch = samples([batch])
+    return len(set(one_batch)) < len(one_batch)
+
+
+def as_in_the_dataset(loader):
+    """Tell whether the samples without batches and workers are those of the batches."""
+    alone = [default_collate([loader.dataset[i]]) for i in range(len(loader.dataset))]
+    return set(samples(alone)) == set(samples(loader))
+
+
+def in_this_process(loader):
+    """Return a loader of the same dataset without workers."""
+    return DataLoader(loader.dataset, loader.batch_size, collate_fn=loader.collate_fn)
+
+
+def same_in_the_next_epoch(loader):
+    """Tell whether no sample of the second epoch is new."""
+    return set(samples(loader)) >= set(samples(loader))
+
+
+def order(loader):
+    """Return the indices of one epoch; not for iterable datasets."""
+    indices = range(len(loader.dataset))
+    return torch.cat(list(DataLoader(indices, batch_sampler=loader.batch_sampler)))
+
+
+def one_number(loader):
+    """Return one number for an epoch, to compare it with another process's."""
+    return zlib.crc32(repr(sorted(samples(loader))).encode())
+
+
+def in_common(loader, other):
+    """Count the samples that two loaders both have."""
+    return len(set(samples(loader)) & set(samples(other)))
