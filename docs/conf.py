@@ -113,6 +113,7 @@ html_theme_options = {
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc", "sg_download_links"],
 }
-html_sidebars = dict.fromkeys(
-    ["index", "changelog", "contributing", "symptoms/index", "recipes/index"], []
-)
+html_sidebars = {
+    page: []
+    for page in ("index", "changelog", "contributing", "symptoms/index", "recipes/index")
+}

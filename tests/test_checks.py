@@ -687,6 +687,12 @@ BROKEN = {
         "error",
         "dataset.indices",
     ),
+    "subset of a subset that raises": (
+        load(subset_of_a_subset(lambda whole: [i for i in whole if i > 1200])),
+        "subset-of-a-subset",
+        "error",
+        "dataset.indices",
+    ),
     "no full batch": (
         load(Rows(), batch_size=LENGTH + 1, drop_last=True),
         "drop-last",

@@ -15,8 +15,8 @@ Each batch has samples of one class only
 
 A folder of images is in the order of its classes, and so is every epoch.
 
-* **You see:** The loss jumps whenever the class changes, and the model answers with the
-  class that it saw last.
+* **You see:** The loss jumps whenever the class changes, and the model answers with one
+  class only.
 * **Because:** The dataset is sorted by class, as a folder of images is, and the loader
   keeps that order.
 * **Do:** Pass ``shuffle=True`` to the loader for training.

@@ -550,7 +550,7 @@ _RECORDS = (
         title="Each batch has samples of one class only",
         section="3_order",
         symptom="The loss jumps whenever the class changes, and the model answers with "
-        "the class that it saw last.",
+        "one class only.",
         seen=("order",),
         cause="The dataset is sorted by class, as a folder of images is, and the loader "
         "keeps that order.",
@@ -696,7 +696,6 @@ _RECORDS = (
         fix="Return it as a part of the sample, or keep it in shared memory.",
         undetected_because="A dataset that changes itself in a worker is right as long as "
         "nobody asks the main process's copy.",
-        has_page=False,
     ),
     FailureMode(
         slug="worker-init-runs-once",
@@ -722,7 +721,6 @@ _RECORDS = (
         fix="Hand the setting over as an attribute of the dataset.",
         undetected_because="Nobody can tell which of a module's values were meant to reach "
         "the workers.",
-        has_page=False,
     ),
     FailureMode(
         slug="file-opened-before-fork",

@@ -61,8 +61,7 @@ def look(
             msg = f"loader: it gave no batch within {time_limit * _READING:g} seconds; "
             msg += f"raise time_limit, which is {time_limit:g}"
             raise RuntimeError(msg)
-        # What workers do to each other's open files is often an error at once.
-        if seen.error is not None and not any(end.moved for end in seen.ends):
+        if seen.error is not None and not _explains_errors(seen):
             msg = f"loader: it could not be read.\n{seen.error}"
             raise RuntimeError(msg)
     facts = seen.facts
@@ -109,6 +108,12 @@ def refuse_bad_limits(epochs: Any, max_batches: Any, time_limit: Any) -> None:
     if "fork" not in multiprocessing.get_all_start_methods():
         msg = "the loader is read in a forked process, which this system cannot make"
         raise RuntimeError(msg)
+
+
+def _explains_errors(seen: Observation) -> bool:
+    """Tell whether something was seen by which the very first batch may fail."""
+    misread = seen.facts is not None and seen.facts.misread is not None
+    return misread or any(end.moved for end in seen.ends)
 
 
 def _left(deadline: float) -> float:

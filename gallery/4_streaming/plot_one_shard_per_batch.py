@@ -1,0 +1,315 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#   "dejabatch @ git+https://github.com/dejabatch/dejabatch",
+#   "matplotlib",
+#   "torch",
+# ]
+# ///
+"""
+All samples of a batch come from one file
+=========================================
+
+A worker fills a batch from the file that it is reading, and that file often has one class.
+
+* **You see:** With an IterableDataset over several files, samples of a batch are
+  neighbours in one file, often of one class.
+* **Because:** A batch is made by one worker, and the worker reads its files one after
+  another.
+* **Do:** Read several files in turn, or hold samples back in a shuffle buffer.
+"""
+
+# %%
+# See it happen
+# -------------
+# Sixteen files, with the samples of one class each. Two workers share them out, and shuffle
+# the order of their files in each epoch.
+
+# sphinx_gallery_tags = ["IterableDataset", "files", "shuffle"]
+# sphinx_gallery_parallel = False
+
+import atexit
+import random
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+
+def write_files():
+    """Write a line for each sample: its number and its class."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    files = [Path(folder.name, f"class_{label:02}.txt") for label in range(16)]
+    for label, file in enumerate(files):
+        numbers = range(48 * label, 48 * label + 48)
+        file.write_text("".join(f"{number} {label}\n" for number in numbers))
+    return files
+
+
+# A spawned worker imports this file, too. It is sent the names of the files.
+FILES = [] if __name__ == "__mp_main__" else write_files()
+
+
+def read(file):
+    with file.open() as lines:
+        for line in lines:
+            number, label = map(int, line.split())
+            yield number, label
+
+
+class Samples(IterableDataset):
+    def __init__(self, files):
+        self.files = files
+
+    def own_files(self):
+        info = get_worker_info()
+        first, step = (0, 1) if info is None else (info.id, info.num_workers)
+        own = self.files[first::step]
+        random.shuffle(own)
+        return own
+
+    def __iter__(self):
+        for file in self.own_files():
+            yield from read(file)
+
+
+def load(dataset, num_workers=2):
+    return DataLoader(dataset, batch_size=16, num_workers=num_workers)
+
+
+broken = load(Samples(FILES))
+
+
+def files_of_batches(loader):
+    """Return, for each batch, how many samples come from each file."""
+    return [Counter(labels.tolist()) for _, labels in loader]
+
+
+def files_per_batch(batches):
+    return sum(map(len, batches)) / len(batches)
+
+
+if __name__ == "__main__":
+    broken_batches = files_of_batches(broken)
+    for batch in broken_batches[:6]:
+        print("samples of each file in a batch:", dict(batch))
+    assert len(broken_batches) == 48
+    assert all(len(batch) == 1 for batch in broken_batches)
+
+# %%
+# Why
+# ---
+# A batch is made by one worker, of the samples that come next in its stream. These are
+# neighbours in a file, because the worker reads one file after another. Shuffling the
+# files only changes which of them is next. With more workers, batches of more files take
+# turns; without workers, a batch is of one file, too.
+
+if __name__ == "__main__":
+    alone = files_of_batches(load(Samples(FILES), num_workers=0))
+    assert files_per_batch(alone) == 1
+    assert broken_batches[0] == broken_batches[2] == broken_batches[4]
+    assert broken_batches[0] != broken_batches[1] == broken_batches[3]
+
+# %%
+# The loader cannot shuffle what it does not know yet.
+
+if __name__ == "__main__":
+    message = ""
+    try:
+        DataLoader(Samples(FILES), batch_size=16, shuffle=True)
+    except ValueError as error:
+        message = str(error)
+    print("ValueError:", message)
+    assert "shuffle" in message
+
+# %%
+# The fix
+# -------
+# Keep several files open, and take a sample from each in turn.
+
+
+def in_turn(files, at_once):
+    # A generator opens its file at the first sample.
+    waiting = [read(file) for file in files]
+    reading = []
+    while waiting or reading:
+        while waiting and len(reading) < at_once:
+            reading.append(waiting.pop())
+        for reader in list(reading):
+            sample = next(reader, None)
+            if sample is None:
+                reading.remove(reader)
+            else:
+                yield sample
+
+
+# %%
+# And hold samples back, in a buffer, from which the next one is drawn at random.
+
+
+def shuffled(samples, size):
+    held = []
+    for sample in samples:
+        if len(held) < size:
+            held.append(sample)
+        else:
+            place = random.randrange(size)
+            yield held[place]
+            held[place] = sample
+    random.shuffle(held)
+    yield from held
+
+
+class Mixed(Samples):
+    def __init__(self, files, at_once, buffer):
+        super().__init__(files)
+        self.at_once = at_once
+        self.buffer = buffer
+
+    def __iter__(self):
+        samples = in_turn(self.own_files(), self.at_once)
+        yield from shuffled(samples, self.buffer)
+
+
+fixed = load(Mixed(FILES, at_once=4, buffer=96))
+
+if __name__ == "__main__":
+    fixed_batches = files_of_batches(fixed)
+    for batch in fixed_batches[:4]:
+        print("samples of each file in a batch:", dict(batch))
+    assert sum(map(Counter.total, fixed_batches)) == 16 * 48
+    assert files_per_batch(fixed_batches) > 4
+
+# %%
+# Either of the two is a fix by itself, if it is large enough. A buffer that is smaller than
+# a file, of 48 samples here, does little. Files that are read in turn stay together until
+# they end. Here is what one worker makes of eight files.
+
+if __name__ == "__main__":
+    means = {}
+    for at_once, size in (
+        (1, 1),
+        (1, 12),
+        (1, 48),
+        (1, 192),
+        (4, 1),
+        (4, 96),
+    ):
+        mixed = load(Mixed(FILES[:8], at_once, size), num_workers=0)
+        means[at_once, size] = files_per_batch(files_of_batches(mixed))
+        print(
+            f"{at_once} in turn, buffer of {size:3}: "
+            f"{means[at_once, size]:.1f} files in a batch"
+        )
+    assert means[1, 1] == 1
+    assert means[1, 12] < 3
+    assert means[1, 192] > 4
+    assert means[4, 1] == 4
+    first, *others = files_of_batches(load(Mixed(FILES, 4, 1), num_workers=0))
+    assert all(batch == first for batch in others[:11])
+    assert others[11] != first
+    assert means[4, 96] > 4
+
+# %%
+# A batch is still of one worker, and has samples of its files only.
+
+if __name__ == "__main__":
+    for batch in fixed_batches:
+        assert len({label % 2 for label in batch}) == 1
+
+# %%
+# Proof
+# -----
+# From which files the samples of each batch come. The larger a dot, the more of them.
+
+if __name__ == "__main__":
+    figure, axes = plt.subplots(
+        1, 2, figsize=(8, 3), sharey=True, layout="constrained"
+    )
+    for ax, name, batches in (
+        (axes[0], "broken", broken_batches),
+        (axes[1], "fixed", fixed_batches),
+    ):
+        numbers, labels, sizes = zip(
+            *(
+                (number, label, count)
+                for number, batch in enumerate(batches)
+                for label, count in batch.items()
+            ),
+            strict=True,
+        )
+        ax.scatter(numbers, labels, [3 * size for size in sizes])
+        mean = files_per_batch(batches)
+        ax.set(title=f"{name}: {mean:.1f} files in a batch", xlabel="batch")
+    axes[0].set(ylabel="file, of one class", yticks=range(0, 16, 3))
+    plt.show()
+
+# %%
+# Find it in your code
+# --------------------
+# Count how many neighbours in a batch have the same label.
+
+
+def share_of_equal_neighbours(loader):
+    pairs = [
+        pair
+        for _, labels in loader
+        for pair in zip(labels[:-1].tolist(), labels[1:].tolist(), strict=True)
+    ]
+    return sum(one == other for one, other in pairs) / len(pairs)
+
+
+if __name__ == "__main__":
+    print(f"broken: {share_of_equal_neighbours(broken):.0%}")
+    print(f"fixed:  {share_of_equal_neighbours(fixed):.0%}")
+    assert share_of_equal_neighbours(broken) == 1
+    assert share_of_equal_neighbours(fixed) < 0.5
+
+# %%
+# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
+# changing it. That the epochs have different orders tells it that somebody shuffles, and it
+# warns. With ``Expect(fixed_order=False)``, which says so, it is an error.
+#
+# :class:`dejabatch.shard` splits a stream between the workers of all ranks, and has a
+# buffer. Each worker then reads all files, and leaves out what is not its own.
+
+import dejabatch
+
+
+class AllSamples(Samples):
+    def own_files(self):
+        return self.files
+
+
+if __name__ == "__main__":
+    report = dejabatch.audit(broken)
+    print(report)
+    assert [(f.slug, f.where) for f in report.findings] == [
+        ("one-shard-per-batch", "dataset.__iter__")
+    ]
+    assert report.findings[0].severity == "warning"
+    assert dejabatch.audit(fixed).ok
+
+    expect = dejabatch.Expect(fixed_order=False)
+    (finding,) = dejabatch.audit(broken, expect=expect).findings
+    assert finding.severity == "error"
+
+    sharded = load(dejabatch.shard(AllSamples(FILES), shuffle_buffer=192))
+    batches = files_of_batches(sharded)
+    print(f"with shard: {files_per_batch(batches):.1f} files in a batch")
+    assert sum(map(Counter.total, batches)) == 16 * 48
+    assert files_per_batch(batches) > 4
+
+# %%
+# See also
+# --------
+# * The same with a map-style dataset, which the loader can shuffle:
+#   :doc:`/gallery/3_order/plot_sorted_without_shuffle`.
+# * The stream is mixed, and in the same way in every epoch:
+#   :doc:`/gallery/4_streaming/plot_stream_with_fixed_shuffle`.
+# * The workers do not share the files out, and all read the same ones:
+#   :doc:`/gallery/4_streaming/plot_stream_not_split_by_worker`.
+# * :class:`torch.utils.data.IterableDataset`.
