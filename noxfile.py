@@ -89,6 +89,18 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def site(session: nox.Session) -> None:
+    """Test the built site in Chromium; arguments go to pytest."""
+    if not (BUILD / "html" / "index.html").is_file():
+        session.error("there is no site: run nox -s docs first")
+    install(session, "browser")
+    if not (shutil.which("chromium") or shutil.which("chromium-browser")):
+        session.run("playwright", "install", "chromium")
+    browser = ("-n", "auto", "-m", "browser", "--no-showlocals", "tests/browser")
+    session.run("pytest", *browser, *session.posargs)
+
+
+@nox.session(default=False)
 def linkcheck(session: nox.Session) -> None:
     """Check that the links to other sites still work; needs the network."""
     install(session, "docs", "-e", ".")
