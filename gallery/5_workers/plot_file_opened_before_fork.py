@@ -114,23 +114,28 @@ def read_photograph(loader):
     return tiles.transpose(1, 2).reshape(HEIGHT, WIDTH, 3).numpy()
 
 
-def first_wrong(loader, epochs=100):
-    """Return the first epoch that has something wrong, and what was read in it."""
-    for epoch in range(epochs):
+def wrong_pixels(photograph):
+    return (photograph != PHOTOGRAPH).any(2)
+
+
+def worst_epoch(loader, epochs=50, enough=1000):
+    """Return what was read in the epoch with the most wrong pixels."""
+    worst = PHOTOGRAPH
+    for _ in range(epochs):
         photograph = read_photograph(loader)
-        if (photograph != PHOTOGRAPH).any():
-            return epoch, photograph
-    msg = f"{epochs} epochs were right"
-    raise AssertionError(msg)
+        worst = max(worst, photograph, key=lambda one: wrong_pixels(one).sum())
+        if wrong_pixels(worst).sum() > enough:
+            break
+    return worst
 
 
 if __name__ == "__main__":
-    assert (
-        read_photograph(load(Tiles(PATH), num_workers=0)) == PHOTOGRAPH
-    ).all()
-    epoch, broken_photograph = first_wrong(broken)
-    wrong = (broken_photograph != PHOTOGRAPH).any(2)
-    print(f"2 workers, epoch {epoch}: {wrong.sum()} pixels are wrong")
+    alone = read_photograph(load(Tiles(PATH), num_workers=0))
+    broken_photograph = worst_epoch(broken)
+    wrong = wrong_pixels(broken_photograph)
+    print(f"0 workers: {wrong_pixels(alone).sum()} pixels are wrong")
+    print(f"2 workers: {wrong.sum()} pixels are wrong")
+    assert wrong_pixels(alone).sum() == 0
     assert wrong.sum() > 0
 
 # %%
@@ -312,10 +317,9 @@ class OpenedOnce(OpenedLate):
 if __name__ == "__main__":
     dataset = OpenedOnce(PATH)
     dataset[0]
-    epoch, photograph = first_wrong(load(dataset))
-    print(
-        f"epoch {epoch}: {(photograph != PHOTOGRAPH).any(2).sum()} pixels are wrong"
-    )
+    wrong_again = wrong_pixels(worst_epoch(load(dataset)))
+    print(f"2 workers: {wrong_again.sum()} pixels are wrong")
+    assert wrong_again.sum() > 0
 
     dataset = OpenedLate(PATH)
     dataset[0]
