@@ -6,7 +6,7 @@ from sphinx-gallery, none of which has a setting for it.
 - Every script waits until the page is read, in the same order. One that did not would
   have to wait for one that does, so all do.
 - Every image has its width and height, so that the text below does not jump when it
-  arrives, and all but the first are loaded when they come near.
+  arrives, and those further down are loaded when they come near.
 - A PNG is shown as WebP: a photograph in a figure needs a tenth of the bytes.
 """
 
@@ -24,8 +24,11 @@ from PIL import Image
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-# The theme's library for icons of a site's own, of which this one has none.
-UNUSED_SCRIPT = re.compile(r'\s*<!--[^>]*custom icons -->\s*<script[^>]*/fontawesome\.js[^>]*></script>')
+# The theme's library for a site's own icons, of which this one has none; and what would
+# let scripts that wait arrive before the text.
+NOT_NEEDED = re.compile(
+    r"<script[^>]*/fontawesome\.js[^>]*></script>|<link[^>]*preload[^>]*\.js[^>]*>"
+)
 SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<body>.*?)</script>", re.DOTALL)
 IMAGE = re.compile(r"<img\b[^>]*>")
 PNG = re.compile(r'[^\s",]+\.png')
@@ -84,11 +87,9 @@ def _size(path: Path) -> tuple[int, int] | None:
 
 
 def _improve_images(page: Path, html: str) -> str:
-    seen = 0
+    near_the_top = html.find("<article") + 5000
 
     def improve(tag: re.Match[str]) -> str:
-        nonlocal seen
-        seen += 1
         image = tag[0]
         for png in sorted(set(PNG.findall(image))):
             path = (page.parent / png).resolve()
@@ -101,8 +102,8 @@ def _improve_images(page: Path, html: str) -> str:
         added = ""
         if size and not re.search(r"\b(width|height)=", image):
             added += f' width="{size[0]}" height="{size[1]}"'
-        # The first is what a reader sees first, so it is not to wait.
-        if seen > 1 and "loading=" not in image:
+        # What a reader sees first is not to wait.
+        if tag.start() > near_the_top and "loading=" not in image:
             added += ' loading="lazy"'
         return image.replace("<img", f"<img{added}", 1)
 
@@ -115,7 +116,7 @@ def _improve(app: Sphinx, exception: Exception | None) -> None:
     _size.cache_clear()
     for page in pages(app):
         before = page.read_text(encoding="utf-8")
-        after = SCRIPT.sub(_wait, UNUSED_SCRIPT.sub("", before))
+        after = SCRIPT.sub(_wait, NOT_NEEDED.sub("", before))
         after = _improve_images(page, after)
         if after != before:
             page.write_text(after, encoding="utf-8")

@@ -1,15 +1,17 @@
-"""Style sheets without the rules that no page can use, and fonts with the icons in use.
+"""One style sheet, without the rules that no page can use, and the icons in use.
 
 The theme brings all of Bootstrap and thousands of icons. A rule stays if each class, id
 and element that its selector names is on some page, or is a word of a script, which may
 add it later: what a search finds, an open dropdown, a pressed button. What a selector
 has between parentheses or brackets is not looked at, so that a doubtful rule stays.
 
-Sphinx copies the whole sheets and fonts anew in every build, so nothing is lost.
+All pages have the same sheets, which become one: a browser shows nothing before it has
+them all. Sphinx copies the whole ones anew in every build, and the fonts.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from pathlib import Path
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 # Names that scripts put together from parts.
 PUT_TOGETHER = re.compile(r"bs-tooltip-|bs-popover-|kind-")
 CONDITIONS = ("media", "supports", "layer", "container")
+LINK = re.compile(r'\s*<link\b[^>]*\bhref="(?P<root>[^"]*?)_static/(?P<sheet>[^"]+?\.css)\b[^>]*>')
 # Private use, which is where fonts have their icons.
 ICONS = re.compile("[\ue000-\uf8ff]")
 
@@ -43,10 +46,10 @@ def names_of(html: str) -> set[str]:
     return names
 
 
-def _used(out: Path, html: list[str]) -> set[str]:
-    names = {":root"}.union(*map(names_of, html))
+def _used(static: Path, html: Iterable[str]) -> set[str]:
+    names = set().union(*map(names_of, html))
     scripts = {Path(s).name for h in html for s in re.findall(r'src="([^"?]+\.js)', h)}
-    for script in out.joinpath("_static").rglob("*.js"):
+    for script in static.rglob("*.js"):
         if script.name in scripts:
             names.update(re.findall(r"[A-Za-z][\w-]*", script.read_text("utf-8")))
     return names
@@ -128,31 +131,46 @@ def _text(rules: Iterable[Any], drop: set[str]) -> str:
     return "".join(written)
 
 
-def purge(sheets: dict[Path, str], used: set[str], scripts: str = "") -> dict[Path, str]:
-    """Return style sheets without what a site with the names `used` cannot use."""
-    rules = {
-        path: list(
-            _purged(
-                tinycss2.parse_stylesheet(
-                    sheet, skip_comments=True, skip_whitespace=True
-                ),
-                used,
-            )
-        )
-        for path, sheet in sheets.items()
-    }
-    # Custom properties refer to each other, so that one may go because another did.
+def _rules(sheet: Path) -> Iterator[Any]:
+    """Yield the rules of a sheet and, where it imports another, that one's."""
+    css = sheet.read_text(encoding="utf-8")
+    for rule in tinycss2.parse_stylesheet(
+        css, skip_comments=True, skip_whitespace=True
+    ):
+        if rule.type == "at-rule" and rule.lower_at_keyword == "import":
+            (name,) = (token.value for token in rule.prelude if token.type == "string")
+            yield from _rules(sheet.parent / name)
+        elif not (rule.type == "at-rule" and rule.lower_at_keyword == "charset"):
+            yield rule
+
+
+def purge(sheets: Iterable[Path], used: set[str], asked: set[str]) -> str:
+    """Return as one style sheet what can be used of several.
+
+    Parameters
+    ----------
+    sheets : iterable of Path
+        The style sheets in their order.
+    used : set of str
+        Elements, classes and ids that there are.
+    asked : set of str
+        Custom properties that something else than a style sheet may read.
+
+    Returns
+    -------
+    str
+        The style sheet.
+    """
+    rules = list(_purged([rule for sheet in sheets for rule in _rules(sheet)], used))
+    # Custom properties are made of others, which may go when they have gone.
     drop: set[str] = set()
     while True:
-        purged = {path: _text(kept, drop) for path, kept in rules.items()}
-        everything = "".join(purged.values())
-        set_here = set(re.findall(r"(?<=[{;])--[\w-]+(?=:)", everything))
-        # Icons read theirs through a fallback chain, and scripts may read any.
-        asked = set(re.findall(r"(?<=var\()\s*(--[\w-]+)", everything))
-        asked |= set(re.findall(r"--[\w-]+", scripts))
-        if not (set_here - asked) - drop:
-            return purged
-        drop |= set_here - asked
+        css = _text(rules, drop)
+        there = set(re.findall(r"(?<=[{;])--[\w-]+(?=:)", css))
+        unread = there - asked - set(re.findall(r"(?<=var\()--[\w-]+", css))
+        if not unread:
+            return css
+        drop |= unread
 
 
 # Fonts -------------------------------------------------------------------------------
@@ -171,14 +189,25 @@ def _purge(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.name != "html":
         return
     static = Path(app.outdir, "_static")
-    html = [page.read_text("utf-8") for page in pages(app)]
-    used = _used(Path(app.outdir), html)
-    sheets = {path: path.read_text("utf-8") for path in static.rglob("*.css")}
-    styled = "".join(re.findall(r'style="[^"]*"|<style.*?</style>', "".join(html), re.S))
-    for path, sheet in purge(sheets, used, styled).items():
-        path.write_text(sheet, encoding="utf-8")
-    everything = "".join(p.read_text("utf-8") for p in static.rglob("*.css"))
-    icons = "".join(sorted(set(ICONS.findall(everything))))
+    html = {page: page.read_text(encoding="utf-8") for page in pages(app)}
+    # Every build writes this page anew, so its links are still those to all the sheets.
+    links = LINK.finditer(html[Path(app.outdir, "search.html")])
+    sheets = [static / link["sheet"] for link in links]
+    asked = set(re.findall(r"--[\w-]+", "".join(html.values())))
+    css = purge(sheets, _used(static, html.values()), asked)
+    # Beside the theme's, whose addresses of fonts are relative.
+    target = static / "styles" / "site.css"
+    target.write_text(css, encoding="utf-8")
+    version = hashlib.sha256(css.encode()).hexdigest()[:8]
+    address = f"{target.relative_to(app.outdir).as_posix()}?v={version}"
+    for page, before in html.items():
+        root = LINK.search(before)["root"]
+        link = f'\n  <link rel="stylesheet" href="{root}{address}" />'
+        after = LINK.sub("", LINK.sub(lambda _: "\0", before, count=1))
+        after = after.replace("\0", link)
+        if after != before:
+            page.write_text(after, encoding="utf-8")
+    icons = "".join(sorted(set(ICONS.findall(css))))
     for font in static.rglob("fa-*.woff2"):
         _subset(font, icons)
 
