@@ -2,7 +2,7 @@
 
 A page of a failure mode is described by what the catalogue says that one sees, and why.
 Other pages have a description of their own, under ``html_meta`` at their top. Pages that
-sphinx-gallery writes have no place for one: there it is the first paragraph.
+are generated have no place for one: there it is the first paragraph.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _describe(app: Sphinx, doctree: nodes.document) -> None:
     if description is None:
         if page in PAGES:
             description = f"{PAGES[page].symptom} {PAGES[page].cause}".replace("`", "")
-        elif page.startswith("gallery/"):
+        else:
             description = _first_paragraph(doctree)
         if not description:
             return
