@@ -96,7 +96,9 @@ myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 autodoc_typehints = "none"
 napoleon_preprocess_types = True
-napoleon_type_aliases = {
+# Both, since napoleon hands its own to autodoc, which would count as a change of these
+# settings and have every page read again in the next build.
+autodoc_type_aliases = napoleon_type_aliases = {
     "callable": "collections.abc.Callable",
     "collection": "collections.abc.Collection",
     "iterable": "collections.abc.Iterable",
@@ -138,7 +140,13 @@ html_theme_options = {
 }
 html_sidebars = {
     page: []
-    for page in ("index", "changelog", "contributing", "symptoms/index", "recipes/index")
+    for page in (
+        "index",
+        "changelog",
+        "contributing",
+        "symptoms/index",
+        "recipes/index",
+    )
 }
 
 # Search engines and shared links -----------------------------------------------------

@@ -25,9 +25,7 @@ def _build(app: Sphinx, exception: Exception | None) -> None:
     folder = Path(app.outdir, "wheel")
     shutil.rmtree(folder, ignore_errors=True)
     # With what is installed, since a build of the site must not need a network.
-    project = ProjectBuilder(
-        Path(app.srcdir).parent, runner=quiet_subprocess_runner
-    )
+    project = ProjectBuilder(Path(app.srcdir).parent, runner=quiet_subprocess_runner)
     project.build("wheel", folder)
     # Its address is on pages that may be older.
     if not Path(folder, app.config.package_wheel.rpartition("/")[2]).is_file():

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 # Names that scripts put together from parts.
 PUT_TOGETHER = re.compile(r"bs-tooltip-|bs-popover-|kind-")
 CONDITIONS = ("media", "supports", "layer", "container")
-LINK = re.compile(r'\s*<link\b[^>]*\bhref="(?P<root>[^"]*?)_static/(?P<sheet>[^"]+?\.css)\b[^>]*>')
+LINK = re.compile(
+    r'\s*<link\b[^>]*\bhref="(?P<root>[^"]*?)_static/(?P<sheet>[^"]+?\.css)\b[^>]*>'
+)
 # Private use, which is where fonts have their icons.
 ICONS = re.compile("[\ue000-\uf8ff]")
 
@@ -119,8 +121,9 @@ def _text(rules: Iterable[Any], drop: set[str]) -> str:
                 rule.content, skip_comments=True, skip_whitespace=True
             )
             body = ";".join(
-                d.serialize() if d.type != "declaration" else
-                f"{d.name}:{tinycss2.serialize(d.value).strip()}"
+                d.serialize()
+                if d.type != "declaration"
+                else f"{d.name}:{tinycss2.serialize(d.value).strip()}"
                 + ("!important" if d.important else "")
                 for d in declarations
                 if not (d.type == "declaration" and d.name in drop)
