@@ -155,4 +155,9 @@ sitemap_url_scheme = "{link}"
 sitemap_excludes = ["404.html", "genindex.html", "search.html"]
 notfound_urls_prefix = urlsplit(SITE).path
 ogp_site_url = SITE
-ogp_social_cards = {"line_color": "#b03a0a"}
+ogp_social_cards = {
+    "font": "DejaVu Sans",
+    "line_color": "#b03a0a",
+    # Cards have no place for an SVG, so this takes away Sphinx's own picture.
+    "image_mini": html_favicon,
+}

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # Names that scripts put together from parts.
 PUT_TOGETHER = re.compile(r"bs-tooltip-|bs-popover-|kind-")
+WORD = re.compile(r"(?:--)?[A-Za-z][\w-]*")
 CONDITIONS = ("media", "supports", "layer", "container")
 LINK = re.compile(
     r'\s*<link\b[^>]*\bhref="(?P<root>[^"]*?)_static/(?P<sheet>[^"]+?\.css)\b[^>]*>'
@@ -41,9 +42,9 @@ ICONS = re.compile("[\ue000-\uf8ff]")
 
 
 def names_of(html: str) -> set[str]:
-    """Return the elements, classes and ids of a page."""
-    names = set(re.findall(r"<([a-z][\w-]*)", html))
-    for value in re.findall(r'\b(?:class|id)\s*=\s*"([^"]*)"', html):
+    """Return the elements, classes, ids and custom properties of a page."""
+    names = set(re.findall(r"(?<=<)[a-z][\w-]*|(?<![\w-])--[a-z][\w-]*", html))
+    for _, value in re.findall(r"""\b(?:class|id)\s*=\s*(["'])(.*?)\1""", html):
         names.update(value.split())
     return names
 
@@ -53,7 +54,7 @@ def _used(static: Path, html: Iterable[str]) -> set[str]:
     scripts = {Path(s).name for h in html for s in re.findall(r'src="([^"?]+\.js)', h)}
     for script in static.rglob("*.js"):
         if script.name in scripts:
-            names.update(re.findall(r"[A-Za-z][\w-]*", script.read_text("utf-8")))
+            names.update(WORD.findall(script.read_text("utf-8")))
     return names
 
 
@@ -147,7 +148,7 @@ def _rules(sheet: Path) -> Iterator[Any]:
             yield rule
 
 
-def purge(sheets: Iterable[Path], used: set[str], asked: set[str]) -> str:
+def purge(sheets: Iterable[Path], used: set[str]) -> str:
     """Return as one style sheet what can be used of several.
 
     Parameters
@@ -155,9 +156,8 @@ def purge(sheets: Iterable[Path], used: set[str], asked: set[str]) -> str:
     sheets : iterable of Path
         The style sheets in their order.
     used : set of str
-        Elements, classes and ids that there are.
-    asked : set of str
-        Custom properties that something else than a style sheet may read.
+        Elements, classes and ids that there are, and custom properties that something
+        else than a style sheet may read.
 
     Returns
     -------
@@ -170,7 +170,7 @@ def purge(sheets: Iterable[Path], used: set[str], asked: set[str]) -> str:
     while True:
         css = _text(rules, drop)
         there = set(re.findall(r"(?<=[{;])--[\w-]+(?=:)", css))
-        unread = there - asked - set(re.findall(r"(?<=var\()--[\w-]+", css))
+        unread = there - used - set(re.findall(r"(?<=var\()--[\w-]+", css))
         if not unread:
             return css
         drop |= unread
@@ -196,8 +196,7 @@ def _purge(app: Sphinx, exception: Exception | None) -> None:
     # Every build writes this page anew, so its links are still those to all the sheets.
     links = LINK.finditer(html[Path(app.outdir, "search.html")])
     sheets = [static / link["sheet"] for link in links]
-    asked = set(re.findall(r"--[\w-]+", "".join(html.values())))
-    css = purge(sheets, _used(static, html.values()), asked)
+    css = purge(sheets, _used(static, html.values()))
     # Beside the theme's, whose addresses of fonts are relative.
     target = static / "styles" / "site.css"
     target.write_text(css, encoding="utf-8")
