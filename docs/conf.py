@@ -158,6 +158,6 @@ ogp_site_url = SITE
 ogp_social_cards = {
     "font": "DejaVu Sans",
     "line_color": "#b03a0a",
-    # Cards have no place for an SVG, so this takes away Sphinx's own picture.
-    "image_mini": html_favicon,
+    # The favicon, of which a card wants a PNG; without it there is Sphinx's picture.
+    "image_mini": "_static/favicon.png",
 }
