@@ -3,6 +3,7 @@
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dejabatch.catalogue import SITE
 
@@ -14,7 +15,12 @@ copyright = f"2026, {author}"
 release = installed_version("dejabatch")
 version = release
 
+# Where things are, once and for all; SITE is where this site is.
 repository = "https://github.com/dejabatch/dejabatch"
+package_wheel = f"{SITE}wheel/dejabatch-{release}-py3-none-any.whl"
+# Colab opens notebooks from a repository. CI pushes those of the site to this branch.
+colab = repository.replace("github.com", "colab.research.google.com/github", 1)
+notebooks = f"{colab}/blob/notebooks"
 html_baseurl = SITE
 
 extensions = [
@@ -22,13 +28,21 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.napoleon",
+    "notfound.extension",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinx_sitemap",
+    "sphinxext.opengraph",
     # Sets what must be set before torch is imported, so before sphinx-gallery.
     "gallery_hooks",
     "sphinx_gallery.gen_gallery",
     "build_environment",
+    "descriptions",
     "failure_mode_lists",
+    "light_pages",
+    "package_wheel",
+    "plain_text",
+    "purged_styles",
     "stored_inventories",
 ]
 exclude_patterns = ["_build", "gallery/**/*.ipynb", "gallery/**/*.py"]
@@ -55,6 +69,10 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "show_signature": False,
     "log_level": {"backreference_missing": "debug"},
+    # Twice the size at which they are shown.
+    "thumbnail_size": (320, 224),
+    # What a notebook needs and has not got; the rest pip leaves alone.
+    "first_notebook_cell": f'%pip install -q "dejabatch[gallery] @ {package_wheel}"',
     # The last expression of a cell is never shown: pages print what they want read.
     "capture_repr": (),
 }
@@ -78,7 +96,9 @@ myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 autodoc_typehints = "none"
 napoleon_preprocess_types = True
-napoleon_type_aliases = {
+# Both, since napoleon hands its own to autodoc, which would count as a change of these
+# settings and have every page read again in the next build.
+autodoc_type_aliases = napoleon_type_aliases = {
     "callable": "collections.abc.Callable",
     "collection": "collections.abc.Collection",
     "iterable": "collections.abc.Iterable",
@@ -96,10 +116,10 @@ html_title = "dejabatch"
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["dejabatch.css"]
-html_js_files = [("filter.js", {"defer": "defer"})]
+html_js_files = ["filter.js", "tags.js"]
 html_show_sourcelink = False
 html_copy_source = False
-html_context = {"default_mode": "auto"}
+html_context = {"default_mode": "auto", "notebooks": notebooks}
 html_theme_options = {
     "logo": {"text": "dejabatch"},
     "icon_links": [
@@ -110,10 +130,34 @@ html_theme_options = {
     "article_footer_items": ["build-stamp"],
     "footer_start": ["copyright"],
     "footer_center": [],
-    "footer_end": [],
-    "secondary_sidebar_items": ["page-toc", "sg_download_links"],
+    "footer_end": ["plain-text"],
+    "search_as_you_type": True,
+    "secondary_sidebar_items": [
+        "page-toc",
+        "sg_launcher_links",
+        "sg_download_links",
+    ],
 }
 html_sidebars = {
     page: []
-    for page in ("index", "changelog", "contributing", "symptoms/index", "recipes/index")
+    for page in (
+        "index",
+        "changelog",
+        "contributing",
+        "symptoms/index",
+        "recipes/index",
+    )
+}
+
+# Search engines and shared links -----------------------------------------------------
+
+sitemap_url_scheme = "{link}"
+sitemap_excludes = ["404.html", "genindex.html", "search.html"]
+notfound_urls_prefix = urlsplit(SITE).path
+ogp_site_url = SITE
+ogp_social_cards = {
+    "font": "DejaVu Sans",
+    "line_color": "#b03a0a",
+    # The favicon, of which a card wants a PNG; without it there is Sphinx's picture.
+    "image_mini": "_static/favicon.png",
 }

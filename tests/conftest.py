@@ -66,7 +66,8 @@ def copy_site(target: Path) -> Path:
     shutil.copytree(ROOT / "docs", target / "docs", ignore=WRITTEN_BY_BUILDS)
     shutil.copytree(ROOT / "gallery", target / "gallery")
     shutil.copytree(ROOT / "src", target / "src")
-    shutil.copy(ROOT / "README.md", target)
+    for name in ("LICENSE", "README.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, target)
     return target / "docs"
 
 
