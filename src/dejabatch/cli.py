@@ -79,8 +79,8 @@ def _add_audit(commands: Any) -> None:
     command = commands.add_parser(
         "audit",
         help="name the failures in a loader",
-        description="Import a loader, or a function that makes one, read two epochs of "
-        "it, and name its failures.",
+        description="Import a loader, or a function that makes one, read epochs of it "
+        "in a\nprocess of its own, and name its failures.",
         epilog=f"{EXIT_CODES}\nA finding that --fail-on lets pass does not count.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -91,7 +91,11 @@ def _add_audit(commands: Any) -> None:
         "function without arguments that makes one",
     )
     command.add_argument(
-        "--epochs", type=int, default=2, help="how many to read (default: 2)"
+        "--epochs",
+        type=int,
+        default=2,
+        metavar="N",
+        help="how many to read (default: 2)",
     )
     command.add_argument(
         "--max-batches",
@@ -241,7 +245,7 @@ def _add_lint(commands: Any) -> None:
         "lint",
         help="look through Python files for loops and seeds that repeat themselves",
         description="Look through Python files for loops and seeds that repeat "
-        "themselves. Nothing in them is executed.",
+        "themselves.\nNothing in them is executed.",
         epilog=f"{EXIT_CODES}\nA comment '# dejabatch: ignore[SLUG]' leaves its line "
         "out.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
