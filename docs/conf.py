@@ -20,6 +20,7 @@ html_baseurl = SITE
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
@@ -28,12 +29,23 @@ extensions = [
     "gallery_hooks",
     "sphinx_gallery.gen_gallery",
     "build_environment",
+    "command_output",
     "failure_mode_lists",
     "stored_inventories",
 ]
 exclude_patterns = ["_build", "gallery/**/*.ipynb", "gallery/**/*.py"]
 templates_path = ["_templates"]
 nitpicky = True
+# Types that autodoc finds in signatures under names that no inventory has.
+nitpick_ignore_regex = [
+    ("py:class", name)
+    for name in (
+        r"Axes|PathLike",
+        r"dejabatch\.\w+\.T",
+        r"np\.random\.Generator|numpy\.u?int\d+",
+        r"torch\._C\.Generator|torch\.utils\.data\.dataloader\.DataLoader",
+    )
+]
 default_role = "code"
 
 # Gallery -----------------------------------------------------------------------------
@@ -76,7 +88,10 @@ stored_inventories = {
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
-autodoc_typehints = "none"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 72
 napoleon_preprocess_types = True
 napoleon_type_aliases = {
     "callable": "collections.abc.Callable",
