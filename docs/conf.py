@@ -31,6 +31,7 @@ extensions = [
     "build_environment",
     "command_output",
     "failure_mode_lists",
+    "pages_using",
     "stored_inventories",
 ]
 exclude_patterns = ["_build", "gallery/**/*.ipynb", "gallery/**/*.py"]
@@ -130,5 +131,11 @@ html_theme_options = {
 }
 html_sidebars = {
     page: []
-    for page in ("index", "changelog", "contributing", "symptoms/index", "recipes/index")
+    for page in (
+        "index",
+        "changelog",
+        "contributing",
+        "symptoms/index",
+        "recipes/index",
+    )
 }

@@ -1,8 +1,12 @@
+"""Train on numbers with noise."""
+
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 
 class Noisy(Dataset):
+    """Each index, and noise from a generator that the dataset holds."""
+
     def __init__(self):
         self.rng = torch.Generator().manual_seed(0)
 
@@ -16,5 +20,5 @@ class Noisy(Dataset):
 loader = DataLoader(Noisy(), batch_size=4, shuffle=True, num_workers=2)
 
 if __name__ == "__main__":
-    for step in range(100):
+    for _ in range(100):
         batch = next(iter(loader))

@@ -271,6 +271,14 @@ class EpochSampler:
         ------
         TypeError, ValueError
             If it is no integer, or none of these.
+
+        Examples
+        --------
+        >>> from dejabatch import EpochSampler
+        >>> sampler = EpochSampler(range(3))
+        >>> sampler.set_epoch(5)  # to go on with a run that has done five
+        >>> [index.epoch for index in sampler]
+        [5, 5, 5]
         """
         _refuse_bad_number("epoch", epoch)
         self.epoch = epoch
