@@ -92,7 +92,6 @@ myst_heading_anchors = 3
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
-python_maximum_signature_line_length = 72
 napoleon_preprocess_types = True
 napoleon_type_aliases = {
     "callable": "collections.abc.Callable",

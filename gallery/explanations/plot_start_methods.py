@@ -304,7 +304,7 @@ if __name__ == "__main__":
         ),
     }
     colours = {"shared": "#ffd9b3", "error": "#f6c1c1", "copy": "#d9efdc"}
-    figure, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
+    figure, ax = plt.subplots(figsize=(5.6, 3.2), layout="constrained")
     ax.set(title="What a worker has", xlim=(0, len(METHODS)))
     ax.set(ylim=(len(table), 0), yticks=np.arange(len(table)) + 0.5)
     ax.set(xticks=np.arange(len(METHODS)) + 0.5, xticklabels=METHODS)
@@ -315,7 +315,13 @@ if __name__ == "__main__":
             box = {"fc": colours.get(text, "#eeeeee"), "ec": "#999999"}
             ax.add_patch(plt.Rectangle((x, y), 1, 1, **box))
             ax.text(
-                x + 0.5, y + 0.5, text, ha="center", va="center", color="k"
+                x + 0.5,
+                y + 0.5,
+                text,
+                ha="center",
+                va="center",
+                color="k",
+                size=9,
             )
     plt.show()
 

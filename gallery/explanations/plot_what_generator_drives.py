@@ -217,7 +217,7 @@ if __name__ == "__main__":
         assert same == (epoch == 0)
         assert own_same
 
-    figure, axes = plt.subplots(2, 2, figsize=(7, 3.6), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(5.6, 3.6), layout="constrained")
     for ax, (title, rows) in zip(axes.T.flat, orders.items(), strict=True):
         ax.imshow(rows, cmap="Pastel2", aspect="auto")
         for epoch, row in enumerate(rows):
