@@ -26,6 +26,7 @@ html_baseurl = SITE
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx.ext.napoleon",
     "notfound.extension",
@@ -37,10 +38,12 @@ extensions = [
     "gallery_hooks",
     "sphinx_gallery.gen_gallery",
     "build_environment",
+    "command_output",
     "descriptions",
     "failure_mode_lists",
     "light_pages",
     "package_wheel",
+    "pages_using",
     "plain_text",
     "purged_styles",
     "stored_inventories",
@@ -48,6 +51,16 @@ extensions = [
 exclude_patterns = ["_build", "gallery/**/*.ipynb", "gallery/**/*.py"]
 templates_path = ["_templates"]
 nitpicky = True
+# Types that autodoc finds in signatures under names that no inventory has.
+nitpick_ignore_regex = [
+    ("py:class", name)
+    for name in (
+        r"Axes|PathLike",
+        r"dejabatch\.\w+\.T",
+        r"np\.random\.Generator|numpy\.u?int\d+",
+        r"torch\._C\.Generator|torch\.utils\.data\.dataloader\.DataLoader",
+    )
+]
 default_role = "code"
 
 # Gallery -----------------------------------------------------------------------------
@@ -94,7 +107,9 @@ stored_inventories = {
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
-autodoc_typehints = "none"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
 napoleon_preprocess_types = True
 # Both, since napoleon hands its own to autodoc, which would count as a change of these
 # settings and have every page read again in the next build.

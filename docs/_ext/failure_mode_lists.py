@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 
+# From the first to the last that a reader of all of them would take.
+EXPLANATIONS = (
+    "plot_where_randomness_comes_from.py",
+    "plot_what_generator_drives.py",
+    "plot_start_methods.py",
+    "plot_persistent_workers.py",
+)
+
+
 def _rst(text: str) -> str:
     """Turn the catalogue's single backticks into reStructuredText's code marks."""
     return re.sub(r"`([^`]+)`", r"``\1``", text)
@@ -41,7 +50,7 @@ class CatalogueOrder:
     def __call__(self, filename: str) -> int:
         """Return the position of a page's script; the explanations have no records."""
         if self.section not in SECTIONS:
-            return 0
+            return [*EXPLANATIONS, filename].index(filename)
         pages = [mode.page for mode in FAILURE_MODES.values()]
         page = f"{self.section}/{filename}"
         if page not in pages:

@@ -210,5 +210,7 @@ if __name__ == "__main__":
 #   :doc:`/gallery/1_sample/plot_stateful_cursor`.
 # * Only what is returned changes, not what is stored:
 #   :doc:`/gallery/1_sample/plot_reused_buffer`.
+# * What else spawned workers share, and what not:
+#   :doc:`/gallery/explanations/plot_start_methods`.
 # * `pytorch/pytorch#51849 <https://github.com/pytorch/pytorch/issues/51849>`__: why
 #   spawned workers share tensors with their parent.

@@ -185,4 +185,6 @@ if __name__ == "__main__":
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 # * Epochs are the same, not only runs:
 #   :doc:`/gallery/2_randomness/plot_reseed_every_epoch`.
+# * What such a generator drives, and what not:
+#   :doc:`/gallery/explanations/plot_what_generator_drives`.
 # * :class:`torch.Generator` and :func:`torch.initial_seed`.

@@ -235,4 +235,6 @@ if __name__ == "__main__":
 #   :doc:`/gallery/1_sample/plot_split_shares_transform`.
 # * Every run is the same, and you seeded nothing:
 #   :doc:`/gallery/2_randomness/plot_default_torch_generator`.
+# * What such a generator drives, and what not:
+#   :doc:`/gallery/explanations/plot_what_generator_drives`.
 # * The ``generator`` of :class:`torch.utils.data.DataLoader`.

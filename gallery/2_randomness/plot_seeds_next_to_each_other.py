@@ -180,4 +180,6 @@ if __name__ == "__main__":
 #   :doc:`/gallery/2_randomness/plot_worker_seed_without_epoch`.
 # * A ``worker_init_fn`` that mixes, and reaches every generator:
 #   :func:`dejabatch.seed_worker`.
+# * One order for all ranks, and draws for each:
+#   :doc:`/gallery/explanations/plot_what_generator_drives`.
 # * NumPy's advice on seeds of parallel programs: :class:`numpy.random.SeedSequence`.

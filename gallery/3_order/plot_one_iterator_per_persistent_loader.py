@@ -144,4 +144,6 @@ if __name__ == "__main__":
 # * Each step begins a new pass, with any loader:
 #   :doc:`/gallery/3_order/plot_next_iter_in_the_loop`.
 # * The first pass is played back: :doc:`/gallery/3_order/plot_itertools_cycle`.
+# * What else such workers keep:
+#   :doc:`/gallery/explanations/plot_persistent_workers`.
 # * ``persistent_workers`` of :class:`torch.utils.data.DataLoader`.

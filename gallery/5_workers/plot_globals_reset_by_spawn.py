@@ -182,4 +182,6 @@ if __name__ == "__main__":
 #   :doc:`/gallery/5_workers/plot_stale_worker_copy`.
 # * Workers change the dataset, and the main process has the old one:
 #   :doc:`/gallery/5_workers/plot_state_lost_in_workers`.
+# * What else each start method copies, and what not:
+#   :doc:`/gallery/explanations/plot_start_methods`.
 # * :class:`torch.utils.data.DataLoader`, with its ``multiprocessing_context``.

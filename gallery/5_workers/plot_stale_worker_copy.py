@@ -248,4 +248,6 @@ if __name__ == "__main__":
 #   :doc:`/gallery/5_workers/plot_globals_reset_by_spawn`.
 # * The seed comes from ``worker_init_fn``:
 #   :doc:`/gallery/5_workers/plot_worker_init_runs_once`.
+# * What else such workers keep:
+#   :doc:`/gallery/explanations/plot_persistent_workers`.
 # * :class:`torch.utils.data.DataLoader`.

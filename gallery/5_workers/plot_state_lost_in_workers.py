@@ -254,4 +254,6 @@ if __name__ == "__main__":
 #   :doc:`/gallery/1_sample/plot_cached_augmentation`.
 # * A counter in the dataset decides which sample comes:
 #   :doc:`/gallery/1_sample/plot_stateful_cursor`.
+# * How long a worker's copy lives:
+#   :doc:`/gallery/explanations/plot_persistent_workers`.
 # * :class:`torch.utils.data.DataLoader`.

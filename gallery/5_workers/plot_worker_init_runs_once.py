@@ -259,4 +259,6 @@ if __name__ == "__main__":
 #   :doc:`/gallery/5_workers/plot_stale_worker_copy`.
 # * A stream is shuffled by the worker's seed:
 #   :doc:`/gallery/4_streaming/plot_stream_with_fixed_shuffle`.
+# * What else happens once in such workers:
+#   :doc:`/gallery/explanations/plot_persistent_workers`.
 # * :func:`torch.utils.data.get_worker_info`.

@@ -302,5 +302,7 @@ if __name__ == "__main__":
 #   :doc:`/gallery/index`.
 # * Seeds that share nothing along any of these lines: :func:`dejabatch.seed_worker` and
 #   :class:`dejabatch.PerSample`.
+# * More on two of these: :doc:`/gallery/explanations/plot_what_generator_drives` and
+#   :doc:`/gallery/explanations/plot_persistent_workers`.
 # * PyTorch on `randomness in multi-process data loading
 #   <https://docs.pytorch.org/docs/stable/data.html#randomness-in-multi-process-data-loading>`__.

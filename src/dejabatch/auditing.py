@@ -72,6 +72,27 @@ def audit(
     RuntimeError
         If the loader gave not a single batch because it, or the function that makes it,
         raised or took longer than `time_limit`; or on systems that cannot fork.
+
+    Examples
+    --------
+    The sampler is an iterator, which gives its indices once:
+
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(8), sampler=iter(range(8)))
+    >>> report = dejabatch.audit(loader)
+    >>> print(report.findings[0])
+    error: The second epoch is empty
+      where:    sampler
+      evidence: the sampler is a builtins.range_iterator, which has one pass
+      fix:      Make it a class whose `__iter__` begins again each time.
+      https://dejabatch.github.io/dejabatch/gallery/3_order/plot_one_shot_sampler.html
+
+    Another look, for this failure alone, at a loader without it:
+
+    >>> loader = DataLoader(range(8), shuffle=True)
+    >>> dejabatch.audit(loader, checks=["one-shot-sampler"]).ok
+    True
     """
     _refuse_bad_arguments(loader, expect, checks)
     refuse_bad_limits(epochs, max_batches, time_limit)

@@ -76,6 +76,17 @@ class FailureMode:
     ValueError
         If `section` or what is in `seen` is unknown, if `seen` is empty, or if not
         exactly one of `detected_by` and `undetected_because` is set.
+
+    Examples
+    --------
+    >>> from dejabatch import FAILURE_MODES, SECTIONS, SIGNS
+    >>> mode = FAILURE_MODES["exhausted-stream"]
+    >>> mode.title
+    'The second epoch of an IterableDataset is empty'
+    >>> SECTIONS[mode.section]
+    'The stream repeats'
+    >>> SIGNS[mode.seen[0]]
+    'Does an epoch have samples several times, or too few, or none?'
     """
 
     slug: str

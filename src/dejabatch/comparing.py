@@ -56,6 +56,19 @@ def compare(
         If another argument cannot be used. The message names it.
     RuntimeError
         If a loader gave not a single batch; or on systems that cannot fork.
+
+    Examples
+    --------
+    Index 7 is in both subsets:
+
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader, Subset
+    >>> dataset = range(10)
+    >>> train = DataLoader(Subset(dataset, range(8)), shuffle=True)
+    >>> validation = DataLoader(Subset(dataset, range(7, 10)))
+    >>> (finding,) = dejabatch.compare(train, validation).findings
+    >>> finding.slug, finding.evidence
+    ('samples-in-both-loaders', '1 indices of one dataset are in both loaders')
     """
     refuse_bad_limits(epochs, max_batches, time_limit)
     loaders = [_loader(name, one) for name, one in (("a", a), ("b", b))]

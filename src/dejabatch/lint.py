@@ -53,6 +53,12 @@ class Place:
         Counted from 1.
     slug : str
         The failure mode's name.
+
+    Examples
+    --------
+    >>> from dejabatch.lint import lint_source
+    >>> lint_source("loader = DataLoader(a); zip(loader, loader)", "train.py")
+    [Place(path='train.py', line=1, column=25, slug='one-iterator-per-persistent-loader')]
     """
 
     path: str
@@ -80,6 +86,14 @@ def lint_paths(paths: Iterable[Path]) -> list[Place]:
         If a path does not exist or cannot be read.
     SyntaxError
         If a file is not Python. The message names it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from dejabatch.lint import lint_paths
+    >>> length = Path("train.py").write_text("itertools.cycle(DataLoader(dataset))")
+    >>> lint_paths([Path("train.py")])
+    [Place(path='train.py', line=1, column=1, slug='itertools-cycle')]
     """
     found: list[Place] = []
     for path in paths:
@@ -111,6 +125,17 @@ def lint_source(source: str, path: str = "<string>") -> list[Place]:
     ------
     SyntaxError
         If it is not Python.
+
+    Examples
+    --------
+    >>> from dejabatch.lint import lint_source
+    >>> source = '''
+    ... loader = DataLoader(dataset, shuffle=True)
+    ... for step in range(1000):
+    ...     train(next(iter(loader)))
+    ... '''
+    >>> [(place.line, place.slug) for place in lint_source(source)]
+    [(4, 'next-iter-in-the-loop')]
     """
     module = _Module(ast.parse(source, filename=path))
     ignored = _ignored(source)

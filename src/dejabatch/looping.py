@@ -24,10 +24,16 @@ class SharedEpoch:
     Parameters
     ----------
     epoch : int
-        The number to begin with.
+        The number to begin with, at least 0 and less than 2**63.
+
+    Raises
+    ------
+    ValueError
+        If the number is none of these, here and when `value` is set.
 
     Examples
     --------
+    >>> from dejabatch import SharedEpoch
     >>> from torch.utils.data import Dataset
     >>> class Mine(Dataset):
     ...     def __init__(self):
@@ -35,6 +41,10 @@ class SharedEpoch:
     ...
     ...     def set_epoch(self, epoch):
     ...         self.epoch.value = epoch
+    >>> dataset = Mine()
+    >>> dataset.set_epoch(3)
+    >>> dataset.epoch
+    SharedEpoch(3)
     """
 
     def __init__(self, epoch: int = 0) -> None:
@@ -71,6 +81,10 @@ def set_epoch(loader: Any, epoch: int) -> None:
     ------
     LookupError
         If nothing in it has a ``set_epoch``.
+    TypeError
+        If `loader` is no DataLoader.
+    ValueError
+        If `epoch` is no integer of at least 0.
     RuntimeError
         If persistent workers cannot see the number: they are at work on a pass, whose
         batches they make in advance, or they have copies of a dataset that stores it in
@@ -78,6 +92,7 @@ def set_epoch(loader: Any, epoch: int) -> None:
 
     Examples
     --------
+    >>> from dejabatch import set_epoch
     >>> from torch.utils.data import DataLoader
     >>> from torch.utils.data.distributed import DistributedSampler
     >>> sampler = DistributedSampler(range(8), num_replicas=2, rank=0)
@@ -145,6 +160,7 @@ def forever(loader: Iterable[T], *, epoch: int = 0) -> Iterator[T]:
     Examples
     --------
     >>> from itertools import islice
+    >>> from dejabatch import forever
     >>> from torch.utils.data import DataLoader
     >>> loader = DataLoader(range(3), shuffle=True)
     >>> batches = list(islice(forever(loader), 6))

@@ -35,7 +35,19 @@ class CannotTell(Exception):
 
 
 class FindingsError(AssertionError):
-    """A report has findings; its text is the report."""
+    """A report has findings; its text is the report.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(8), batch_size=16, drop_last=True)
+    >>> try:
+    ...     dejabatch.audit(loader).raise_for_findings()
+    ... except dejabatch.FindingsError as error:
+    ...     print(str(error).splitlines()[0])
+    dejabatch: 1 error
+    """
 
 
 def _wrapped(label: str, text: str) -> str:
@@ -64,6 +76,17 @@ class Finding:
         attributes, such as ``dataset.transform.rng``.
     evidence : str
         What was seen, in numbers.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(8), batch_size=16, drop_last=True)
+    >>> (finding,) = dejabatch.audit(loader).findings
+    >>> finding.slug, finding.severity, finding.where
+    ('drop-last', 'error', 'drop_last')
+    >>> finding.fix
+    'Keep the last batch, with `drop_last=False`.'
     """
 
     slug: str
@@ -110,6 +133,19 @@ class Report:
         What was seen.
     other : dejabatch.observe.record.Observation or None
         What was seen of the second loader of `dejabatch.compare`.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(8), batch_size=16, drop_last=True)
+    >>> report = dejabatch.audit(loader)
+    >>> report.ok
+    False
+    >>> [finding.slug for finding in report.findings]
+    ['drop-last']
+    >>> report.skipped["exhausted-stream"]
+    'the dataset is not iterable'
     """
 
     findings: tuple[Finding, ...]
@@ -137,6 +173,15 @@ class Report:
             An `AssertionError` whose text is this report.
         ValueError
             If `level` is none of the three.
+
+        Examples
+        --------
+        In a test of your own:
+
+        >>> import dejabatch
+        >>> from torch.utils.data import DataLoader
+        >>> loader = DataLoader(range(16), batch_size=4, shuffle=True)
+        >>> dejabatch.audit(loader).raise_for_findings()
         """
         if level not in _SEVERITIES:
             msg = f"level must be one of {', '.join(_SEVERITIES)}, not {level!r}"
@@ -146,7 +191,22 @@ class Report:
             raise FindingsError(str(self))
 
     def to_json(self) -> str:
-        """Return the report as JSON text; ``version`` counts changes of its schema."""
+        """Return the report as JSON text.
+
+        Returns
+        -------
+        str
+            An object whose ``version`` counts changes of its schema.
+
+        Examples
+        --------
+        >>> import dejabatch, json
+        >>> from torch.utils.data import DataLoader
+        >>> loader = DataLoader(range(8), batch_size=16, drop_last=True)
+        >>> report = json.loads(dejabatch.audit(loader).to_json())
+        >>> report["ok"], report["findings"][0]["slug"]
+        (False, 'drop-last')
+        """
         findings = [
             {**asdict(f), "title": f.title, "fix": f.fix, "url": f.url}
             for f in self.findings
@@ -221,6 +281,14 @@ class Report:
         ------
         ValueError
             If no batch was read.
+
+        Examples
+        --------
+        >>> import dejabatch
+        >>> from torch.utils.data import DataLoader
+        >>> loader = DataLoader(range(16), batch_size=4, shuffle=True)
+        >>> ax = dejabatch.audit(loader).plot()
+        >>> ax.figure.savefig("report.png")
         """
         if not self.observation.fetches:
             msg = "plot: no batch was read"
@@ -236,6 +304,18 @@ class Report:
         ----------
         path : str or os.PathLike
             Where to; a file that is there is replaced.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+
+        Examples
+        --------
+        >>> import dejabatch
+        >>> from torch.utils.data import DataLoader
+        >>> loader = DataLoader(range(16), batch_size=4, shuffle=True)
+        >>> dejabatch.audit(loader).to_html("report.html")
         """
         head = '<meta charset="utf-8"><title>dejabatch report</title>'
         page = f'<!doctype html><html lang="en"><head>{head}</head>'
@@ -255,6 +335,15 @@ class Report:
         file : typing.TextIO, optional
             Where to; by default the standard output. It gets no colour if it is no
             terminal, or if the environment has ``NO_COLOR`` (https://no-color.org).
+
+        Examples
+        --------
+        >>> import dejabatch
+        >>> from torch.utils.data import DataLoader
+        >>> loader = DataLoader(range(8), batch_size=16, drop_last=True)
+        >>> dejabatch.audit(loader).print()  # doctest: +ELLIPSIS
+        dejabatch: 1 error
+        ...
         """
         file = sys.stdout if file is None else file
         text = str(self)

@@ -42,6 +42,16 @@ class Scheme:
         The loaders' own.
     fresh_workers : bool
         Whether workers start anew for each epoch; False for persistent ones.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from dejabatch import Scheme, check_seeding
+    >>> def seed_main(seed, rank):
+    ...     torch.manual_seed(1000 * seed + rank)
+    >>> report = check_seeding(Scheme("1000 * seed + rank", seed_main))
+    >>> report.shared["torch"]["rank or worker"]
+    0.0
     """
 
     name: str
@@ -70,6 +80,15 @@ class SchemeReport:
         streams have one number.
     verified : bool
         Whether real worker processes of a DataLoader began with the same streams.
+
+    Examples
+    --------
+    >>> from dejabatch import check_seeding
+    >>> report = check_seeding(None, ranks=2, workers=3, epochs=1, seeds=[0])
+    >>> report.digests["torch"].tolist()  # both ranks have the same three
+    [[[[0, 1, 2], [0, 1, 2]]]]
+    >>> report.ok, report.verified
+    (False, True)
     """
 
     name: str
@@ -123,6 +142,19 @@ class SchemeReport:
         matplotlib.axes.Axes
             Where it was drawn: a row for each seed and epoch, a column for each rank and
             worker. A stream that came before is marked by a dot.
+
+        Raises
+        ------
+        KeyError
+            If there is no such generator.
+
+        Examples
+        --------
+        >>> from dejabatch import check_seeding
+        >>> report = check_seeding(None, ranks=2, seeds=[0])
+        >>> ax = report.plot(generator="torch")
+        >>> ax.get_title()
+        'no worker_init_fn'
         """
         import matplotlib.pyplot as plt  # noqa: PLC0415 - an optional dependency
 
@@ -185,6 +217,20 @@ def check_seeding(
     torch seeds them, and ``worker_init_fn`` is run, without starting the worker: real
     workers of one rank and run are started for comparison. The environment has the rank
     as ``RANK``, as under torchrun.
+
+    Examples
+    --------
+    Without a ``worker_init_fn``, ranks that have one seed have the same streams:
+
+    >>> from dejabatch import check_seeding, seed_worker
+    >>> print(check_seeding(None))
+    no worker_init_fn: 288 streams of each generator; shared with another
+                  rank or worker           epoch            seed
+    random                 100%              0%              0%
+    np.random              100%              0%              0%
+    torch                  100%              0%              0%
+    >>> check_seeding(seed_worker).ok
+    True
     """
     runs: tuple[Any, ...] = tuple(seeds)
     scheme = _as_scheme(scheme)

@@ -52,6 +52,7 @@ class shard(IterableDataset[T], Generic[T]):
 
     Examples
     --------
+    >>> from dejabatch import shard
     >>> from torch.utils.data import DataLoader
     >>> loader = DataLoader(shard(range(6)), batch_size=None, num_workers=2)
     >>> sorted(loader)

@@ -76,6 +76,15 @@ class Facts:
     libraries : mapping of str to str
         Paths of the random generators that objects of installed libraries hold, each
         with the library.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(6), batch_size=4)
+    >>> seen = dejabatch.audit(loader, epochs=1).observation
+    >>> seen.facts.length, seen.facts.batch_size, seen.facts.sampler
+    (6, 4, 'torch.utils.data.sampler.SequentialSampler')
     """
 
     map_style: bool
@@ -125,6 +134,17 @@ class Expect:
     ------
     TypeError
         If a value is neither a bool nor None.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(4), sampler=[0, 1, 2, 2])
+    >>> dejabatch.audit(loader).ok  # it may be meant
+    True
+    >>> expect = dejabatch.Expect(replacement=False)
+    >>> [finding.slug for finding in dejabatch.audit(loader, expect=expect).findings]
+    ['sampler-repeats-indices']
     """
 
     replacement: bool | None = None
@@ -154,6 +174,17 @@ class WorkerStart:
         Digest of its generators after ``worker_init_fn``, the global ones included.
     seed : int
         The seed of torch's global generator, of 64 bits.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(6), batch_size=4)
+    >>> seen = dejabatch.audit(loader, epochs=1).observation
+    >>> [(start.epoch, start.worker) for start in seen.starts]
+    [(0, -1)]
+    >>> sorted(seen.starts[0].census)
+    ['np.random', 'random', 'torch']
     """
 
     epoch: int
@@ -183,6 +214,17 @@ class Fetch:
     labels : numpy.ndarray or None
         The label of each sample, int64 of shape (samples,). None where samples have no
         part that is a single integer.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(6), batch_size=4)
+    >>> seen = dejabatch.audit(loader, epochs=1).observation
+    >>> [fetch.indices.tolist() for fetch in seen.fetches]
+    [[0, 1, 2, 3], [4, 5]]
+    >>> seen.fetches[0].digests.shape
+    (4, 16)
     """
 
     epoch: int
@@ -213,6 +255,15 @@ class EpochEnd:
     moved : tuple of str
         Paths of the dataset's open files in which workers read at the position of the
         main process.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(6), batch_size=4)
+    >>> seen = dejabatch.audit(loader, epochs=1).observation
+    >>> [(end.epoch, end.complete) for end in seen.ends]
+    [(0, True)]
     """
 
     epoch: int
@@ -280,6 +331,15 @@ class Answers:
         Numbers of indices after which the samples begin again.
     unreachable : tuple of str
         Loaded modules that have a generator which no path leads to.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(6), batch_size=4)
+    >>> seen = dejabatch.audit(loader, epochs=1).observation
+    >>> seen.answers.reproducible, seen.answers.random
+    (True, False)
     """
 
     index: int | None = None
@@ -356,6 +416,17 @@ class Observation:
         The loader that the same function made once more, in another random state.
     expect : dejabatch.Expect
         What the user says of the loader.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(6), batch_size=4)
+    >>> seen = dejabatch.audit(loader, epochs=1).observation
+    >>> seen.orders()
+    [array([0, 1, 2, 3, 4, 5])]
+    >>> len(seen.fetches), seen.error, seen.out_of_time
+    (2, None, False)
     """
 
     facts: Facts | None
@@ -373,7 +444,13 @@ class Observation:
     expect: Expect = Expect()
 
     def main_census(self) -> Census:
-        """Return the generators of the main process before the first epoch."""
+        """Return the generators of the main process before the first epoch.
+
+        Returns
+        -------
+        dict of str to bytes
+            Digests by path.
+        """
         return next(s.census for s in self.starts if s.worker == MAIN_PROCESS)
 
     def epoch_starts(self) -> dict[tuple[int, int], Census]:
@@ -381,8 +458,9 @@ class Observation:
 
         Returns
         -------
-        dict of (epoch, worker) to Census
-            A worker that lives on starts an epoch as it left the one before.
+        dict of tuple to dict
+            By epoch and worker. A worker that lives on starts an epoch as it left the one
+            before.
         """
         started = {(s.epoch, s.worker): s.census for s in self.starts}
         ends = self.epoch_ends()
@@ -392,7 +470,13 @@ class Observation:
         return {key: (lived_on | started)[key] for key in ends}
 
     def orders(self) -> list[npt.NDArray[np.int64]]:
-        """Return the indices of each epoch in the order of the sampler, if it had any."""
+        """Return the indices of each epoch in the order of the sampler.
+
+        Returns
+        -------
+        list of numpy.ndarray
+            One for each epoch that had indices, int64 of shape (samples,).
+        """
         epochs: dict[int, list[npt.NDArray[np.int64]]] = {}
         for fetch in self.fetches:
             if fetch.indices is not None:
@@ -400,7 +484,18 @@ class Observation:
         return [np.concatenate(indices) for indices in epochs.values()]
 
     def streams(self, epoch: int = 0) -> dict[int, npt.NDArray[np.uint8]]:
-        """Return the fingerprints of each worker's samples in an epoch, by worker."""
+        """Return the fingerprints of each worker's samples in an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Which one.
+
+        Returns
+        -------
+        dict of int to numpy.ndarray
+            By worker, uint8 of shape (samples, 16).
+        """
         workers: dict[int, list[npt.NDArray[np.uint8]]] = {}
         for fetch in self.fetches:
             if fetch.epoch == epoch:
@@ -408,7 +503,18 @@ class Observation:
         return {worker: np.concatenate(d) for worker, d in sorted(workers.items())}
 
     def by_index(self, epoch: int) -> dict[int, bytes]:
-        """Return the fingerprint of each index's sample in an epoch, the last if several."""
+        """Return the fingerprint of each index's sample in an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Which one.
+
+        Returns
+        -------
+        dict of int to bytes
+            By index; of several samples, the last.
+        """
         return {
             index: digest.tobytes()
             for fetch in self.fetches
@@ -420,8 +526,13 @@ class Observation:
         """Tell whether the second epoch has the samples of the first.
 
         Of a map-style dataset, indices are compared that both have; of an iterable one,
-        the workers' streams. None if there are fewer than ten to compare, which may be
-        alike by chance, or if all are alike.
+        the workers' streams.
+
+        Returns
+        -------
+        bool or None
+            None if there are fewer than ten to compare, which may be alike by chance, or
+            if all are alike.
         """
         if self.facts is not None and self.facts.map_style:
             first, second = self.by_index(0), self.by_index(1)
@@ -439,11 +550,23 @@ class Observation:
         return same
 
     def first_fetches(self) -> dict[tuple[int, int], Fetch]:
-        """Return the first batch of each worker in each epoch, by (epoch, worker)."""
+        """Return the first batch of each worker in each epoch.
+
+        Returns
+        -------
+        dict of tuple to dejabatch.observe.record.Fetch
+            By epoch and worker.
+        """
         return {(f.epoch, f.worker): f for f in reversed(self.fetches)}
 
     def epoch_ends(self) -> dict[tuple[int, int], Census]:
-        """Return the generators of each worker after its last batch of each epoch."""
+        """Return the generators of each worker after its last batch of each epoch.
+
+        Returns
+        -------
+        dict of tuple to dict
+            By epoch and worker.
+        """
         return {(f.epoch, f.worker): f.census for f in self.fetches}
 
 
@@ -461,6 +584,17 @@ class Pair:
     common_indices : int or None
         How many samples of one dataset both hold; None if they have different datasets,
         or unknown parts of it.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from dejabatch.observe.record import Pair
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(6), batch_size=4)
+    >>> seen = dejabatch.audit(loader, epochs=1).observation
+    >>> pair = Pair(a=seen, b=seen, shared=(), common_indices=6)
+    >>> pair.a.facts.length
+    6
     """
 
     a: Observation

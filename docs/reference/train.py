@@ -1,0 +1,24 @@
+"""Train on numbers with noise."""
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+
+class Noisy(Dataset):
+    """Each index, and noise from a generator that the dataset holds."""
+
+    def __init__(self):
+        self.rng = torch.Generator().manual_seed(0)
+
+    def __len__(self):
+        return 32
+
+    def __getitem__(self, index):
+        return index + torch.rand((), generator=self.rng)
+
+
+loader = DataLoader(Noisy(), batch_size=4, shuffle=True, num_workers=2)
+
+if __name__ == "__main__":
+    for _ in range(100):
+        batch = next(iter(loader))

@@ -1,0 +1,152 @@
+"""The commands as a shell runs them: what they print, and how they exit."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from dejabatch import FAILURE_MODES
+
+TRAIN = """
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+healthy = DataLoader(range(16), batch_size=4, shuffle=True)
+unseeded = DataLoader(range(16), shuffle=True, generator=torch.Generator())
+raises = DataLoader([], batch_size=4, sampler=[3])
+
+
+class Noise(Dataset):
+    def __init__(self):
+        self.rng = torch.Generator().manual_seed(0)
+
+    def __len__(self):
+        return 16
+
+    def __getitem__(self, index):
+        return index + torch.rand((), generator=self.rng)
+
+
+class loaders:
+    @staticmethod
+    def make():
+        return DataLoader(Noise(), batch_size=4, num_workers=2, multiprocessing_context="fork")
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "train.py").write_text(TRAIN)
+    (tmp_path / "broken.py").write_text("import package\n1 / 0\n")
+    (tmp_path / "needs.py").write_text("import no_such_library\n")
+    (tmp_path / "exits.py").write_text("raise SystemExit(0)\n")
+
+    def run(*arguments):
+        return subprocess.run(
+            # Without -P, python -m has the current directory on its path anyway.
+            [sys.executable, "-P", "-m", "dejabatch", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+def test_audit_of_a_healthy_loader(run):
+    result = run("audit", "package.train:healthy", "--epochs", "3", "--max-batches=2")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("dejabatch: nothing found\n")
+    assert "read: 24 samples in 3 epochs\n" in result.stdout
+
+
+def test_audit_of_a_function_that_makes_a_broken_one(run):
+    result = run("audit", "package.train:loaders.make", "--format=json")
+    assert result.returncode == 1, result.stderr
+    (finding,) = json.loads(result.stdout)["findings"]
+    assert finding["slug"] == "rng-object-on-dataset"
+    assert finding["severity"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"),
+    [("html", "<!doctype html>"), ("text", "dejabatch: 1 "), ("json", "{")],
+)
+def test_audit_writes_a_file(run, tmp_path, suffix, start):
+    file = tmp_path / "report"
+    result = run(
+        "audit", "package.train:loaders.make", "--format", suffix, "--output", file
+    )
+    assert (result.returncode, result.stdout) == (1, ""), result.stderr
+    assert file.read_text().startswith(start)
+    assert "rng-object-on-dataset" in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [((), 1), (("--fail-on=error",), 0), (("--fail-on=note",), 1)],
+)
+def test_audit_lets_pass_what_is_below_fail_on(run, options, status):
+    result = run("audit", "package.train:unseeded", *options)
+    assert result.stdout.startswith("dejabatch: 1 warning\n"), result.stderr
+    assert result.returncode == status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["train"], "'train' is no PKG.MOD:NAME"),
+        (["pakage.train:healthy"], "there is no module 'pakage'"),
+        (["package.trane:healthy"], "there is no module 'package.trane'"),
+        (["package.train:helthy"], "in package.train; did you mean healthy?"),
+        (["package.train:raises"], "IndexError"),
+        (["package.train:TRAIN"], "there is no 'TRAIN'"),
+        (["package.train:__name__"], "loader must be"),
+        (["package.train:healthy", "--epochs=0"], "epochs must be"),
+        (["package.train:healthy", "--format=html"], "needs --output FILE"),
+        (["package.train:healthy", "--output=no/such"], "--output: "),
+        (["broken:loader"], 'broken.py", line 2'),
+        (["needs:loader"], "No module named 'no_such_library'"),
+        (["exits:loader"], "exits cannot be imported"),
+    ],
+)
+def test_audit_says_why_it_cannot_run(run, arguments, reason):
+    result = run("audit", *arguments)
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.startswith("dejabatch audit: ")
+    assert reason in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("slug", ["exhausted-stream", "state-lost-in-workers"])
+def test_explain(run, slug):
+    result = run("explain", slug)
+    mode = FAILURE_MODES[slug]
+    assert result.returncode == 0, result.stderr
+    told = " ".join(result.stdout.split())
+    for text in (mode.title, mode.symptom, mode.cause, mode.fix, mode.url):
+        assert text in told
+    assert (mode.detected_by or mode.undetected_because) in told
+    assert max(map(len, result.stdout.splitlines())) <= 79 or mode.url in told
+
+
+def test_explain_of_what_is_not_there(run):
+    result = run("explain", "exhausted-streams")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "no failure mode 'exhausted-streams'; did you mean" in result.stderr
+    assert "exhausted-stream" in result.stderr.split("did you mean")[1]
+    result = run("explain", "zzz")
+    assert result.returncode == 2
+    assert "did you mean" not in result.stderr
+    assert "/reference/failure-modes.html" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["audits"], ["lint"]])
+def test_arguments_that_are_no_command(run, arguments):
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert result.stderr.startswith("usage: python -m dejabatch")

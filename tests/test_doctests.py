@@ -1,0 +1,98 @@
+"""The examples in docstrings say what happens, and no public name is without one."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pytest
+from conftest import ROOT
+
+import dejabatch
+
+MODULES = [
+    importlib.import_module(module.name)
+    for module in pkgutil.walk_packages(dejabatch.__path__, "dejabatch.")
+]
+EXAMPLES = [
+    test
+    for module in MODULES
+    for test in doctest.DocTestFinder().find(module)
+    if test.examples
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[test.name for test in EXAMPLES])
+def test_example_prints_what_it_says(example, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some write a file
+    mpl.use("agg")
+    # Nothing of the module: a reader has only what the example imports.
+    example.globs = {"__name__": "__main__"}
+    failures = []
+    doctest.DocTestRunner().run(example, out=failures.append)
+    plt.close("all")
+    assert not failures, "".join(failures)
+
+
+PAGES = re.findall(
+    r"^   (dejabatch\.\S+)$",
+    (ROOT / "docs" / "reference" / "api.md").read_text(),
+    flags=re.MULTILINE,
+)
+
+
+def with_methods(name):
+    """Return an object and, of a class, its own public methods, by their names."""
+    value = pkgutil.resolve_name(name)
+    found = {name: value}
+    for attribute, method in vars(value).items() if inspect.isclass(value) else ():
+        if inspect.isfunction(method) and not attribute.startswith("_"):
+            found[f"{name}.{attribute}"] = method
+    return found
+
+
+DOCUMENTED = {
+    name: value
+    for page in PAGES
+    for name, value in with_methods(page).items()
+    if callable(value)
+}
+DOCUMENTED["dejabatch.stream"] = dejabatch.stream.__call__
+DOCUMENTED["dejabatch.stream.torch"] = dejabatch.stream.torch
+DOCUMENTED["dejabatch.stream.python"] = dejabatch.stream.python
+EVERY_NAME = pytest.mark.parametrize("name", DOCUMENTED)
+
+
+def test_every_public_name_has_a_page():
+    assert {f"dejabatch.{name}" for name in dejabatch.__all__} <= set(PAGES)
+    assert len(PAGES) == len(set(PAGES))
+
+
+@EVERY_NAME
+def test_name_has_an_example(name):
+    # Those of an observation are shown by its own.
+    if not name.startswith("dejabatch.observe.record.Observation."):
+        docstring = inspect.getdoc(DOCUMENTED[name])
+        assert "\nExamples\n--------\n" in docstring
+        assert ">>> " in docstring
+
+
+@EVERY_NAME
+def test_docstring_names_every_argument_and_what_is_returned(name):
+    value = DOCUMENTED[name]
+    docstring = inspect.getdoc(value)
+    described = {
+        one.strip()
+        for line in re.findall(r"^([\w, ]+) : .", docstring, flags=re.MULTILINE)
+        for one in line.split(",")
+    }
+    if name == "dejabatch.FindingsError":  # its arguments are those of any exception
+        return
+    signature = inspect.signature(value)
+    assert set(signature.parameters) - {"self"} <= described
+    returned = signature.return_annotation
+    if not inspect.isclass(value) and returned not in {None, "None"}:
+        assert re.search(r"^(Returns|Yields)\n-+$", docstring, flags=re.MULTILINE)
