@@ -30,6 +30,7 @@ extensions = [
     "build_environment",
     "failure_mode_lists",
     "stored_inventories",
+    "verdicts",
 ]
 exclude_patterns = ["_build", "gallery/**/*.ipynb", "gallery/**/*.py"]
 templates_path = ["_templates"]
@@ -46,7 +47,8 @@ sphinx_gallery_conf = {
     "within_subsection_order": "failure_mode_lists.CatalogueOrder",
     "doc_module": ("dejabatch",),
     "backreferences_dir": "gallery/backreferences",
-    "reset_modules": ("matplotlib", "gallery_hooks.reset"),
+    "reset_modules": ("matplotlib", "gallery_hooks.reset", "verdicts.reset"),
+    "image_scrapers": ("matplotlib", "verdicts.scrape"),
     "reset_modules_order": "both",
     "image_srcset": ["2x"],
     "junit": "../junit-gallery.xml",
