@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import datetime
 import functools
+import html
 import importlib
 import json
 import sys
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from build_environment import stamp
+from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 from sphinx_gallery.gen_rst import md5sum_is_current
@@ -29,7 +31,6 @@ from dejabatch.catalogue import FAILURE_MODES, SECTIONS, SITE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from docutils import nodes
     from sphinx.application import Sphinx
     from sphinx.config import Config
 
@@ -209,6 +210,7 @@ def judged(page: dict[str, Any]) -> bool:
 
 def _table(columns: dict[str, int], rows: list[list[str]]) -> Iterator[str]:
     yield ".. list-table::"
+    yield "   :class: verdicts"
     yield "   :header-rows: 1"
     yield f"   :widths: {' '.join(map(str, columns.values()))}"
     yield ""
@@ -258,7 +260,7 @@ def _show_summary(content: dict[str, Any]) -> Iterator[str]:
         yield f"* ``{tool}`` named the failure on {count} of {len(of_tool)} pages."
     looked_at = [page for page in executed if page["detected_by"] and judged(page)]
     count = sum(bool(wrong(page)) for page in looked_at)
-    yield f"* It said something about the repaired code of {count} of {len(looked_at)}."
+    yield f"* {count} of {len(looked_at)} repaired loaders or scripts got a complaint."
     unseen = sum(bool(page["slug"]) and not page["detected_by"] for page in executed)
     yield f"* {unseen} pages are about failures that no tool sees."
 
@@ -271,14 +273,24 @@ def _show_pages(content: dict[str, Any]) -> Iterator[str]:
         yield from _table(columns, [_row(page) for page in pages])
 
 
+def _link_to_claim(page: dict[str, Any], claim: str) -> str:
+    """Link the heading that quotes a claim, which Sphinx has no label for."""
+    address = f"{page['url'].removeprefix(SITE)}#{nodes.make_id(claim)}"
+    return f':claim:`<a href="../{address}">{html.escape(claim)}</a>`'
+
+
 def _show_claims(content: dict[str, Any]) -> Iterator[str]:
+    yield from (".. role:: claim(raw)", "   :format: html", "")
     for page in content["pages"]:
         if page["section"] == "evidence":
             yield from (_link(page), "")
             if page["state"] != "executed":
                 yield from (f"**{page['state'].capitalize()}** in this build.", "")
                 continue
-            rows = [list(claim) for claim in page["claims"].items()]
+            rows = [
+                [_link_to_claim(page, claim), verdict]
+                for claim, verdict in page["claims"].items()
+            ]
             yield from _table({"People say": 60, "Measured": 40}, rows)
 
 

@@ -22,9 +22,9 @@ may be wrong: the verdict stands in the output below it, and all verdicts at the
   `“Workers are seeded anew for each batch”`_,
   `“Workers that draw alike make identical features”`_
 * Third example: `“get_state()[1][0] + worker_id seeds workers independently”`_,
-  `“That recipe seeds the example's transform”`_,
-  `“Wrapping it in transforms.Lambda changes what is drawn”`_,
-  `“The corrected example runs”`_
+  `“The get_state() recipe seeds the example's transform”`_,
+  `“Wrapping in transforms.Lambda changes what is drawn”`_,
+  `“The corrected example runs everywhere”`_
 * Its advice: `“The DataLoader itself is never the cause”`_,
   `“Each worker needs a seed from worker_init_fn”`_,
   `“Global random state makes a transform repeat itself”`_,
@@ -278,8 +278,8 @@ if __name__ == "__main__":
     assert list(holds.values()) == [True, False, False]
 
 # %%
-# “That recipe seeds the example's transform”
-# -------------------------------------------
+# “The get_state() recipe seeds the example's transform”
+# ------------------------------------------------------
 # The transform of the third example draws from ``random``, and the recipe seeds NumPy.
 # ``random`` draws the same with the recipe and without it.
 
@@ -292,14 +292,14 @@ if __name__ == "__main__":
         for name in GLOBAL
     }
     judge(
-        "That recipe seeds the example's transform",
+        "The get_state() recipe seeds the example's transform",
         {"for random": holds["for random"]},
     )
     assert list(holds.values()) == [False, True, False]
 
 # %%
-# “Wrapping it in transforms.Lambda changes what is drawn”
-# --------------------------------------------------------
+# “Wrapping in transforms.Lambda changes what is drawn”
+# -----------------------------------------------------
 # ``Lambda`` calls the function. With one seed, the draws are the same as without it.
 
 
@@ -322,12 +322,12 @@ if __name__ == "__main__":
         samples = draw(seed=0, dataset=Transformed(transform))
         drawn.append([sample["tensor"].item() for sample in samples])
     holds = {"with one seed": drawn[0] != drawn[1]}
-    judge("Wrapping it in transforms.Lambda changes what is drawn", holds)
+    judge("Wrapping in transforms.Lambda changes what is drawn", holds)
     assert drawn[0] == drawn[1]
 
 # %%
-# “The corrected example runs”
-# ----------------------------
+# “The corrected example runs everywhere”
+# ---------------------------------------
 # It puts a ``lambda`` on the dataset. A worker that is not forked is sent the dataset
 # pickled, and a ``lambda`` cannot be. That is so on Windows and macOS, and on Linux from
 # Python 3.14, where the default is no longer to fork.
@@ -358,7 +358,7 @@ if __name__ == "__main__":
         f"with {method}": runs(method)
         for method in multiprocessing.get_all_start_methods()
     }
-    judge("The corrected example runs", holds)
+    judge("The corrected example runs everywhere", holds)
     assert holds == {
         condition: condition == "with fork" for condition in holds
     }
@@ -435,17 +435,15 @@ if __name__ == "__main__":
 COLOURS = ("#2f8f4e", "#c98a00", "#d1495b")
 
 if __name__ == "__main__":
-    words = ("true", "sometimes", "false")
-    for claim, verdict in VERDICTS.items():
-        print(f"{claim}\n    {verdict}")
-    rows = list(reversed(VERDICTS.items()))
+    words = ("true", "true only", "false")
     figure, ax = plt.subplots(figsize=(8, 4.4), layout="constrained")
-    for y, (_, verdict) in enumerate(rows):
-        x = words.index(verdict if verdict in words else "sometimes")
-        ax.scatter(x, y, s=90, color=COLOURS[x])
-    ax.set(title="What the article says, and what was measured")
-    ax.set(xticks=range(3), xticklabels=words, xlim=(-0.5, 2.5))
-    ax.set(yticks=range(len(rows)), yticklabels=[claim for claim, _ in rows])
+    for y, (claim, verdict) in enumerate(VERDICTS.items()):
+        x = max(i for i, w in enumerate(words) if verdict.startswith(w))
+        ax.scatter(x, -y, s=90, color=COLOURS[x])
+        print(f"{words[x]:10} {claim}")
+    ax.set(title="Claims, measured", xlim=(-0.5, 2.5))
+    ax.set(xticks=range(3), xticklabels=words)
+    ax.set(yticks=range(0, -len(VERDICTS), -1), yticklabels=VERDICTS)
     ax.grid(axis="y", alpha=0.3)
     plt.show()
     verdicts = list(VERDICTS.values())

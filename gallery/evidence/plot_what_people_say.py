@@ -22,10 +22,10 @@ only: the verdict stands in the output below it, and all verdicts at the end. Wh
 not be run here says so.
 
 * Workers: `“NumPy draws the same numbers in all workers”`_,
-  `“Python's random and torchvision do so, too”`_,
-  `“PyTorch 1.9 has solved it”`_,
+  `“Python's random and torchvision draw the same, too”`_,
+  `“PyTorch 1.9 has ended equal draws in workers”`_,
   `“default_rng() is the better choice in a dataset”`_,
-  `“Use spawn, and the generators differ”`_,
+  `“With spawn, each worker has another generator”`_,
   `“Fork is the default on Linux”`_
 * Seeds: `“A new torch.Generator() is random”`_,
   `“Without shuffle and workers, a loader draws nothing”`_,
@@ -33,7 +33,7 @@ not be run here says so.
   `“The recipe of PyTorch's notes is enough for several ranks”`_,
   `“seed_everything(workers=True) is safe”`_,
   `“Seeding in __getitem__ keeps image and mask together”`_
-* Persistent workers: `“They replay the same random numbers”`_,
+* Persistent workers: `“Persistent workers replay the same random numbers”`_,
   `“get_worker_info().seed repeats in every epoch”`_
 * Data: `“val_subset.transform = ... changes the transform”`_,
   `“DistributedSampler adds no samples”`_,
@@ -174,20 +174,20 @@ if __name__ == "__main__":
     assert not alike
 
 # %%
-# “Python's random and torchvision do so, too”
-# --------------------------------------------
+# “Python's random and torchvision draw the same, too”
+# ----------------------------------------------------
 # `An example <https://duoke360.com/post/34698>`__ of many. ``random`` is seeded in workers
 # since `pytorch#5415 <https://github.com/pytorch/pytorch/pull/5415>`__ (2018), and
 # torchvision draws from torch.
 
 if __name__ == "__main__":
     holds = workers_alike(epochs[0], "for random", "for torchvision")
-    judge("Python's random and torchvision do so, too", holds)
+    judge("Python's random and torchvision draw the same, too", holds)
     assert not any(holds.values())
 
 # %%
-# “PyTorch 1.9 has solved it”
-# ---------------------------
+# “PyTorch 1.9 has ended equal draws in workers”
+# ----------------------------------------------
 # For the three global generators. No generator object is seeded, nor one that a library
 # keeps for itself: :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`,
 # :doc:`/gallery/2_randomness/plot_opencv_rng`,
@@ -212,7 +212,7 @@ if __name__ == "__main__":
         name: None if same is None else not same
         for name, same in alike.items()
     }
-    judge("PyTorch 1.9 has solved it", holds)
+    judge("PyTorch 1.9 has ended equal draws in workers", holds)
     assert all(holds[name] for name in globals_)
     assert holds[OWN] is False
     assert not holds["for OpenCV"]
@@ -229,8 +229,8 @@ if __name__ == "__main__":
 if __name__ == "__main__":
     names = {
         "where np.random was": "for np.random",
-        "made in __init__": OWN,
-        "made for each sample": "for a new default_rng()",
+        "if made in __init__": OWN,
+        "if made for each sample": "for a new default_rng()",
     }
     alike = workers_alike(epochs[0], *names.values())
     holds = {where: not alike[name] for where, name in names.items()}
@@ -240,8 +240,8 @@ if __name__ == "__main__":
     assert list(holds.values()) == [False, True]
 
 # %%
-# “Use spawn, and the generators differ”
-# --------------------------------------
+# “With spawn, each worker has another generator”
+# -----------------------------------------------
 # `Advice <https://www.codestudy.net/blog/seeding-random-number-generators-in-parallel-programs/>`__
 # that is true of a module's unseeded generator, since each spawned worker imports the
 # module again. A generator on the dataset is pickled with its state.
@@ -250,7 +250,7 @@ if __name__ == "__main__":
     spawned = list(load(Draws(), multiprocessing_context="spawn"))
     alike = workers_alike(spawned, OWN, "for a generator of the module")
     holds = {name: not same for name, same in alike.items()}
-    judge("Use spawn, and the generators differ", holds)
+    judge("With spawn, each worker has another generator", holds)
     assert list(holds.values()) == [False, True]
 
 # %%
@@ -391,9 +391,9 @@ if __name__ == "__main__":
     assert list(holds.values()) == [False, True]
 
 # %%
-# “They replay the same random numbers”
-# -------------------------------------
-# Said of ``persistent_workers=True``. Their streams go on. What they keep is what was made
+# “Persistent workers replay the same random numbers”
+# ---------------------------------------------------
+# Their streams go on. What they keep is what was made
 # when they started: ``get_worker_info().seed``, and whatever ``worker_init_fn`` did.
 
 if __name__ == "__main__":
@@ -410,7 +410,7 @@ if __name__ == "__main__":
             "get_worker_info().seed": "seed",
         }.items()
     }
-    judge("They replay the same random numbers", holds)
+    judge("Persistent workers replay the same random numbers", holds)
     assert list(holds.values()) == [False, False, False, True]
 
 # %%
@@ -623,7 +623,7 @@ def second_halves():
 
 
 if __name__ == "__main__":
-    holds = {"in its order": None, "in what its workers draw": None}
+    holds = {"for the order": None, "for what workers draw": None}
     if find_spec("torchdata"):
         as_it_was, resumed = second_halves()
         assert len(as_it_was) == len(resumed) == 20
@@ -645,19 +645,16 @@ COLOURS = ("#2f8f4e", "#c98a00", "#d1495b", "#7b7f86")
 
 if __name__ == "__main__":
     words = ("true", "true only", "false", "not run")
-    rows = list(reversed(VERDICTS.items()))
     figure, ax = plt.subplots(figsize=(8, 6), layout="constrained")
-    for y, (_, verdict) in enumerate(rows):
+    for y, (claim, verdict) in enumerate(VERDICTS.items()):
         x = max(i for i, w in enumerate(words) if verdict.startswith(w))
-        ax.scatter(x, y, s=90, color=COLOURS[x])
-    ax.set(title="What people say, and what was measured")
-    ax.set(xticks=range(4), xticklabels=("true", "sometimes", *words[2:]))
-    ax.set(yticks=range(len(rows)), yticklabels=[claim for claim, _ in rows])
-    ax.set(xlim=(-0.5, 3.5))
+        ax.scatter(x, -y, s=90, color=COLOURS[x])
+        print(f"{words[x]:10} {claim}")
+    ax.set(title="Claims, measured", xlim=(-0.5, 3.5))
+    ax.set(xticks=range(4), xticklabels=words)
+    ax.set(yticks=range(0, -len(VERDICTS), -1), yticklabels=VERDICTS)
     ax.grid(axis="y", alpha=0.3)
     plt.show()
-    for claim, verdict in VERDICTS.items():
-        print(f"{claim}\n    {verdict}")
     assert len(VERDICTS) == 19
     assert list(VERDICTS.values()).count("false") == 4
 
