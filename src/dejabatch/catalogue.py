@@ -733,7 +733,6 @@ _RECORDS = (
         "all share one position in the file.",
         fix="Open the file in the worker, when the first sample is read.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="no-set-epoch",
