@@ -525,8 +525,8 @@ if __name__ == "__main__":
 # Forked workers share the offset of a file that was open, so that each moves it under the
 # others. What comes back is then a matter of luck. h5py was known for it (`pytorch#11887
 # <https://github.com/pytorch/pytorch/issues/11887>`__); the HDF5 in h5py's wheels now reads
-# without an offset. Opening in the worker is right for both. (Spawned workers cannot be
-# sent an open file at all.)
+# without an offset. Opening in the worker is right for both:
+# :doc:`/gallery/5_workers/plot_file_opened_before_fork`.
 
 
 class WrongReads(Dataset):
