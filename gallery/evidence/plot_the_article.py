@@ -25,7 +25,7 @@ may be wrong: the verdict stands in the output below it, and all verdicts at the
   `“The get_state() recipe seeds the example's transform”`_,
   `“Wrapping in transforms.Lambda changes what is drawn”`_,
   `“The corrected example runs everywhere”`_
-* Its advice: `“The DataLoader itself is never the cause”`_,
+* Its advice: `“The dataset or its transforms are always the cause”`_,
   `“Each worker needs a seed from worker_init_fn”`_,
   `“Global random state makes a transform repeat itself”`_,
   `“Random operations belong in __getitem__, not in __init__”`_,
@@ -115,8 +115,8 @@ def of_worker(samples, worker, name):
 
 
 # %%
-# “The DataLoader itself is never the cause”
-# ------------------------------------------
+# “The dataset or its transforms are always the cause”
+# ----------------------------------------------------
 # With a dataset that is right, a plain loop does not repeat itself. Two other ways to use
 # the same loader do: :doc:`/gallery/3_order/plot_next_iter_in_the_loop` and
 # :doc:`/gallery/2_randomness/plot_reseed_every_epoch`.
@@ -136,7 +136,7 @@ if __name__ == "__main__":
         "with a new seeded loader for each epoch": list(new_loader())
         != list(new_loader()),
     }
-    judge("The DataLoader itself is never the cause", holds)
+    judge("The dataset or its transforms are always the cause", holds)
     assert list(holds.values()) == [True, False, False]
 
 # %%

@@ -24,7 +24,7 @@ not be run here says so.
 * Workers: `“NumPy draws the same numbers in all workers”`_,
   `“Python's random and torchvision draw the same, too”`_,
   `“PyTorch 1.9 has ended equal draws in workers”`_,
-  `“default_rng() is the better choice in a dataset”`_,
+  `“default_rng() in place of np.random keeps workers apart”`_,
   `“With spawn, each worker has another generator”`_,
   `“Fork is the default on Linux”`_
 * Seeds: `“A new torch.Generator() is random”`_,
@@ -218,8 +218,8 @@ if __name__ == "__main__":
     assert not holds["for OpenCV"]
 
 # %%
-# “default_rng() is the better choice in a dataset”
-# -------------------------------------------------
+# “default_rng() in place of np.random keeps workers apart”
+# ---------------------------------------------------------
 # Ruff's `NPY002 <https://docs.astral.sh/ruff/rules/numpy-legacy-random/>`__ and Sonar's
 # S6711 ask for it in place of ``np.random.rand()``. In a dataset, ``np.random`` is seeded
 # in every worker, and a generator made in ``__init__`` in none. One made for each sample
@@ -235,7 +235,7 @@ if __name__ == "__main__":
     alike = workers_alike(epochs[0], *names.values())
     holds = {where: not alike[name] for where, name in names.items()}
     np_random = holds.pop("where np.random was")
-    judge("default_rng() is the better choice in a dataset", holds)
+    judge("default_rng() in place of np.random keeps workers apart", holds)
     assert np_random
     assert list(holds.values()) == [False, True]
 
@@ -340,8 +340,8 @@ if __name__ == "__main__":
     small = {"ranks": 2, "workers": 2, "epochs": 2, "seeds": (0, 1)}
     report = dejabatch.check_seeding(notes, **small)
     holds = {
-        "between epochs": not report.shared["torch"]["epoch"],
-        "between ranks": not report.shared["torch"]["rank or worker"],
+        "to tell epochs apart": not report.shared["torch"]["epoch"],
+        "to tell ranks apart": not report.shared["torch"]["rank or worker"],
     }
     judge("The recipe of PyTorch's notes is enough for several ranks", holds)
     print(report)
