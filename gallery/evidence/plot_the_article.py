@@ -57,18 +57,24 @@ from torchvision.transforms import Lambda
 VERDICTS = {}
 
 
-def judge(claim, holds):
-    """Print a verdict; `holds` tells for each condition whether it is so."""
+def verdict_of(holds):
+    """Return a verdict; `holds` tells for each condition whether it is so."""
     true = [condition for condition, it_is in holds.items() if it_is]
     if len(true) == len(holds):
-        verdict = "true"
-    else:
-        verdict = f"true only {' and '.join(true)}" if true else "false"
-    VERDICTS[claim] = verdict
+        return "true"
+    return f"true only {', '.join(true)}" if true else "false"
+
+
+def judge(claim, holds):
     for condition, it_is in holds.items():
         print(f"{'yes' if it_is else 'no':4} {condition}")
-    print(f"Verdict: {verdict}")
+    VERDICTS[claim] = verdict_of(holds)
+    print("Verdict:", VERDICTS[claim])
 
+
+assert verdict_of({"here": True, "there": True}) == "true"
+assert verdict_of({"here": True, "there": False}) == "true only here"
+assert verdict_of({"here": False, "there": False}) == "false"
 
 # %%
 # The datasets of the next sections return what they draw, from each of the three global

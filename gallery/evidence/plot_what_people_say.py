@@ -78,28 +78,36 @@ from torchvision.transforms import v2
 VERDICTS = {}
 
 
-def judge(claim, holds):
-    """Print a verdict; `holds` tells for each condition whether it is so."""
-    words = {True: "yes", False: "no", None: "not run"}
-    under = {True: [], False: [], None: []}
-    for condition, it_is in holds.items():
-        under[it_is].append(condition)
-        print(f"{words[it_is]:8} {condition}")
-    listed = {key: ", ".join(names) for key, names in under.items()}
-    if listed[True] and listed[False]:
-        verdict = f"true only {listed[True]}"
-    elif listed[None]:
-        parts = {"true": True, "false": False, "not run": None}
-        verdict = "; ".join(
-            f"{word} {listed[key]}"
-            for word, key in parts.items()
-            if listed[key]
-        )
-    else:
-        verdict = "true" if listed[True] else "false"
-    VERDICTS[claim] = verdict
-    print(f"Verdict: {verdict}")
+WORDS = {True: "true", False: "false", None: "not run"}
 
+
+def verdict_of(holds):
+    """Return a verdict; `holds` tells for each condition whether it is so."""
+    under = {
+        word: ", ".join(c for c, it_is in holds.items() if it_is == value)
+        for value, word in WORDS.items()
+    }
+    if under["true"] and under["false"]:
+        return f"true only {under['true']}"
+    words = [word for word, conditions in under.items() if conditions]
+    if len(words) == 1:
+        return words[0]
+    return "; ".join(f"{word} {under[word]}" for word in words)
+
+
+def judge(claim, holds):
+    for condition, it_is in holds.items():
+        print(f"{WORDS[it_is]:8} {condition}")
+    VERDICTS[claim] = verdict_of(holds)
+    print("Verdict:", VERDICTS[claim])
+
+
+assert verdict_of({"here": True, "there": True}) == "true"
+assert verdict_of({"here": True, "there": False}) == "true only here"
+assert verdict_of({"here": False, "there": False}) == "false"
+assert verdict_of({"here": False, "there": None}) == (
+    "false here; not run there"
+)
 
 # %%
 # A dataset that returns what it draws from everything. Each is read in two epochs by two
