@@ -47,6 +47,7 @@ extensions = [
     "plain_text",
     "purged_styles",
     "stored_inventories",
+    "verdicts",
 ]
 exclude_patterns = ["_build", "gallery/**/*.ipynb", "gallery/**/*.py"]
 templates_path = ["_templates"]
@@ -73,7 +74,8 @@ sphinx_gallery_conf = {
     "within_subsection_order": "failure_mode_lists.CatalogueOrder",
     "doc_module": ("dejabatch",),
     "backreferences_dir": "gallery/backreferences",
-    "reset_modules": ("matplotlib", "gallery_hooks.reset"),
+    "reset_modules": ("matplotlib", "gallery_hooks.reset", "verdicts.reset"),
+    "image_scrapers": ("matplotlib", "verdicts.scrape"),
     "reset_modules_order": "both",
     "image_srcset": ["2x"],
     "junit": "../junit-gallery.xml",

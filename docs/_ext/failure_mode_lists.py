@@ -42,13 +42,13 @@ def _link(mode: FailureMode) -> str:
 
 
 class CatalogueOrder:
-    """Sort the pages of a gallery section as the catalogue has them."""
+    """Sort the pages of a gallery section as the catalogue has them, others by name."""
 
     def __init__(self, src_dir: str) -> None:
         self.section = Path(src_dir).name
 
     def __call__(self, filename: str) -> int:
-        """Return the position of a page's script; the explanations have no records."""
+        """Return what to sort a page's script by."""
         if self.section not in SECTIONS:
             return [*EXPLANATIONS, filename].index(filename)
         pages = [mode.page for mode in FAILURE_MODES.values()]
