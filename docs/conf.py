@@ -26,10 +26,13 @@ extensions = [
     "sphinx_design",
     # Sets what must be set before torch is imported, so before sphinx-gallery.
     "gallery_hooks",
+    "figure_twins",
     "sphinx_gallery.gen_gallery",
     "build_environment",
+    "executed",
     "failure_mode_lists",
     "stored_inventories",
+    "tag_links",
 ]
 exclude_patterns = ["_build", "gallery/**/*.ipynb", "gallery/**/*.py"]
 templates_path = ["_templates"]
@@ -48,7 +51,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "gallery/backreferences",
     "reset_modules": ("matplotlib", "gallery_hooks.reset"),
     "reset_modules_order": "both",
-    "image_srcset": ["2x"],
+    "image_scrapers": ("figure_twins.save",),
     "junit": "../junit-gallery.xml",
     # Its table loads scripts from other hosts; the times are in the junit file.
     "write_computation_times": False,
@@ -74,7 +77,7 @@ stored_inventories = {
 
 # Text --------------------------------------------------------------------------------
 
-myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
+myst_enable_extensions = ["colon_fence", "attrs_block", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 autodoc_typehints = "none"
 napoleon_preprocess_types = True
@@ -115,5 +118,11 @@ html_theme_options = {
 }
 html_sidebars = {
     page: []
-    for page in ("index", "changelog", "contributing", "symptoms/index", "recipes/index")
+    for page in (
+        "index",
+        "changelog",
+        "contributing",
+        "symptoms/index",
+        "recipes/index",
+    )
 }

@@ -40,6 +40,19 @@ def in_this_process(loader):
     return DataLoader(loader.dataset, loader.batch_size, collate_fn=loader.collate_fn)
 
 
+def same_in_two_workers(loader):
+    """Tell whether two workers make the same of one index; not for iterable datasets."""
+    twice = DataLoader(
+        loader.dataset,
+        sampler=[0, 0],
+        num_workers=2,
+        collate_fn=loader.collate_fn,
+        worker_init_fn=loader.worker_init_fn,
+    )
+    first, second = samples(twice)
+    return first == second
+
+
 def same_in_the_next_epoch(loader):
     """Tell whether no sample of the second epoch is new."""
     return set(samples(loader)) >= set(samples(loader))
