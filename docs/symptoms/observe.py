@@ -10,8 +10,12 @@ def samples(loader):
     """Return a number for each sample of one epoch: the same for the same content."""
     found = []
     for batch in loader:
-        inputs = batch[0] if isinstance(batch, (list, tuple)) else batch
-        found += [zlib.crc32(row.contiguous().numpy().tobytes()) for row in inputs]
+        parts = list(batch.values()) if isinstance(batch, dict) else batch
+        inputs = parts if isinstance(parts[0], str) else parts[0]
+        for row in batch if isinstance(batch, torch.Tensor) else inputs:
+            tensor = isinstance(row, torch.Tensor)
+            content = row.contiguous().numpy() if tensor else repr(row).encode()
+            found.append(zlib.crc32(content))
     return found
 
 
