@@ -36,10 +36,12 @@ extensions = [
     "sphinxext.opengraph",
     # Sets what must be set before torch is imported, so before sphinx-gallery.
     "gallery_hooks",
+    "figure_twins",
     "sphinx_gallery.gen_gallery",
     "build_environment",
     "command_output",
     "descriptions",
+    "executed",
     "failure_mode_lists",
     "light_pages",
     "package_wheel",
@@ -47,6 +49,7 @@ extensions = [
     "plain_text",
     "purged_styles",
     "stored_inventories",
+    "tag_links",
     "verdicts",
 ]
 exclude_patterns = ["_build", "gallery/**/*.ipynb", "gallery/**/*.py"]
@@ -75,9 +78,8 @@ sphinx_gallery_conf = {
     "doc_module": ("dejabatch",),
     "backreferences_dir": "gallery/backreferences",
     "reset_modules": ("matplotlib", "gallery_hooks.reset", "verdicts.reset"),
-    "image_scrapers": ("matplotlib", "verdicts.scrape"),
     "reset_modules_order": "both",
-    "image_srcset": ["2x"],
+    "image_scrapers": ("figure_twins.save", "verdicts.scrape"),
     "junit": "../junit-gallery.xml",
     # Its table loads scripts from other hosts; the times are in the junit file.
     "write_computation_times": False,
@@ -107,7 +109,7 @@ stored_inventories = {
 
 # Text --------------------------------------------------------------------------------
 
-myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
+myst_enable_extensions = ["colon_fence", "attrs_block", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"

@@ -148,7 +148,7 @@ _RECORDS = (
         section="1_sample",
         symptom="Without workers all is well. With two, every sample comes twice, and "
         "the next epoch begins somewhere else.",
-        seen=("batch", "workers"),
+        seen=("number", "workers"),
         cause="The dataset counts its calls instead of using the index, and each worker "
         "counts for itself.",
         fix="Use the index: `return self.features[index]`.",
@@ -430,7 +430,7 @@ _RECORDS = (
         section="2_randomness",
         symptom="Your workers have different seeds in every epoch, and still draw the "
         "same numbers from torch.",
-        seen=("workers", "ranks"),
+        seen=("epochs", "ranks"),
         cause="The seeds differ in their high bits, and torch's CPU generator uses the "
         "low 32 bits only.",
         fix="Mix all bits of the seed into those 32, as `numpy.random.SeedSequence` "
