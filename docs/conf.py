@@ -29,6 +29,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "build_environment",
     "failure_mode_lists",
+    "search_words",
     "stored_inventories",
 ]
 exclude_patterns = ["_build", "gallery/**/*.ipynb", "gallery/**/*.py"]
@@ -97,6 +98,7 @@ html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["dejabatch.css"]
 html_js_files = [("filter.js", {"defer": "defer"})]
+html_search_scorer = str(Path(__file__).parent / "_static" / "search.js")
 html_show_sourcelink = False
 html_copy_source = False
 html_context = {"default_mode": "auto"}
