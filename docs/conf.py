@@ -48,6 +48,7 @@ extensions = [
     "pages_using",
     "plain_text",
     "purged_styles",
+    "search_words",
     "stored_inventories",
     "tag_links",
     "verdicts",
@@ -136,6 +137,7 @@ html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["dejabatch.css"]
 html_js_files = ["filter.js", "tags.js"]
+html_search_scorer = str(Path(__file__).parent / "_static" / "search.js")
 html_show_sourcelink = False
 html_copy_source = False
 html_context = {"default_mode": "auto", "notebooks": notebooks}
