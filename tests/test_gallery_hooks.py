@@ -3,7 +3,6 @@
 import re
 import time
 
-import matplotlib.image
 import psutil
 import pytest
 
@@ -202,15 +201,3 @@ def test_hooks_never_seed(project):
         html = project.build().text(f"gallery/plot_{page}.html")
         drawn.append(html.split("drew ")[1].split("\n")[0].split())
     assert not set(drawn[0]) & set(drawn[1])
-
-
-def test_figures_have_no_background(project):
-    project.page(
-        "figure", "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
-    )
-    build = project.build()
-    assert build.status == 0, build.log
-    picture = build.html / "_images" / "sphx_glr_plot_figure_001.png"
-    alpha = matplotlib.image.imread(picture)[..., 3]
-    assert alpha[0, 0] == 0
-    assert alpha.max() == 1

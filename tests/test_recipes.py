@@ -242,5 +242,6 @@ def test_resume():
     assert sorted(whole) == sorted(other) == list(range(LENGTH))
     assert whole != other
     assert len(loader) == 6
+    assert audit(loader).ok
     assert batches(1, done=8) == whole[8:]
     assert len(loader) == 4

@@ -69,8 +69,9 @@ class Executed(SphinxDirective):
 def _output(text: str) -> nodes.Node:
     """Mark it as sphinx-gallery marks what a page prints."""
     text = text.strip()
-    block = nodes.literal_block(text, text, language="none")
-    return nodes.container("", block, classes=["sphx-glr-script-out"])
+    return nodes.literal_block(
+        text, text, language="none", classes=["sphx-glr-script-out"]
+    )
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -97,7 +97,8 @@ if __name__ == "__main__":
     compose = broken.dataset.transform
     crop = compose.transforms[0]
     for name, value in (("Compose", compose), ("RandomCrop", crop)):
-        print(f"{name}: {value.py_random}, {value.random_generator}")
+        held = (value.py_random, value.random_generator)
+        print(f"{name}:", *(type(generator).__name__ for generator in held))
         assert isinstance(value.py_random, random.Random)
         assert isinstance(value.random_generator, np.random.Generator)
 
