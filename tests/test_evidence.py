@@ -144,6 +144,7 @@ def test_answers_are_kept_until_the_page_changes(evidence):
 
     again = evidence.build()
     assert "executed 0 out of" in again.log
+    assert "0 added, 0 changed, 0 removed" in again.log
     assert page_of(again) == page
 
     script = evidence.gallery / "1_sample" / "plot_getitem_ignores_index.py"

@@ -313,9 +313,11 @@ class Verdicts(SphinxDirective):
         if part not in PARTS:
             msg = f"verdicts: {part} is not one of {', '.join(PARTS)}"
             raise self.error(msg)
-        # Another page's outputs are no file that this page names.
-        self.env.note_reread()
         content = collect(self.env.srcdir, self.config)
+        for page in content["pages"]:
+            # sphinx-gallery writes a page again whenever it has executed it.
+            source = page["url"].removeprefix(SITE).removesuffix(".html")
+            self.env.note_dependency(f"{source}.rst")
         self.content = StringList(list(PARTS[part](content)), source="verdicts")
         return self.parse_content_to_nodes()
 
