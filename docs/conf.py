@@ -87,8 +87,8 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "show_signature": False,
     "log_level": {"backreference_missing": "debug"},
-    # Twice the size at which they are shown.
-    "thumbnail_size": (320, 224),
+    # One and a half times the size at which they are shown.
+    "thumbnail_size": (240, 168),
     # What a notebook needs and has not got; the rest pip leaves alone.
     "first_notebook_cell": f'%pip install -q "dejabatch[gallery] @ {package_wheel}"',
     # The last expression of a cell is never shown: pages print what they want read.
