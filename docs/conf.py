@@ -3,6 +3,7 @@
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dejabatch.catalogue import SITE
 
@@ -14,7 +15,12 @@ copyright = f"2026, {author}"
 release = installed_version("dejabatch")
 version = release
 
+# Where things are, once and for all; SITE is where this site is.
 repository = "https://github.com/dejabatch/dejabatch"
+package_wheel = f"{SITE}wheel/dejabatch-{release}-py3-none-any.whl"
+# Colab opens notebooks from a repository. CI pushes those of the site to this branch.
+colab = repository.replace("github.com", "colab.research.google.com/github", 1)
+notebooks = f"{colab}/blob/notebooks"
 html_baseurl = SITE
 
 extensions = [
@@ -23,16 +29,29 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx.ext.napoleon",
+    "notfound.extension",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinx_sitemap",
+    "sphinxext.opengraph",
     # Sets what must be set before torch is imported, so before sphinx-gallery.
     "gallery_hooks",
+    "figure_twins",
     "sphinx_gallery.gen_gallery",
     "build_environment",
     "command_output",
+    "descriptions",
+    "executed",
     "failure_mode_lists",
+    "light_pages",
+    "package_wheel",
     "pages_using",
+    "plain_text",
+    "purged_styles",
+    "search_words",
     "stored_inventories",
+    "tag_links",
+    "verdicts",
 ]
 exclude_patterns = ["_build", "gallery/**/*.ipynb", "gallery/**/*.py"]
 templates_path = ["_templates"]
@@ -59,15 +78,19 @@ sphinx_gallery_conf = {
     "within_subsection_order": "failure_mode_lists.CatalogueOrder",
     "doc_module": ("dejabatch",),
     "backreferences_dir": "gallery/backreferences",
-    "reset_modules": ("matplotlib", "gallery_hooks.reset"),
+    "reset_modules": ("matplotlib", "gallery_hooks.reset", "verdicts.reset"),
     "reset_modules_order": "both",
-    "image_srcset": ["2x"],
+    "image_scrapers": ("figure_twins.save", "verdicts.scrape"),
     "junit": "../junit-gallery.xml",
     # Its table loads scripts from other hosts; the times are in the junit file.
     "write_computation_times": False,
     "remove_config_comments": True,
     "show_signature": False,
     "log_level": {"backreference_missing": "debug"},
+    # Twice the size at which they are shown.
+    "thumbnail_size": (320, 224),
+    # What a notebook needs and has not got; the rest pip leaves alone.
+    "first_notebook_cell": f'%pip install -q "dejabatch[gallery] @ {package_wheel}"',
     # The last expression of a cell is never shown: pages print what they want read.
     "capture_repr": (),
 }
@@ -87,13 +110,15 @@ stored_inventories = {
 
 # Text --------------------------------------------------------------------------------
 
-myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
+myst_enable_extensions = ["colon_fence", "attrs_block", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 napoleon_preprocess_types = True
-napoleon_type_aliases = {
+# Both, since napoleon hands its own to autodoc, which would count as a change of these
+# settings and have every page read again in the next build.
+autodoc_type_aliases = napoleon_type_aliases = {
     "callable": "collections.abc.Callable",
     "collection": "collections.abc.Collection",
     "iterable": "collections.abc.Iterable",
@@ -111,10 +136,11 @@ html_title = "dejabatch"
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["dejabatch.css"]
-html_js_files = [("filter.js", {"defer": "defer"})]
+html_js_files = ["filter.js", "tags.js"]
+html_search_scorer = str(Path(__file__).parent / "_static" / "search.js")
 html_show_sourcelink = False
 html_copy_source = False
-html_context = {"default_mode": "auto"}
+html_context = {"default_mode": "auto", "notebooks": notebooks}
 html_theme_options = {
     "logo": {"text": "dejabatch"},
     "icon_links": [
@@ -125,8 +151,13 @@ html_theme_options = {
     "article_footer_items": ["build-stamp"],
     "footer_start": ["copyright"],
     "footer_center": [],
-    "footer_end": [],
-    "secondary_sidebar_items": ["page-toc", "sg_download_links"],
+    "footer_end": ["plain-text"],
+    "search_as_you_type": True,
+    "secondary_sidebar_items": [
+        "page-toc",
+        "sg_launcher_links",
+        "sg_download_links",
+    ],
 }
 html_sidebars = {
     page: []
@@ -137,4 +168,17 @@ html_sidebars = {
         "symptoms/index",
         "recipes/index",
     )
+}
+
+# Search engines and shared links -----------------------------------------------------
+
+sitemap_url_scheme = "{link}"
+sitemap_excludes = ["404.html", "genindex.html", "search.html"]
+notfound_urls_prefix = urlsplit(SITE).path
+ogp_site_url = SITE
+ogp_social_cards = {
+    "font": "DejaVu Sans",
+    "line_color": "#b03a0a",
+    # The favicon, of which a card wants a PNG; without it there is Sphinx's picture.
+    "image_mini": "_static/favicon.png",
 }

@@ -18,7 +18,7 @@ multiprocessing.set_forkserver_preload(["torch"])
 
 # Every script of the gallery; the pages are those about a failure mode.
 SCRIPTS = sorted(ROOT.glob("gallery/*/plot_*.py"))
-PAGES = [script for script in SCRIPTS if script.parent.name != "explanations"]
+PAGES = [script for script in SCRIPTS if script.parent.name[0].isdigit()]
 WRITTEN_BY_BUILDS = shutil.ignore_patterns("_build", "gallery", "__pycache__")
 
 
@@ -66,7 +66,8 @@ def copy_site(target: Path) -> Path:
     shutil.copytree(ROOT / "docs", target / "docs", ignore=WRITTEN_BY_BUILDS)
     shutil.copytree(ROOT / "gallery", target / "gallery")
     shutil.copytree(ROOT / "src", target / "src")
-    shutil.copy(ROOT / "README.md", target)
+    for name in ("LICENSE", "README.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, target)
     return target / "docs"
 
 

@@ -13,6 +13,7 @@ VALID = {
     "section": "1_sample",
     "symptom": "A symptom.",
     "seen": ("batch",),
+    "words": ("something",),
     "cause": "A cause.",
     "fix": "A fix.",
     "detected_by": "audit",
@@ -44,6 +45,14 @@ def test_record_is_written_as_sentences(mode):
         assert sentence[0] in "`" or sentence[0].isupper()
         assert sentence.endswith(".")
         assert sentence.count("`") % 2 == 0
+
+
+@MODES
+def test_words_are_index_entries(mode):
+    assert mode.words
+    assert len(set(mode.words)) == len(mode.words)
+    # A semicolon would part an index entry.
+    assert not any(";" in words for words in mode.words)
 
 
 def test_records_cannot_be_changed():

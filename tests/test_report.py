@@ -42,7 +42,7 @@ def test_text_begins_with_the_verdict_and_ends_with_the_scope():
     assert text[4] == "  evidence: 4 workers draw alike"
     assert text[-3:] == [
         "read: 8 samples in 2 epochs",
-        "checked: a, b",
+        "checked: 2 failure modes (see .checked)",
         "not checked: c (there are no workers)",
     ]
     assert f"  {FAILURE_MODES[FINDING.slug].url}" in text

@@ -5,13 +5,24 @@ import json
 import re
 import shutil
 import socket
+import subprocess
+import sys
+import tomllib
 import zipfile
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
+from xml.etree import ElementTree
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import PAGES, ROOT, copy_site, pages_of, sphinx_build
+from conftest import PAGES, ROOT, SCRIPTS, copy_site, pages_of, sphinx_build
+from fontTools.ttLib import TTFont
+from light_pages import SCRIPT, _wait
+from packaging.requirements import Requirement
+from plain_text import as_markdown
+from purged_styles import names_of, purge
+
+from dejabatch.catalogue import FAILURE_MODES, SITE
 
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=[p.stem for p in PAGES])
 
@@ -44,7 +55,8 @@ def test_sidebar_offers_script_notebook_and_zip(site, page):
     compile(files[".py"].read_text(), page.name, "exec")
 
     notebook = json.loads(files[".ipynb"].read_text())
-    cells = [c for c in notebook["cells"] if c["cell_type"] == "code"]
+    first, *cells = [c for c in notebook["cells"] if c["cell_type"] == "code"]
+    assert "".join(first["source"]).startswith("%pip install")
     assert cells
     compile("\n".join("".join(c["source"]) for c in cells), page.name, "exec")
 
@@ -102,7 +114,12 @@ def test_internal_links_lead_somewhere(site):
             address, fragment = urldefrag(anchor["href"])
             if urlsplit(address).scheme:
                 continue
-            target = (page.parent / unquote(urlsplit(address).path)).resolve()
+            path = unquote(urlsplit(address).path)
+            root = urlsplit(SITE).path  # as the page of missing pages has it
+            under = (
+                site.html / path.removeprefix(root) if path.startswith(root) else path
+            )
+            target = (page.parent / under).resolve()
             target = target if address else page
             known = soups.get(target)
             found = known.find(id=fragment) if fragment and known else True
@@ -142,3 +159,214 @@ def test_page_without_a_record_is_named(tmp_path):
     build = sphinx_build(docs, "-D", "plot_gallery=False")
     assert build.status != 0
     assert "gallery/1_sample/plot_unknown.py has no record" in build.log
+
+
+# A light site ------------------------------------------------------------------------
+
+
+def soup_of(page):
+    return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+
+
+def test_scripts_wait_in_their_order(site):
+    for page in pages_of(site):
+        soup = soup_of(page)
+        for script in soup.select("script[src]"):
+            assert script.has_attr("defer"), (page, script)
+        for script in soup.select("script:not([src])"):
+            if "DOCUMENTATION_OPTIONS" in script.text:
+                assert script.get("type") == "module", page
+        assert not soup.select("script[src*=fontawesome]"), page
+
+
+def test_only_what_must_not_wait_does_not():
+    def waits(script):
+        return SCRIPT.sub(_wait, script) != script
+
+    assert waits('<script src="a.js"></script>')
+    assert waits("<script>DOCUMENTATION_OPTIONS.x = 1</script>")
+    assert not waits('<script defer src="a.js"></script>')
+    assert not waits('<script type="module">DOCUMENTATION_OPTIONS.x = 1</script>')
+    # The theme sets its colours before anything is drawn.
+    assert not waits("<script>document.documentElement.dataset.theme = 1</script>")
+
+
+def test_images_have_a_size_and_few_bytes(site):
+    seen = set()
+    for page in pages_of(site):
+        for image in soup_of(page).select("img[src]"):
+            if "_images" not in image["src"]:
+                continue
+            file = (page.parent / image["src"]).resolve()
+            seen.add(file)
+            sized = image.has_attr("width") and image.has_attr("height")
+            assert sized or "width:" in image.get("style", ""), (page, image)
+            assert file.suffix in {".webp", ".svg"}, file
+            assert file.stat().st_size < 100_000, file
+    assert len(seen) > len(PAGES)
+
+
+def test_one_style_sheet_has_what_the_pages_use(site):
+    for page in pages_of(site):
+        links = soup_of(page).select("link[rel=stylesheet]")
+        assert len(links) == 1, page
+    css = (site.html / "_static" / "styles" / "site.css").read_text()
+    assert len(css) < 150_000
+    # On pages, from scripts, and what both schemes need.
+    for kept in (
+        ".bd-article",
+        ".copybtn",
+        ".dropdown-menu.show",
+        "#pst-search-dialog",
+    ):
+        assert kept in css, kept
+    assert ".carousel-caption" not in css
+    for url in re.findall(r"url\(([^)]+)\)", css):
+        if not url.strip("\"'").startswith("data:"):
+            assert (site.html / "_static" / "styles" / url.strip("\"'")).is_file(), url
+
+
+def test_icons_in_use_are_in_the_fonts(site):
+    css = (site.html / "_static" / "styles" / "site.css").read_text()
+    fonts = [*site.html.glob("_static/vendor/fontawesome/webfonts/fa-*.woff2")]
+    there = set().union(*(TTFont(font).getBestCmap() for font in fonts))
+    used = {ord(icon) for icon in re.findall("[\ue000-\uf8ff]", css)}
+    assert used
+    assert used <= there
+    assert sum(font.stat().st_size for font in fonts) < 20_000
+
+
+def test_purge_keeps_rules_that_may_match_and_what_they_read(tmp_path):
+    sheet, imported = tmp_path / "a.css", tmp_path / "b.css"
+    imported.write_text("p { margin: 0 }")
+    sheet.write_text(
+        """
+        @import "b.css";
+        :root { --read: 1px; --made-of: var(--read); --unread: var(--deep); --deep: 0 }
+        .used, .unused { margin: var(--made-of) !important }
+        .used .unused, article#there, #missing { color: red }
+        .used:not(.unused)::before { content: "a" }
+        @media (min-width: 1px) { .unused { color: red } }
+        @media print { .used > p:hover { color: red } }
+        .bs-tooltip-top { color: red }
+        @font-face { font-family: F }
+        """
+    )
+    used = names_of("""<p class="used other"><article id='there'>""")
+    assert purge([sheet], used) == (
+        "p{margin:0}"
+        ":root{--read:1px;--made-of:var(--read)}"
+        ".used{margin:var(--made-of)!important}"
+        "article#there{color:red}"
+        '.used:not(.unused)::before{content:"a"}'
+        "@media print{.used > p:hover{color:red}}"
+        ".bs-tooltip-top{color:red}"
+        "@font-face { font-family: F }"
+    )
+    assert "--unread" in purge([sheet], {*used, "--unread"})
+
+
+# Found, shared and read elsewhere ----------------------------------------------------
+
+
+def test_pages_describe_themselves(site):
+    descriptions = {}
+    for page in pages_of(site):
+        if page.stem in {"genindex", "search"}:
+            continue
+        soup = soup_of(page)
+        (meta,) = soup.select("meta[name=description]")
+        assert len(meta["content"]) > 50, page
+        assert descriptions.setdefault(meta["content"], page) == page
+        assert soup.title.text.endswith("dejabatch"), page
+        assert soup.select("meta[property='og:image']"), page
+        (canonical,) = soup.select("link[rel=canonical]")
+        assert canonical["href"] == SITE + page.relative_to(site.html).as_posix()
+    for mode in FAILURE_MODES.values():
+        if mode.has_page:
+            page = site.html / built(ROOT / "gallery" / mode.page)
+            (meta,) = soup_of(page).select("meta[name=description]")
+            assert meta["content"].startswith(mode.symptom.replace("`", ""))
+
+
+def test_cards_of_pages_are_there(site):
+    for page in PAGES:
+        soup = soup_of(site.html / built(page))
+        (card,) = soup.select("meta[property='og:image']")
+        assert (site.html / card["content"].removeprefix(SITE)).is_file()
+
+
+def test_sitemap_has_every_page_once(site):
+    tree = ElementTree.parse(site.html / "sitemap.xml")
+    urls = sorted(url.text for url in tree.iter() if url.tag.endswith("loc"))
+    pages = {p.relative_to(site.html).as_posix() for p in pages_of(site)}
+    pages -= {"404.html", "genindex.html", "search.html"}
+    assert urls == sorted(SITE + page for page in pages)
+
+
+def test_plain_text_has_the_outputs(site):
+    full = (site.html / "llms-full.txt").read_text()
+    listed = (site.html / "llms.txt").read_text()
+    for page in PAGES:
+        text = site.text(built(page) + ".md")
+        (output, *_) = soup_of(site.html / built(page)).select(
+            ".sphx-glr-script-out pre"
+        )
+        assert output.text.rstrip() in text
+        assert text in full
+        assert f"{SITE}{built(page)}.md" in listed
+
+
+def test_markdown_keeps_code_and_whole_addresses():
+    html = """
+    <h1>Title<a class="headerlink" href="#t">#</a></h1>
+    <div class="highlight-Python notranslate"><pre>x = 1\n</pre></div>
+    <div class="highlight-none notranslate"><pre>1\n</pre></div>
+    <p><a href="../b.html">b</a></p><div class="sphx-glr-footer">Download</div>
+    """
+    assert as_markdown(html, f"{SITE}a/c.html") == (
+        f"# Title\n\n```python\nx = 1\n```\n\n```\n1\n```\n\n[b]({SITE}b.html)\n"
+    )
+
+
+# The package beside its pages --------------------------------------------------------
+
+
+def test_wheel_of_the_notebooks_installs(site, tmp_path):
+    notebook = json.loads(downloads(site, PAGES[0])[".ipynb"].read_text())
+    (line,) = notebook["cells"][0]["source"]
+    (url,) = re.findall(re.escape(SITE) + r'[^"]+', line)
+    wheel = site.html / url.removeprefix(SITE)
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index"]
+    subprocess.run([*pip, "--target", str(tmp_path), str(wheel)], check=True)
+    assert {p.relative_to(tmp_path / "dejabatch") for p in tmp_path.rglob("*.py")} >= {
+        p.relative_to(ROOT / "src" / "dejabatch") for p in ROOT.glob("src/**/*.py")
+    }
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=[p.stem for p in SCRIPTS])
+def test_notebooks_install_what_their_page_needs(script):
+    block = re.search(
+        r"^# /// script$(.*?)^# ///$", script.read_text(), re.MULTILINE | re.DOTALL
+    )
+    lines = [line.removeprefix("#") for line in block[1].splitlines()]
+    needed = tomllib.loads("\n".join(lines))["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extra = project["optional-dependencies"]["gallery"]
+    installed = {Requirement(r).name for r in [*project["dependencies"], *extra]}
+    assert {Requirement(r).name for r in needed} <= {*installed, "dejabatch"}
+
+
+@EVERY_PAGE
+def test_colab_link_leads_to_the_notebook(site, page):
+    links = [
+        a["href"]
+        for a in soup_of(site.html / built(page)).select(
+            ".bd-sidebar-secondary a[href]"
+        )
+        if "colab" in a["href"]
+    ]
+    assert links == [
+        "https://colab.research.google.com/github/dejabatch/dejabatch/blob/notebooks/"
+        + built(page).replace(".html", ".ipynb")
+    ]

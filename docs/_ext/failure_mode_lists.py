@@ -1,8 +1,8 @@
 """The catalogue's failure modes on the site: lists of them, and the order of the pages.
 
-The directive ``symptom-list`` links each symptom to its page, those of one sign if one is
-named, and ``symptom-table`` has all of them in a table. ``failure-mode-list`` gives the
-whole records.
+The directive ``symptom-cards`` has the questions with links to the pages that answer them,
+``question-list`` the questions alone, ``symptom-list`` the pages of one question, and
+``symptom-table`` all of them in a table. ``failure-mode-list`` gives the whole records.
 """
 
 from __future__ import annotations
@@ -41,14 +41,18 @@ def _link(mode: FailureMode) -> str:
     return f":doc:`{mode.title} </gallery/{mode.page.removesuffix('.py')}>`"
 
 
+def _question(sign: str) -> str:
+    return f":ref:`{SIGNS[sign]} <sign-{sign}>`"
+
+
 class CatalogueOrder:
-    """Sort the pages of a gallery section as the catalogue has them."""
+    """Sort the pages of a gallery section as the catalogue has them, others by name."""
 
     def __init__(self, src_dir: str) -> None:
         self.section = Path(src_dir).name
 
     def __call__(self, filename: str) -> int:
-        """Return the position of a page's script; the explanations have no records."""
+        """Return what to sort a page's script by."""
         if self.section not in SECTIONS:
             return [*EXPLANATIONS, filename].index(filename)
         pages = [mode.page for mode in FAILURE_MODES.values()]
@@ -83,28 +87,55 @@ class _CatalogueList(SphinxDirective):
 
 
 class SymptomList(_CatalogueList):
-    """Failure modes as links to their pages, with their symptoms.
+    """Failure modes that show one of `SIGNS` as links to their pages, with their symptoms.
 
-    With a key of `SIGNS`, those that show it, the ones first of which it is the clearest.
+    Those first of which it is the clearest sign, and at the end the next question.
     """
 
-    optional_arguments = 1
+    required_arguments = 1
 
     def _lines(self) -> list[str]:
-        if not self.arguments:
-            return super()._lines()
         (sign,) = self.arguments
         if sign not in SIGNS:
             msg = f"symptom-list: {sign} is not one of {', '.join(SIGNS)}"
             raise self.error(msg)
         modes = [mode for mode in FAILURE_MODES.values() if sign in mode.seen]
         modes.sort(key=lambda mode: mode.seen.index(sign))
-        return [line for mode in modes for line in [*self._lines_of(mode), ""]]
+        lines = [line for mode in modes for line in [*self._lines_of(mode), ""]]
+        following = list(SIGNS)[list(SIGNS).index(sign) + 1 :]
+        where = _question(following[0]) if following else ":ref:`sign-none`"
+        return ["**Yes:** it is one of these.", "", *lines, f"**No:** {where}"]
 
     def _lines_of(self, mode: FailureMode) -> Iterator[str]:
         if mode.has_page:
             yield f"{_link(mode)}"
             yield f"   {_rst(mode.symptom)}"
+
+
+class QuestionList(_CatalogueList):
+    """The questions of `SIGNS`, each a link to its section of the symptoms page."""
+
+    def _lines(self) -> list[str]:
+        return [f"#. {_question(sign)}" for sign in SIGNS]
+
+
+class SymptomCards(_CatalogueList):
+    """Each question of `SIGNS` with the pages of which it is the clearest sign."""
+
+    def _lines(self) -> list[str]:
+        lines = [".. container:: signs", ""]
+        for sign in SIGNS:
+            links = [
+                f"      * {_link(mode)}"
+                for mode in FAILURE_MODES.values()
+                if mode.has_page and mode.seen[0] == sign
+            ]
+            heading = [
+                f"      .. rubric:: {_question(sign)}",
+                "         :heading-level: 3",
+            ]
+            lines += ["   .. container:: sign", "", *heading, "", *links, ""]
+        return lines
 
 
 class SymptomTable(_CatalogueList):
@@ -153,6 +184,8 @@ class FailureModeList(_CatalogueList):
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives."""
     app.add_directive("symptom-list", SymptomList)
+    app.add_directive("question-list", QuestionList)
+    app.add_directive("symptom-cards", SymptomCards)
     app.add_directive("symptom-table", SymptomTable)
     app.add_directive("failure-mode-list", FailureModeList)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

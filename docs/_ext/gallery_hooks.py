@@ -26,6 +26,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import figure_twins
 import psutil
 from sphinx.util import logging
 
@@ -100,20 +101,7 @@ def _defaults() -> None:
     # The server has imported the page's modules and would serve them to the next page.
     multiprocessing.forkserver._forkserver._stop()
     plt.close("all")
-    # Text and lines in a grey that reads on the light and on the dark site.
-    grey = "#7b7f86"
-    plt.rcParams.update(
-        {
-            "savefig.transparent": True,
-            "figure.dpi": 100,
-            "font.size": 11,
-            **dict.fromkeys(
-                ("text.color", "axes.labelcolor", "axes.edgecolor", "axes.titlecolor"),
-                grey,
-            ),
-            **dict.fromkeys(("xtick.color", "ytick.color"), grey),
-        }
-    )
+    plt.rcParams.update(figure_twins.style())
     # True on a build machine with few cores only, and it prints a machine path.
     warnings.filterwarnings("ignore", message="This DataLoader will create")
 

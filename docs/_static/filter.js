@@ -1,4 +1,5 @@
-// A field above each filterable table that hides the rows without the typed words.
+// 1. A field above each filterable table that hides the rows without the typed words. The
+// words are in the page's address as ?q=..., so that they can be sent to somebody.
 // Without JavaScript there is the whole table.
 for (const table of document.querySelectorAll("table.filterable")) {
   const field = document.createElement("input");
@@ -8,7 +9,8 @@ for (const table of document.querySelectorAll("table.filterable")) {
   field.setAttribute("aria-label", "Show only symptoms with these words");
   const left = document.createElement("p");
   left.setAttribute("role", "status");
-  field.addEventListener("input", () => {
+
+  const filter = () => {
     const words = field.value.toLowerCase().split(/\s+/);
     let shown = 0;
     for (const row of table.tBodies[0].rows) {
@@ -17,6 +19,43 @@ for (const table of document.querySelectorAll("table.filterable")) {
       shown += !row.hidden;
     }
     left.textContent = `${shown} of ${table.tBodies[0].rows.length} symptoms`;
-  });
+  };
+
+  const words = new URLSearchParams(location.search).get("q");
   (table.closest(".pst-scrollable-table-container") ?? table).before(field, left);
+  if (words) {
+    field.value = words;
+    filter();
+    if (!location.hash) field.scrollIntoView();
+  }
+  field.addEventListener("input", () => {
+    filter();
+    const address = new URL(location);
+    if (field.value) address.searchParams.set("q", field.value);
+    else address.searchParams.delete("q");
+    history.replaceState(null, "", address);
+  });
 }
+
+// 2. sphinx-gallery's tags are made for a mouse only, and its label for a font with emoji.
+addEventListener("DOMContentLoaded", () => {
+  const tags = [...document.querySelectorAll(".sphx-glr-tag, #sphx-glr-tag-clear")];
+  const tell = () => {
+    for (const tag of tags)
+      if (tag.id !== "sphx-glr-tag-clear")
+        tag.setAttribute("aria-pressed", tag.classList.contains("active"));
+  };
+  for (const tag of tags) {
+    tag.setAttribute("role", "button");
+    tag.tabIndex = 0;
+    tag.addEventListener("click", tell);
+    tag.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      tag.click();
+    });
+  }
+  tell();
+  const label = document.querySelector(".sphx-glr-tag-label");
+  if (label) label.textContent = "Show only:";
+});

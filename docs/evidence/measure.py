@@ -1,17 +1,20 @@
 """Measure what the detector costs, and write the table that the site shows.
 
 Every figure is a ratio or a rate from one run on one machine: the two things compared take
-turns, and the best of several rounds counts.
+turns, and the best of several rounds counts. The table goes to ``bench.inc``, which
+``bench.md`` includes.
 """
 
 from __future__ import annotations
 
+import datetime
 import io
+import platform
+import re
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 from matplotlib.cbook import get_sample_data
 from PIL import Image
@@ -21,6 +24,9 @@ from torchvision.transforms import v2
 from dejabatch import EpochIndex, PerSample, audit
 from dejabatch.observe.fingerprint import fingerprint
 from dejabatch.observe.spy import observe, watch
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "_ext"))
+from build_environment import stamp
 
 ROUNDS = 5
 
@@ -140,6 +146,22 @@ def seeding_cost() -> float:
     return (best[1] - best[0]) / len(plain) * 1e6
 
 
+def machine() -> str:
+    """Return what the figures depend on, in a line."""
+    facts = stamp()
+    try:
+        cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())[1]
+    except (OSError, TypeError):  # not Linux, or a processor that has no such name
+        cpu = platform.machine()
+    libraries = ", ".join(
+        f"{name} {facts[name]}" for name in ("torch", "Python", "NumPy")
+    )
+    return (
+        f"{facts['cores']} cores of {cpu}, {facts['system']}, {libraries}, workers "
+        f"started by {facts['start method']}, one thread in each process"
+    )
+
+
 def main() -> None:
     """Measure everything and write the table."""
     torch.set_num_threads(1)
@@ -179,13 +201,11 @@ def main() -> None:
         )
     )
     table = "\n".join(f"| {what} | {value} | {goal} |" for what, value, goal in rows)
-    numpy, pytorch = np.__version__, torch.__version__.split("+")[0]
-    page = Path(__file__).with_name("bench.md")
-    page.write_text(
-        "# What the detector costs\n\n"
-        f"Measured by `nox -s bench` with torch {pytorch} and NumPy {numpy}: the best of "
-        "several rounds, the two\nthings compared taking turns in one run.\n\n"
-        f"| What | Measured | Goal |\n| --- | --- | --- |\n{table}\n"
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    Path(__file__).with_name("bench.inc").write_text(
+        f"| What | Measured | Goal |\n| --- | --- | --- |\n{table}\n\n"
+        f"Measured {today} on {machine()}.\n",
+        encoding="utf-8",
     )
     sys.stdout.write(table + "\n")
 

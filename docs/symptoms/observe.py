@@ -10,8 +10,12 @@ def samples(loader):
     """Return a number for each sample of one epoch: the same for the same content."""
     found = []
     for batch in loader:
-        inputs = batch[0] if isinstance(batch, (list, tuple)) else batch
-        found += [zlib.crc32(row.contiguous().numpy().tobytes()) for row in inputs]
+        parts = list(batch.values()) if isinstance(batch, dict) else batch
+        inputs = parts if isinstance(parts[0], str) else parts[0]
+        for row in batch if isinstance(batch, torch.Tensor) else inputs:
+            tensor = isinstance(row, torch.Tensor)
+            content = row.contiguous().numpy() if tensor else repr(row).encode()
+            found.append(zlib.crc32(content))
     return found
 
 
@@ -38,6 +42,19 @@ def as_in_the_dataset(loader):
 def in_this_process(loader):
     """Return a loader of the same dataset without workers."""
     return DataLoader(loader.dataset, loader.batch_size, collate_fn=loader.collate_fn)
+
+
+def same_in_two_workers(loader):
+    """Tell whether two workers make the same of one index; not for iterable datasets."""
+    twice = DataLoader(
+        loader.dataset,
+        sampler=[0, 0],
+        num_workers=2,
+        collate_fn=loader.collate_fn,
+        worker_init_fn=loader.worker_init_fn,
+    )
+    first, second = samples(twice)
+    return first == second
 
 
 def same_in_the_next_epoch(loader):

@@ -75,7 +75,7 @@ class FallsBack(Dataset):
     def __getitem__(self, index):
         try:
             return read(self.paths[index]), index
-        except Exception:  # noqa: BLE001 - the failure
+        except Exception:
             return self[0]
 
 

@@ -215,7 +215,7 @@ if __name__ == "__main__":
                 label=list(SHAPES)[label],
             )
             below += counts
-        bottom.plot(losses[-24:], "o-", markersize=3, color="black")
+        bottom.plot(losses[-24:], "o-", markersize=3, color="C0")
         top.set(title=name)
         bottom.set(xlabel="batch")
     axes[0, 0].set(ylabel="samples")

@@ -58,6 +58,9 @@ class FailureMode:
         What that person sees. Code stands between single backticks, here and below.
     seen : tuple of str
         The keys of `SIGNS` that it shows, the clearest first.
+    words : tuple of str
+        What else people call it or look for: names, old recipes, words of other
+        libraries. The site's search and index know them.
     cause, fix : str
         One sentence each.
     detected_by : str or None
@@ -94,6 +97,7 @@ class FailureMode:
     section: str
     symptom: str
     seen: tuple[str, ...]
+    words: tuple[str, ...]
     cause: str
     fix: str
     detected_by: Literal["audit", "compare", "lint"] | None = None
@@ -137,6 +141,11 @@ _RECORDS = (
         symptom="Every row of every batch is the same. Shuffling changes nothing, and "
         "neither does the number of workers.",
         seen=("batch",),
+        words=(
+            "all samples identical",
+            "same item for every index",
+            "DataLoader always returns the same data",
+        ),
         cause="`__getitem__` does not use its index and always returns the same stored "
         "sample.",
         fix="Read the sample that belongs to the index: `return self.features[index]`.",
@@ -148,7 +157,11 @@ _RECORDS = (
         section="1_sample",
         symptom="Without workers all is well. With two, every sample comes twice, and "
         "the next epoch begins somewhere else.",
-        seen=("batch", "workers"),
+        seen=("number", "workers"),
+        words=(
+            "duplicate samples with num_workers",
+            "iterator or counter in __getitem__",
+        ),
         cause="The dataset counts its calls instead of using the index, and each worker "
         "counts for itself.",
         fix="Use the index: `return self.features[index]`.",
@@ -160,6 +173,11 @@ _RECORDS = (
         section="1_sample",
         symptom="All rows of a batch are the same, and it is the row of the last sample.",
         seen=("batch",),
+        words=(
+            "all rows of a batch identical",
+            "list of references to one array",
+            "preallocated array",
+        ),
         cause="The dataset fills one buffer again and again and returns it each time, so "
         "that all samples of a batch are one object.",
         fix="Return a copy: `return self.buffer.clone()`.",
@@ -172,6 +190,11 @@ _RECORDS = (
         symptom="The same index gives other features in every epoch, though nothing "
         "about them is random.",
         seen=("values",),
+        words=(
+            "dataset modified in place",
+            "normalized twice",
+            "data changes every epoch",
+        ),
         cause="`__getitem__` edits the stored data in place, so that the next epoch "
         "begins with the result.",
         fix="Edit a copy: `x = self.features[index].clone()`.",
@@ -183,6 +206,11 @@ _RECORDS = (
         section="1_sample",
         symptom="A sample is augmented, but in every epoch in the same way.",
         seen=("epochs",),
+        words=(
+            "augmentation in __init__",
+            "random transform applied once",
+            "augmentation not random",
+        ),
         cause="The random numbers are drawn once, when the dataset or the transform is "
         "made.",
         fix="Draw them where the sample is made, in `__getitem__`.",
@@ -195,6 +223,7 @@ _RECORDS = (
         symptom="In the first epoch each sample gets a crop of its own, and keeps it in "
         "all others.",
         seen=("epochs",),
+        words=("lru_cache", "cached dataset", "cache after transform", "joblib Memory"),
         cause="A cache around the random part keeps the first result.",
         fix="Cache what is read from the disk, and augment what comes out of the cache.",
         detected_by="audit",
@@ -206,6 +235,11 @@ _RECORDS = (
         symptom="`dataset[i]` differs for each index, but all rows of a batch are the "
         "same.",
         seen=("batch", "values"),
+        words=(
+            "duplicate samples in a batch",
+            "custom collate_fn",
+            "batch of identical samples",
+        ),
         cause="`collate_fn` uses one sample of its list for all rows.",
         fix="Use each sample in turn: `torch.stack([x for x, _ in batch])`.",
         detected_by="audit",
@@ -217,6 +251,12 @@ _RECORDS = (
         symptom="One image is in nearly every batch, although the order is right and no "
         "index is drawn twice.",
         seen=("number",),
+        words=(
+            "try except in __getitem__",
+            "corrupt images",
+            "missing files",
+            "duplicate image",
+        ),
         cause="`__getitem__` catches every error and returns another sample, so that "
         "broken files are hidden behind it.",
         fix="Let the error through, or find the broken files once, up front, and leave "
@@ -229,6 +269,12 @@ _RECORDS = (
         section="1_sample",
         symptom="The validation set is augmented as well, or the training set is not.",
         seen=("loaders", "effect"),
+        words=(
+            "random_split transform",
+            "different transforms for train and validation",
+            "validation set augmented",
+            "Subset transform",
+        ),
         cause="Both halves of `random_split` are views of one dataset, which has one "
         "transform.",
         fix="Make two datasets, each with its transform, and give both halves of the "
@@ -242,6 +288,12 @@ _RECORDS = (
         symptom="Within a batch every image is cropped and flipped alike; the next batch "
         "is different.",
         seen=("batch",),
+        words=(
+            "same crop",
+            "batch transform",
+            "same random transform for the whole batch",
+            "augmentation on the GPU",
+        ),
         cause="A transform of torchvision draws once for each call, and here it is called "
         "with a whole batch.",
         fix="Call it for each sample, in the dataset's `__getitem__`.",
@@ -253,6 +305,12 @@ _RECORDS = (
         section="1_sample",
         symptom="A random transform is in place, and the images look as they did before.",
         seen=("effect",),
+        words=(
+            "RandomCrop has no effect",
+            "augmentation does not work",
+            "no augmentation",
+            "ColorJitter",
+        ),
         cause="Its arguments leave it nothing to do: a crop of the image's own size, a "
         "probability of 0, a colour change without a range.",
         fix="Give it a range, such as `RandomCrop(size, padding=4)` or "
@@ -266,6 +324,12 @@ _RECORDS = (
         symptom="`dataset[0]` is right, but what comes out of the DataLoader never went "
         "through the transform.",
         seen=("values", "effect"),
+        words=(
+            "__getitems__",
+            "transform not applied",
+            "wrapper dataset",
+            "__getattr__",
+        ),
         cause="A DataLoader asks for a whole batch by `__getitems__` if the dataset has "
         "it, and a wrapper's is that of the wrapped dataset.",
         fix="Give the wrapper a `__getitems__` of its own: "
@@ -279,6 +343,12 @@ _RECORDS = (
         symptom="An epoch takes longer than it should, and the same samples come again "
         "under other indices.",
         seen=("number",),
+        words=(
+            "__len__",
+            "duplicate samples in an epoch",
+            "epoch too long",
+            "modulo index",
+        ),
         cause="`__len__` says more than there is, and `__getitem__` begins again at its "
         "end.",
         fix="Return the number of samples: `return len(self.features)`.",
@@ -291,6 +361,13 @@ _RECORDS = (
         symptom="Crops and flips repeat in every epoch, and with several workers also "
         "in each worker.",
         seen=("workers", "epochs"),
+        words=(
+            "duplicate augmentations",
+            "numpy default_rng in a dataset",
+            "Generator in __init__",
+            "np.random.RandomState",
+            "random.Random",
+        ),
         cause="A random generator that is stored on the dataset or on a transform is "
         "copied into every worker, and nothing seeds the copies.",
         fix="Draw from torch's global generator, which every worker seeds for itself, "
@@ -305,6 +382,12 @@ _RECORDS = (
         symptom="An article says that workers draw the same random numbers by default, "
         "and that `worker_init_fn` must seed them; or you see it, on an old torch.",
         seen=("workers",),
+        words=(
+            "NumPy random seed",
+            "np.random.randint in __getitem__",
+            "NumPy random workers same",
+            "identical random numbers",
+        ),
         cause="Only torch older than 1.9 left `np.random` in every forked worker in the "
         "state of the main process; since 1.9 each worker seeds `random`, `torch` and "
         "`np.random` for itself.",
@@ -320,6 +403,7 @@ _RECORDS = (
         symptom="With `np.random.seed(np.random.get_state()[1][0] + worker_id)` in "
         "`worker_init_fn`, the workers differ, but each epoch repeats the one before it.",
         seen=("epochs", "runs"),
+        words=("np.random.get_state", "worker seed", "recommended worker_init_fn"),
         cause="Since torch 1.9, `np.random.get_state()[1][0]` is 2147483648 in every "
         "worker when `worker_init_fn` runs, so this popular recipe seeds NumPy with the "
         "same numbers each time workers start.",
@@ -334,6 +418,12 @@ _RECORDS = (
         symptom="Every worker applies the same augmentations, since `worker_init_fn` was "
         "added.",
         seen=("workers", "epochs", "runs"),
+        words=(
+            "worker seed",
+            "worker_init_fn",
+            "np.random.seed(42)",
+            "same seed in every worker",
+        ),
         cause="`worker_init_fn` seeds every worker with the same number.",
         fix="Delete it, or seed from `torch.initial_seed() % 2**32`, which differs by "
         "worker and epoch.",
@@ -346,6 +436,12 @@ _RECORDS = (
         symptom="The workers differ, but each repeats in every epoch what it did in the "
         "first.",
         seen=("epochs", "runs"),
+        words=(
+            "worker seed",
+            "worker_init_fn",
+            "np.random.seed(worker_id)",
+            "same augmentation every epoch",
+        ),
         cause="`worker_init_fn` seeds a worker with a number that does not depend on the "
         "epoch, such as `worker_id`.",
         fix="Delete it, or seed from `torch.initial_seed() % 2**32`, which differs by "
@@ -359,6 +455,12 @@ _RECORDS = (
         symptom="Every sample of every epoch is cropped alike. Without workers the order "
         "repeats, too.",
         seen=("batch", "epochs", "order"),
+        words=(
+            "segmentation mask",
+            "same transform for image and mask",
+            "manual_seed in __getitem__",
+            "paired transforms",
+        ),
         cause="`__getitem__` or a transform seeds a random generator with a constant, "
         "for example to treat an image and its mask alike.",
         fix="Give image and mask to one call of a `torchvision.transforms.v2` transform, "
@@ -371,6 +473,12 @@ _RECORDS = (
         section="2_randomness",
         symptom="The loader shuffles, but in every epoch in the same way.",
         seen=("order", "epochs"),
+        words=(
+            "shuffle not working",
+            "same order every epoch",
+            "manual_seed in the training loop",
+            "seed_everything",
+        ),
         cause="Something seeds the generator of the order again before each epoch.",
         fix="Seed once, before the first epoch.",
         detected_by="audit",
@@ -382,6 +490,12 @@ _RECORDS = (
         symptom="You seed nothing, and still the first batch has the same samples "
         "whenever the program starts.",
         seen=("runs",),
+        words=(
+            "torch.Generator",
+            "generator seed",
+            "generator without a seed",
+            "same shuffle in every run",
+        ),
         cause="`torch.Generator()` begins with one fixed seed, where torch's global "
         "generator begins with another one in each run.",
         fix="Leave `generator=` out, or call the generator's `seed()`.",
@@ -394,6 +508,13 @@ _RECORDS = (
         symptom="You use a library's random transforms and no generator of your own. "
         "Every worker applies the same ones, and every epoch repeats them.",
         seen=("workers", "epochs"),
+        words=(
+            "Albumentations",
+            "MONAI",
+            "torchio",
+            "imgaug",
+            "random state of a library",
+        ),
         cause="The library keeps random generators in its transforms. Each worker gets "
         "a copy, and nothing seeds it there.",
         fix="Pass `worker_init_fn=dejabatch.seed_worker`, or what the library itself "
@@ -407,6 +528,7 @@ _RECORDS = (
         symptom="`cv2.randn` and `cv2.randu` give the same numbers in every worker, in "
         "every epoch and in every run.",
         seen=("workers", "epochs", "runs"),
+        words=("cv2", "cv2.setRNGSeed", "cv2.theRNG"),
         cause="OpenCV has a random generator of its own, which begins with a constant in "
         "every process and which PyTorch does not seed.",
         fix="Call `cv2.setRNGSeed(torch.initial_seed() % 2**31)` in `worker_init_fn`.",
@@ -419,6 +541,13 @@ _RECORDS = (
         symptom="MixUp, padding or masking in `collate_fn` is random, but all workers do "
         "the same, and so does the next epoch.",
         seen=("workers", "epochs"),
+        words=(
+            "MixUp",
+            "CutMix",
+            "masking tokens",
+            "random collate_fn",
+            "data collator",
+        ),
         cause="`collate_fn` holds a random generator. It runs in the workers, and each "
         "has a copy in the same state.",
         fix="Draw from torch's global generator, which is seeded in each worker.",
@@ -430,7 +559,8 @@ _RECORDS = (
         section="2_randomness",
         symptom="Your workers have different seeds in every epoch, and still draw the "
         "same numbers from torch.",
-        seen=("workers", "ranks"),
+        seen=("epochs", "ranks"),
+        words=("64-bit seed", "seed overflow", "SeedSequence", "large seeds"),
         cause="The seeds differ in their high bits, and torch's CPU generator uses the "
         "low 32 bits only.",
         fix="Mix all bits of the seed into those 32, as `numpy.random.SeedSequence` "
@@ -444,6 +574,12 @@ _RECORDS = (
         symptom="Two ranks share some of their augmentations, or runs with the seeds 42 "
         "and 43 share most of them.",
         seen=("ranks", "runs"),
+        words=(
+            "seed + rank",
+            "seed + worker_id",
+            "DDP duplicate augmentations",
+            "consecutive seeds",
+        ),
         cause="Seeds that are made by adding, such as `seed + rank + worker_id`, have the "
         "same sum for other numbers.",
         fix="Mix instead of adding: "
@@ -458,6 +594,12 @@ _RECORDS = (
         symptom="With one seed, a run with four workers augments otherwise than a run "
         "with two. The order is the same.",
         seen=("runs",),
+        words=(
+            "reproducibility",
+            "not reproducible",
+            "different results with num_workers",
+            "deterministic DataLoader",
+        ),
         cause="Each worker has random streams of its own, and which worker makes a sample "
         "depends on how many there are.",
         fix="Seed each sample from the run's seed, the epoch and the index.",
@@ -471,6 +613,11 @@ _RECORDS = (
         symptom="The batches of two loaders belong together pairwise, or looking at the "
         "validation set changes the order of training.",
         seen=("loaders",),
+        words=(
+            "generator shared by train and validation loader",
+            "validation changes training",
+            "generator seed",
+        ),
         cause="The loaders have one generator, or two that were seeded alike, and every "
         "pass over a loader draws from it.",
         fix="Give each loader a generator of its own, seeded differently.",
@@ -483,6 +630,12 @@ _RECORDS = (
         symptom="The loss falls fast, and most of the data is never seen. Without "
         "shuffling each step has the same batch.",
         seen=("number", "order"),
+        words=(
+            "next(iter(dataloader))",
+            "same batch every step",
+            "duplicate batches",
+            "overfits one batch",
+        ),
         cause="`next(iter(loader))` begins a new pass, and takes its first batch.",
         fix="Write `for batch in loader`; for steps in place of epochs, `next` of one"
         " iterator.",
@@ -495,6 +648,13 @@ _RECORDS = (
         symptom="Samples, augmentations and order of all epochs are the same, and memory "
         "grows during the first.",
         seen=("epochs", "order"),
+        words=(
+            "itertools.cycle",
+            "infinite DataLoader",
+            "duplicate batches",
+            "endless training loop",
+            "memory grows",
+        ),
         cause="`itertools.cycle(loader)` stores the batches of the first pass and "
         "repeats them.",
         fix="Iterate the loader anew for each pass, as `dejabatch.forever(loader)` "
@@ -508,6 +668,12 @@ _RECORDS = (
         symptom="`zip(loader, loader)` gives each batch once, to one side or the other, "
         "or a look at the first batch begins the epoch again.",
         seen=("number",),
+        words=(
+            "zip(loader, loader)",
+            "persistent_workers",
+            "nested loops",
+            "two iterators",
+        ),
         cause="With `persistent_workers=True` a loader has one iterator, and asking for"
         " another one begins its pass anew.",
         fix="Make two loaders for two loops.",
@@ -519,6 +685,12 @@ _RECORDS = (
         section="3_order",
         symptom="Batches are mixed, but every epoch has the same ones in the same order.",
         seen=("order",),
+        words=(
+            "custom Sampler",
+            "same order every epoch",
+            "randperm in __init__",
+            "shuffle not working",
+        ),
         cause="The sampler draws its permutation once, when it is made.",
         fix="Draw the permutation in the sampler's `__iter__`.",
         detected_by="audit",
@@ -530,6 +702,12 @@ _RECORDS = (
         symptom="An epoch has the right length, but some samples twice and others not at "
         "all.",
         seen=("number",),
+        words=(
+            "duplicate indices",
+            "custom Sampler",
+            "RandomSampler replacement",
+            "missing samples",
+        ),
         cause="The sampler yields some indices again and leaves others out.",
         fix="Yield every index once: `yield from torch.randperm(len(dataset)).tolist()`.",
         detected_by="audit",
@@ -540,6 +718,7 @@ _RECORDS = (
         section="3_order",
         symptom="The validation score is too good, and falls on data from elsewhere.",
         seen=("loaders",),
+        words=("data leakage", "train test overlap", "random_split twice", "leak"),
         cause="The two loaders were split from the data in different ways, for example "
         "with two random splits, so that some samples are in both.",
         fix="Split once, with a seeded generator, and keep the indices.",
@@ -552,6 +731,12 @@ _RECORDS = (
         symptom="The first epoch is right. From then on the loop over the loader ends at "
         "once, without an error.",
         seen=("number",),
+        words=(
+            "second epoch empty",
+            "sampler exhausted",
+            "iterator as sampler",
+            "no batches after first epoch",
+        ),
         cause="The sampler is an iterator or a generator, which has one pass.",
         fix="Make it a class whose `__iter__` begins again each time.",
         detected_by="audit",
@@ -563,6 +748,12 @@ _RECORDS = (
         symptom="The loss jumps whenever the class changes, and the model answers with "
         "one class only.",
         seen=("order",),
+        words=(
+            "shuffle not working",
+            "ImageFolder",
+            "sorted by class",
+            "one class per batch",
+        ),
         cause="The dataset is sorted by class, as a folder of images is, and the loader "
         "keeps that order.",
         fix="Pass `shuffle=True` to the loader for training.",
@@ -575,6 +766,12 @@ _RECORDS = (
         symptom="An epoch has the right length, and the same few samples again and "
         "again.",
         seen=("number",),
+        words=(
+            "WeightedRandomSampler",
+            "class imbalance",
+            "oversampling",
+            "class weights",
+        ),
         cause="`WeightedRandomSampler` was given one weight for each class, and wants one "
         "for each sample.",
         fix="Pass `class_weights[labels]`, the weight of each sample's class.",
@@ -587,6 +784,11 @@ _RECORDS = (
         symptom="Without workers every index comes once; with workers batches are mixed "
         "up, of wrong lengths or empty.",
         seen=("number", "workers"),
+        words=(
+            "custom BatchSampler",
+            "duplicate samples with num_workers",
+            "batches mixed up",
+        ),
         cause="The batch sampler changes a list that it has yielded, before the list is "
         "sent to a worker.",
         fix="Yield a new list for each batch: `yield list(batch)`.",
@@ -599,6 +801,12 @@ _RECORDS = (
         symptom="A split of a split raises an `IndexError`, or has samples of other "
         "indices, without an error.",
         seen=("values",),
+        words=(
+            "nested Subset",
+            "random_split twice",
+            "IndexError in Subset",
+            "Subset indices",
+        ),
         cause="The indices of a `Subset` are positions in what it is made of, here the "
         "first subset, and not in the whole dataset.",
         fix="Make the subset of the whole dataset: `Subset(dataset, indices)`.",
@@ -610,6 +818,7 @@ _RECORDS = (
         section="3_order",
         symptom="Epochs end at once, or have fewer samples the more workers there are.",
         seen=("number",),
+        words=("drop_last", "empty DataLoader", "no batches", "missing samples"),
         cause="`drop_last=True` leaves out what fills no batch: all of a small dataset, "
         "and of an iterable one the rest of each worker.",
         fix="Keep the last batch, with `drop_last=False`.",
@@ -621,6 +830,12 @@ _RECORDS = (
         section="4_streaming",
         symptom="With `num_workers=4` an epoch has four times the samples.",
         seen=("number", "workers"),
+        words=(
+            "IterableDataset duplicates",
+            "duplicate data",
+            "get_worker_info",
+            "IterableDataset num_workers",
+        ),
         cause="Every worker has a copy of the dataset and reads the whole stream.",
         fix="In `__iter__`, skip what belongs to the other workers, by "
         "`get_worker_info()`.",
@@ -633,6 +848,11 @@ _RECORDS = (
         symptom="The dataset asks which worker it is in, and still every worker gives all"
         " samples.",
         seen=("number", "workers"),
+        words=(
+            "get_worker_info returns None",
+            "get_worker_info in __init__",
+            "IterableDataset duplicates",
+        ),
         cause="`get_worker_info()` is asked in `__init__`, which runs in the main "
         "process, where it returns None.",
         fix="Ask in `__iter__`, which runs in the worker.",
@@ -644,6 +864,12 @@ _RECORDS = (
         section="4_streaming",
         symptom="The first epoch is right. From then on there is no batch, and no error.",
         seen=("number",),
+        words=(
+            "second epoch empty",
+            "IterableDataset exhausted",
+            "StopIteration",
+            "no batches after first epoch",
+        ),
         cause="`__iter__` returns an iterator that was made before, and is at its end.",
         fix="Make a new iterator in `__iter__`, or write it as a generator.",
         detected_by="audit",
@@ -655,6 +881,13 @@ _RECORDS = (
         symptom="Training on several GPUs is no faster than on one: an epoch has as many "
         "steps, and all ranks take the same samples.",
         seen=("ranks",),
+        words=(
+            "multi GPU same data",
+            "DDP duplicate samples",
+            "IterableDataset DDP",
+            "split_dataset_by_node",
+            "duplicate data",
+        ),
         cause="The stream is split between a rank's workers, but not between the ranks.",
         fix="Split by rank and worker: the number of this worker among all, of how many.",
         detected_by="compare",
@@ -666,6 +899,11 @@ _RECORDS = (
         symptom="An IterableDataset shuffles, and every epoch gives the same samples in "
         "the same order.",
         seen=("order",),
+        words=(
+            "IterableDataset shuffle",
+            "shuffle buffer seed",
+            "same order every epoch",
+        ),
         cause="`__iter__` makes its generator anew from the same seed, so that each epoch "
         "shuffles alike.",
         fix="Seed the generator from the run's seed and the epoch.",
@@ -678,6 +916,7 @@ _RECORDS = (
         symptom="With an IterableDataset over several files, samples of a batch are "
         "neighbours in one file, often of one class.",
         seen=("order",),
+        words=("WebDataset", "shards", "shuffle buffer", "interleave files"),
         cause="A batch is made by one worker, and the worker reads its files one after "
         "another.",
         fix="Read several files in turn, or hold samples back in a shuffle buffer.",
@@ -690,6 +929,13 @@ _RECORDS = (
         symptom="`dataset.set_epoch`, or a new value of an attribute, has no effect while "
         "the loader's workers live.",
         seen=("effect", "epochs"),
+        words=(
+            "set_epoch",
+            "persistent_workers",
+            "dataset attribute not updated",
+            "curriculum",
+            "progressive resizing",
+        ),
         cause="With `persistent_workers=True` each worker has a copy of the dataset, made "
         "when it was started.",
         fix="Keep the value in shared memory, as `dejabatch.SharedEpoch` does.",
@@ -702,6 +948,12 @@ _RECORDS = (
         symptom="Counters stay at 0, and a cache is empty again, as soon as "
         "`num_workers` is not 0.",
         seen=("effect",),
+        words=(
+            "counter stays 0",
+            "cache lost",
+            "dataset attribute in workers",
+            "cache is not shared",
+        ),
         cause="Each worker changes its own copy of the dataset, and the copy ends with the "
         "worker.",
         fix="Return it as a part of the sample, or keep it in shared memory.",
@@ -715,6 +967,7 @@ _RECORDS = (
         symptom="Seeds that `worker_init_fn` takes from the epoch stay those of the first "
         "one.",
         seen=("effect", "epochs"),
+        words=("worker_init_fn", "persistent_workers", "worker_init_fn called once"),
         cause="`worker_init_fn` runs when a worker starts, and persistent workers start "
         "once.",
         fix="Do not seed by the epoch there; let workers draw on, or seed in the dataset.",
@@ -727,6 +980,7 @@ _RECORDS = (
         symptom="A setting that the program changes has no effect in the workers, on "
         "macOS, on Windows or since Python 3.14.",
         seen=("effect",),
+        words=("Windows", "macOS", "spawn", "forkserver", "global variable in workers"),
         cause="Workers of the start methods spawn and forkserver import the module anew, "
         "and its globals have their first values.",
         fix="Hand the setting over as an attribute of the dataset.",
@@ -740,11 +994,18 @@ _RECORDS = (
         symptom="Without workers every sample is right; with several, some have bytes of "
         "others, or reading fails.",
         seen=("values", "workers"),
+        words=(
+            "h5py",
+            "HDF5",
+            "LMDB",
+            "open file in __init__",
+            "file handle",
+            "corrupt data with num_workers",
+        ),
         cause="The dataset opened its file before the workers were forked, so that they "
         "all share one position in the file.",
         fix="Open the file in the worker, when the first sample is read.",
         detected_by="audit",
-        has_page=False,
     ),
     FailureMode(
         slug="no-set-epoch",
@@ -752,6 +1013,12 @@ _RECORDS = (
         section="6_ranks",
         symptom="Training on several ranks shuffles, but every epoch has the same order.",
         seen=("order", "ranks"),
+        words=(
+            "DistributedSampler",
+            "set_epoch",
+            "DDP shuffle",
+            "same order every epoch",
+        ),
         cause="`DistributedSampler` shuffles by its seed and its epoch, and the epoch "
         "stays 0 until `set_epoch` is called.",
         fix="Call `loader.sampler.set_epoch(epoch)` before each epoch.",

@@ -1,75 +1,81 @@
-"""The built site in a real browser, as `nox -s site` runs it."""
+"""Every page as its readers meet it: wide and narrow, light and dark, without scripts."""
 
 from __future__ import annotations
 
-import functools
-import http.server
-import shutil
-import threading
+import statistics
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+
+from .conftest import PAGES, watched
 
 pytestmark = pytest.mark.browser
 
-HTML = ROOT / "docs" / "_build" / "html"
-PAGES = sorted(
-    path.relative_to(HTML).as_posix()
-    for path in HTML.rglob("*.html")
-    if "_static" not in path.parts
-)
 SCHEMES = ("light", "dark")
 WIDTHS = (1280, 390)
-# It would look for imported style sheets where they are not.
-RUN_AXE = """axe.run(document, {preload: false, runOnly: [
-    "wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})"""
-# What a reader types, and the page that is to be among the first three.
-SEARCHES = {
-    "same crop": "one_draw_for_the_whole_batch",
-    "duplicate batches": "itertools_cycle",
-    "worker seed": "worker_seed",
-    "worker_init_fn": "worker_init",
-    "set_epoch": "stale_worker_copy",
-    "DistributedSampler": "",
-    "second epoch empty": "exhausted_stream",
-    "lru_cache": "cached_augmentation",
-    "random_split transform": "split_shares_transform",
-    "IterableDataset duplicates": "stream_not_split_by_worker",
-}
+KILOBYTE = 1000
+
+# Counts what moves from the first frame on, and says what it was.
+WATCH_LAYOUT = """
+window.moved = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) {
+    if (entry.hadRecentInput) continue;
+    const nodes = entry.sources.map(({ node }) => node?.outerHTML?.slice(0, 80));
+    window.moved.push([entry.value, nodes]);
+  }
+}).observe({ type: "layout-shift", buffered: true });
+"""
+# As far as a reader scrolls; images that wait for it are then on their way.
+SCROLL_THROUGH = """async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight / 2) {
+    scrollTo({ top: y, behavior: "instant" });
+    await frame();
+  }
+  const waiting = [...document.images].filter((i) => i.checkVisibility() && !i.complete);
+  await Promise.all(
+    waiting.map((i) => new Promise((done) => { i.onload = i.onerror = done; })));
+  await frame();
+  await frame();
+}"""
+# A token of one kind has the same colours everywhere in a page's code: the first of each
+# kind stands for all, and axe takes a fourth of the time.
+MARK_TOKENS = """() => {
+  const seen = new Set();
+  for (const token of document.querySelectorAll("div.highlight pre span[class]")) {
+    const line = token.closest("span.hll") ? "marked" : "";
+    const kind = [token.className, line, token.closest("div[class*=highlight-]")?.className];
+    if (seen.has(kind.join())) token.dataset.again = "";
+    seen.add(kind.join());
+  }
+}"""
+# Preloading would look for imported style sheets where they are not.
+RUN_AXE = """async () => (await axe.run({exclude: [["[data-again]"]]},
+    {preload: false, resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa",
+     "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})).violations"""
+# Without the filter by tags, which is for scripts only.
+LINES = """() => {
+  document.querySelector("#sg-tag-list")?.remove();
+  return document.querySelector("main").innerText.split("\\n");
+}"""
+# The file itself, and all that it has asked for.
+SIZE = """[...performance.getEntriesByType("navigation"),
+    ...performance.getEntriesByType("resource")].reduce((sum, e) => sum + e.transferSize, 0)"""
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
+@dataclass
+class Visit:
+    """What a page showed; each line says at which width and in which scheme."""
 
-
-@pytest.fixture(scope="session")
-def address():
-    """Serve the site that `nox -s docs` has built."""
-    assert PAGES, "there is no site in docs/_build/html: run nox -s docs first"
-    handler = functools.partial(_Quiet, directory=str(HTML))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    installed = shutil.which("chromium") or shutil.which("chromium-browser")
-    with sync_playwright() as playwright:
-        # Without one of the system's, Playwright's own.
-        browser = playwright.chromium.launch(
-            executable_path=installed,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
+    violations: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    sideways: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
+    only_with_scripts: set[str] = field(default_factory=set)
 
 
 @pytest.fixture(scope="session")
@@ -79,68 +85,91 @@ def axe():
     return Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
 
 
-class Watched:
-    """A tab, and what it complains about."""
-
-    def __init__(self, browser, address, **options):
-        self.address = address
-        self.complaints = []
-        self.context = browser.new_context(**options)
-        self.tab = self.context.new_page()
-        self.tab.on("console", self._console)
-        self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.tab.on("request", self._request)
-        self.tab.on("response", self._response)
-
-    def _console(self, message):
-        if message.type in {"error", "warning"}:
-            self.complaints.append(message.text)
-
-    def _request(self, request):
-        if not request.url.startswith((self.address, "data:")):
-            self.complaints.append(f"asks {request.url}")
-
-    def _response(self, response):
-        if response.status >= 400:
-            self.complaints.append(f"{response.status} {response.url}")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.context.close()
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_everybody_can_read_it(page, address, chromium, axe):
-    """WCAG 2.2 AA, nothing in the console, no other host, no sideways scroll."""
-    with Watched(chromium, address) as watched:
-        for width in WIDTHS:
-            watched.tab.set_viewport_size({"width": width, "height": 900})
-            # Anew: the theme lets the keyboard reach what overflows when it loads.
-            watched.tab.goto(address + page, wait_until="load")
-            watched.tab.evaluate(axe)
+# One process has all tests of a page, and visits it once.
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(p, marks=pytest.mark.xdist_group(p)) for p in PAGES],
+)
+def visit(request, address, chromium, axe):
+    page, visit = request.param, Visit()
+    for width in WIDTHS:
+        size = {"width": width, "height": 900}
+        with watched(chromium, address, viewport=size) as seen:
+            tab = seen.tab
+            tab.add_init_script(WATCH_LAYOUT)
+            tab.goto(page, wait_until="load")
+            tab.evaluate(SCROLL_THROUGH)
+            moved = tab.evaluate("moved")
+            if sum(value for value, _ in moved) >= 0.01:
+                visit.moved += [
+                    f"{page} at {width} px: {v:.4f} {what}" for v, what in moved
+                ]
+            scrolled = tab.evaluate("document.documentElement.scrollWidth")
+            if scrolled > width:
+                visit.sideways.append(f"{page} at {width} px is {scrolled} px wide")
+            with_scripts = set(tab.evaluate(LINES))
+            tab.evaluate(axe)
+            tab.evaluate(MARK_TOKENS)
             # Colours that fade into each other have any contrast on the way.
-            watched.tab.add_style_tag(content="* {transition: none !important}")
+            tab.add_style_tag(content="* {transition: none !important}")
             for scheme in SCHEMES:
-                watched.tab.emulate_media(color_scheme=scheme)
-                watched.tab.wait_for_function(
+                tab.emulate_media(color_scheme=scheme)
+                tab.wait_for_function(
                     f"document.documentElement.dataset.theme == '{scheme}'"
                 )
-                found = watched.tab.evaluate(RUN_AXE)
-                broken = [
-                    (rule["id"], node["target"], node["failureSummary"])
-                    for rule in found["violations"]
+                visit.violations += [
+                    f"{page} at {width} px, {scheme}: {rule['id']} at {node['target']}: "
+                    f"{node['failureSummary']}"
+                    for rule in tab.evaluate(RUN_AXE)
                     for node in rule["nodes"]
                 ]
-                assert not broken, (scheme, width)
-                scrolled = watched.tab.evaluate("document.documentElement.scrollWidth")
-                assert scrolled <= width, scheme
-    assert not watched.complaints
+            where = f"{page} at {width} px: "
+            visit.console += [where + what for what in seen.console]
+            visit.foreign += [where + what for what in seen.foreign]
+            visit.missing += [where + what for what in seen.missing]
+    with watched(chromium, address, viewport=size, java_script_enabled=False) as seen:
+        seen.tab.goto(page, wait_until="load")
+        visit.only_with_scripts = with_scripts - set(seen.tab.evaluate(LINES))
+    return visit
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_text_is_there_without_javascript(page, address, chromium):
-    with Watched(chromium, address, java_script_enabled=False) as watched:
-        watched.tab.goto(address + page, wait_until="load")
-        assert watched.tab.locator("h1").first.is_visible()
+def test_everybody_can_read_it(visit):
+    """WCAG 2.2 AA, and what axe calls best practice."""
+    assert not visit.violations, "\n".join(visit.violations)
+
+
+def test_nothing_is_in_the_console(visit):
+    assert not visit.console
+
+
+def test_it_asks_no_other_host(visit):
+    assert not visit.foreign
+
+
+def test_what_it_asks_for_is_there(visit):
+    assert not visit.missing
+
+
+def test_it_does_not_scroll_sideways(visit):
+    assert not visit.sideways
+
+
+def test_nothing_moves_while_it_loads(visit):
+    assert not visit.moved, "\n".join(visit.moved)
+
+
+def test_text_is_there_without_javascript(visit):
+    assert not visit.only_with_scripts
+
+
+def test_pages_are_light(address, chromium):
+    """What a first visit transfers, with a host's gzip."""
+    sizes = {}
+    for page in PAGES:
+        with watched(chromium, address) as seen:
+            seen.tab.goto(page, wait_until="load")
+            sizes[page] = seen.tab.evaluate(SIZE) / KILOBYTE
+    heavy = {page: size for page, size in sizes.items() if size > 300}
+    assert not heavy, f"more than 300 kB: {heavy}"
+    median = statistics.median(sizes.values())
+    assert median <= 150, f"half of the pages have more than {median:.0f} kB"

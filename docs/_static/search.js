@@ -1,0 +1,56 @@
+// How the search page ranks; Sphinx puts this file where its own search runs.
+//
+// Sphinx lists the pages that have every word, by the place of the best one. People
+// describe what they see, in words of which some are on no page and some on all. So here
+// each word counts: the fewer pages have it, the more, and in a page's title or in its
+// index entries three times as much as in its text. A page that has them all there gets
+// 100; what Sphinx adds, names of the API and headings, gets less.
+var Scorer = {
+  objNameMatch: 60,
+  objPartialMatch: 10,
+  objPrio: {},
+  objPrioDefault: 0,
+  title: 50,
+};
+
+Search.performTermsSearch = (searchTerms) => {
+  const { docnames, filenames, indexentries, terms, titles, titleterms } = Search._index;
+  const stemmer = new Stemmer();
+  const own = titles.map((title) => [title]);
+  for (const [entry, places] of Object.entries(indexentries)) {
+    for (const [page] of places) own[page].push(entry);
+  }
+  const stems = (text) => splitQuery(text.toLowerCase()).map((word) => stemmer.stemWord(word));
+  const ownWords = own.map((texts) => new Set(texts.flatMap(stems)));
+  const pagesWith = (word) =>
+    [terms, titleterms].flatMap((index) => (Object.hasOwn(index, word) ? index[word] : []));
+
+  const scores = new Map();
+  let best = 0;
+  for (const word of searchTerms) {
+    const inOwn = new Set([...ownWords.keys()].filter((page) => ownWords[page].has(word)));
+    let pages = new Set([...inOwn, ...pagesWith(word)]);
+    if (!pages.size && word.length > 2) {
+      // A part of a word, such as "distributed".
+      const whole = Object.keys(terms).filter((term) => term.includes(word));
+      pages = new Set(whole.flatMap(pagesWith));
+    }
+    const weight = pages.size && Math.log(1 + titles.length / pages.size);
+    best += weight;
+    for (const page of pages) {
+      const score = weight * (inOwn.has(page) ? 1 : 1 / 3);
+      scores.set(page, (scores.get(page) ?? 0) + score);
+    }
+  }
+  const result = ([page, score]) => [
+    docnames[page],
+    titles[page],
+    "",
+    null,
+    Math.round((100 * score) / best),
+    filenames[page],
+    SearchResultKind.text,
+  ];
+  // A page with nothing but the most common of the words is no answer.
+  return [...scores].filter(([, score]) => score >= best / 4).map(result);
+};

@@ -1,0 +1,28 @@
+"""A loader with a failure, and the three lines that name it."""
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+
+class RandomCrops(Dataset):
+    """Images that are cropped at random."""
+
+    def __init__(self):
+        self.images = torch.rand(64, 3, 40, 40)
+        self.rng = np.random.default_rng()
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        top, left = self.rng.integers(9, size=2)
+        return self.images[index, :, top : top + 32, left : left + 32]
+
+
+train_loader = DataLoader(RandomCrops(), batch_size=8, shuffle=True, num_workers=4)
+
+if __name__ == "__main__":
+    import dejabatch
+
+    print(dejabatch.audit(train_loader))

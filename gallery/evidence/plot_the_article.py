@@ -1,0 +1,466 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#   "matplotlib",
+#   "numpy",
+#   "torch",
+#   "torchvision",
+# ]
+# ///
+"""
+What one article says, measured
+===============================
+
+Thirteen statements of an answer to this site's question, each tried out here.
+
+The article *Why does PyTorch DataLoader output the same features?* (2025-01-30) has three
+examples and a list of advice. A heading in quotes is a statement of it in our words, which
+may be wrong: the verdict stands in the output below it, and all verdicts at the end.
+
+* First example: `“A dataset that returns one stored tensor repeats it, shuffled or not”`_
+* Second example: `“Every worker starts Python's random with the same seed”`_,
+  `“Workers are seeded anew for each batch”`_,
+  `“Workers that draw alike make identical features”`_
+* Third example: `“get_state()[1][0] + worker_id seeds workers independently”`_,
+  `“The get_state() recipe seeds the example's transform”`_,
+  `“Wrapping in transforms.Lambda changes what is drawn”`_,
+  `“The corrected example runs everywhere”`_
+* Its advice: `“The dataset or its transforms are always the cause”`_,
+  `“Each worker needs a seed from worker_init_fn”`_,
+  `“Global random state makes a transform repeat itself”`_,
+  `“Random operations belong in __getitem__, not in __init__”`_,
+  `“One seed before the loop makes a run reproducible”`_
+* `All verdicts`_
+"""
+
+# %%
+# How each is judged
+# ------------------
+# ``judge`` gets what was measured under each condition, and makes the verdict from it. The
+# ``assert`` below says what came out when this page was written. If that changes one day,
+# the page fails.
+
+# sphinx_gallery_tags = ["evidence", "worker_init_fn", "NumPy"]
+# sphinx_gallery_parallel = False
+
+import multiprocessing
+import pickle
+import random
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torchvision.transforms import Lambda
+
+VERDICTS = {}
+
+
+def verdict_of(holds):
+    """Return a verdict; `holds` tells for each condition whether it is so."""
+    true = [condition for condition, it_is in holds.items() if it_is]
+    if len(true) == len(holds):
+        return "true"
+    return f"true only {', '.join(true)}" if true else "false"
+
+
+def judge(claim, holds):
+    for condition, it_is in holds.items():
+        print(f"{'yes' if it_is else 'no':4} {condition}")
+    VERDICTS[claim] = verdict_of(holds)
+    print("Verdict:", VERDICTS[claim])
+
+
+assert verdict_of({"here": True, "there": True}) == "true"
+assert verdict_of({"here": True, "there": False}) == "true only here"
+assert verdict_of({"here": False, "there": False}) == "false"
+
+# %%
+# The datasets of the next sections return what they draw, from each of the three global
+# generators and from one of their own.
+
+GLOBAL = ("random", "np.random", "torch")
+
+
+class Draws(Dataset):
+    def __init__(self):
+        self.rng = random.Random(0)
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        info = get_worker_info()
+        return {
+            "worker": None if info is None else info.id,
+            "seed": None if info is None else info.seed,
+            "random": random.random(),
+            "np.random": np.random.random(),
+            "torch": torch.rand(()).item(),
+            "a generator of the dataset": self.rng.random(),
+        }
+
+
+def draw(num_workers=2, seed=None, worker_init_fn=None, dataset=None):
+    """Return the samples of one epoch."""
+    if seed is not None:
+        torch.manual_seed(seed)
+    loader = DataLoader(
+        Draws() if dataset is None else dataset,
+        batch_size=None,
+        collate_fn=dict,
+        num_workers=num_workers,
+        worker_init_fn=worker_init_fn,
+    )
+    return list(loader)
+
+
+def of_worker(samples, worker, name):
+    return [sample[name] for sample in samples if sample["worker"] == worker]
+
+
+# %%
+# “The dataset or its transforms are always the cause”
+# ----------------------------------------------------
+# With a dataset that is right, a plain loop does not repeat itself. Two other ways to use
+# the same loader do: :doc:`/gallery/3_order/plot_next_iter_in_the_loop` and
+# :doc:`/gallery/2_randomness/plot_reseed_every_epoch`.
+
+
+def new_loader():
+    generator = torch.Generator().manual_seed(0)
+    return DataLoader(range(64), None, shuffle=True, generator=generator)
+
+
+if __name__ == "__main__":
+    loader = DataLoader(range(64), batch_size=None, shuffle=True)
+    steps = [next(iter(DataLoader(range(64), 8))).tolist() for _ in range(4)]
+    holds = {
+        "in a plain loop": list(loader) != list(loader),
+        "with next(iter(loader)) at each step": steps != [steps[0]] * 4,
+        "with a new seeded loader for each epoch": list(new_loader())
+        != list(new_loader()),
+    }
+    judge("The dataset or its transforms are always the cause", holds)
+    assert list(holds.values()) == [True, False, False]
+
+# %%
+# “A dataset that returns one stored tensor repeats it, shuffled or not”
+# ----------------------------------------------------------------------
+# The first example. More about it:
+# :doc:`/gallery/1_sample/plot_getitem_ignores_index`.
+
+
+class OneTensor(Dataset):
+    def __init__(self):
+        self.features = torch.rand(10)
+
+    def __len__(self):
+        return 100
+
+    def __getitem__(self, index):
+        return self.features
+
+
+if __name__ == "__main__":
+    holds = {}
+    for shuffle in (False, True):
+        loader = DataLoader(OneTensor(), batch_size=10, shuffle=shuffle)
+        rows = torch.cat(list(loader))
+        holds[f"with shuffle={shuffle}"] = len(rows.unique(dim=0)) == 1
+    judge(
+        "A dataset that returns one stored tensor repeats it, shuffled or not",
+        holds,
+    )
+    assert list(holds.values()) == [True, True]
+
+# %%
+# “Every worker starts Python's random with the same seed”
+# --------------------------------------------------------
+# The second example rests on it. PyTorch seeds ``random`` in each worker since 2018, and
+# ``np.random`` since torch 1.9: :doc:`/gallery/2_randomness/plot_numpy_global_before_1_9`.
+
+if __name__ == "__main__":
+    epoch = draw()
+    holds = {
+        f"for {name}": of_worker(epoch, 0, name) == of_worker(epoch, 1, name)
+        for name in GLOBAL
+    }
+    print("worker 0:", of_worker(epoch, 0, "random"))
+    print("worker 1:", of_worker(epoch, 1, "random"))
+    judge("Every worker starts Python's random with the same seed", holds)
+    assert not any(holds.values())
+
+# %%
+# “Workers are seeded anew for each batch”
+# ----------------------------------------
+# They are seeded when they start, and go on from there. Each sample is a batch here.
+
+if __name__ == "__main__":
+    seeds = [set(of_worker(epoch, worker, "seed")) for worker in range(2)]
+    draws = [set(of_worker(epoch, worker, "random")) for worker in range(2)]
+    holds = {"within an epoch": len(seeds[0]) > 1 or len(draws[0]) == 1}
+    judge("Workers are seeded anew for each batch", holds)
+    assert [len(of_one) for of_one in (*seeds, *draws)] == [1, 1, 4, 4]
+
+# %%
+# “Workers that draw alike make identical features”
+# -------------------------------------------------
+# Give both workers one seed on purpose, and double half of the tensors at random as in the
+# second example. The workers double at the same places, and the features still differ,
+# since the tensors do. Equal draws are seen on equal images only, which is why comparing
+# the samples of two workers does not find them.
+
+
+class SometimesDoubled(Dataset):
+    def __init__(self):
+        self.tensors = torch.rand(16, 10)
+
+    def __len__(self):
+        return 16
+
+    def __getitem__(self, index):
+        doubled = random.random() < 0.5
+        factor = 2 if doubled else 1
+        worker = get_worker_info().id
+        tensor = self.tensors[index] * factor
+        return {"worker": worker, "doubled": doubled, "tensor": tensor}
+
+
+def seed_alike(worker_id):
+    random.seed(0)
+
+
+if __name__ == "__main__":
+    alike = draw(worker_init_fn=seed_alike, dataset=SometimesDoubled())
+    tensors = torch.stack([sample["tensor"] for sample in alike])
+    holds = {"from different tensors": len(tensors.unique(dim=0)) < 16}
+    judge("Workers that draw alike make identical features", holds)
+    assert of_worker(alike, 0, "doubled") == of_worker(alike, 1, "doubled")
+    assert len(tensors.unique(dim=0)) == 16
+
+# %%
+# “Each worker needs a seed from worker_init_fn”
+# ----------------------------------------------
+# Without one, only a generator that belongs to the dataset is the same in both workers:
+# :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
+
+if __name__ == "__main__":
+    holds = {
+        f"for {name}": of_worker(epoch, 0, name) == of_worker(epoch, 1, name)
+        for name in (*GLOBAL, "a generator of the dataset")
+    }
+    judge("Each worker needs a seed from worker_init_fn", holds)
+    assert list(holds.values()) == [False, False, False, True]
+
+# %%
+# “get_state()[1][0] + worker_id seeds workers independently”
+# -----------------------------------------------------------
+# The third example. Workers differ, and everything else repeats: the word that the recipe
+# reads is a constant on every torch since 1.9, as
+# :doc:`/gallery/2_randomness/plot_get_state_recipe` shows. (Not run here: torch 1.8.)
+
+
+def recipe(worker_id):
+    np.random.seed(np.random.get_state()[1][0] + worker_id)
+
+
+if __name__ == "__main__":
+    one, other = (
+        draw(seed=0, worker_init_fn=recipe),
+        draw(worker_init_fn=recipe),
+    )
+    run = draw(seed=1, worker_init_fn=recipe)
+    of_one, of_other, of_run = (
+        of_worker(samples, 0, "np.random") for samples in (one, other, run)
+    )
+    holds = {
+        "between workers": of_one != of_worker(one, 1, "np.random"),
+        "between epochs": of_one != of_other,
+        "between runs": of_one != of_run,
+    }
+    judge("get_state()[1][0] + worker_id seeds workers independently", holds)
+    assert list(holds.values()) == [True, False, False]
+
+# %%
+# “The get_state() recipe seeds the example's transform”
+# ------------------------------------------------------
+# The transform of the third example draws from ``random``, and the recipe seeds NumPy.
+# ``random`` draws the same with the recipe and without it.
+
+if __name__ == "__main__":
+    with_recipe = draw(seed=0, worker_init_fn=recipe)
+    without = draw(seed=0)
+    holds = {
+        f"for {name}": of_worker(with_recipe, 0, name)
+        != of_worker(without, 0, name)
+        for name in GLOBAL
+    }
+    judge(
+        "The get_state() recipe seeds the example's transform",
+        {"for random": holds["for random"]},
+    )
+    assert list(holds.values()) == [False, True, False]
+
+# %%
+# “Wrapping in transforms.Lambda changes what is drawn”
+# -----------------------------------------------------
+# ``Lambda`` calls the function. With one seed, the draws are the same as without it.
+
+
+def doubled_or_not(sample):
+    return {**sample, "tensor": sample["tensor"] * random.choice([1, 2])}
+
+
+class Transformed(SometimesDoubled):
+    def __init__(self, transform):
+        self.tensors = torch.ones(16, 1)
+        self.transform = transform
+
+    def __getitem__(self, index):
+        return self.transform(super().__getitem__(index))
+
+
+if __name__ == "__main__":
+    drawn = []
+    for transform in (doubled_or_not, Lambda(doubled_or_not)):
+        samples = draw(seed=0, dataset=Transformed(transform))
+        drawn.append([sample["tensor"].item() for sample in samples])
+    holds = {"with one seed": drawn[0] != drawn[1]}
+    judge("Wrapping in transforms.Lambda changes what is drawn", holds)
+    assert drawn[0] == drawn[1]
+
+# %%
+# “The corrected example runs everywhere”
+# ---------------------------------------
+# It puts a ``lambda`` on the dataset. A worker that is not forked is sent the dataset
+# pickled, and a ``lambda`` cannot be. That is so on Windows and macOS, and on Linux from
+# Python 3.14, where the default is no longer to fork.
+
+
+class WithLambda(Transformed):
+    def __init__(self):
+        super().__init__(Lambda(lambda sample: sample))
+
+
+def runs(method):
+    loader = DataLoader(
+        WithLambda(),
+        batch_size=None,
+        num_workers=2,
+        multiprocessing_context=method,
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch advises to use fork
+            return len(list(loader)) == 16
+    except (AttributeError, pickle.PicklingError):
+        return False
+
+
+if __name__ == "__main__":
+    holds = {
+        f"with {method}": runs(method)
+        for method in multiprocessing.get_all_start_methods()
+    }
+    judge("The corrected example runs everywhere", holds)
+    assert holds == {
+        condition: condition == "with fork" for condition in holds
+    }
+
+# %%
+# “Global random state makes a transform repeat itself”
+# -----------------------------------------------------
+# One sample, read twice in a row.
+
+if __name__ == "__main__":
+    first, second = Draws()[0], Draws()[0]
+    holds = {f"for {name}": first[name] == second[name] for name in GLOBAL}
+    judge("Global random state makes a transform repeat itself", holds)
+    assert not any(holds.values())
+
+# %%
+# “Random operations belong in __getitem__, not in __init__”
+# ----------------------------------------------------------
+# What is drawn in ``__init__`` is the same in every epoch:
+# :doc:`/gallery/1_sample/plot_augmented_once`.
+
+
+class DrawnOnce(Dataset):
+    def __init__(self):
+        self.draws = torch.rand(8)
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return {"torch": self.draws[index].item()}
+
+
+if __name__ == "__main__":
+    stored = DrawnOnce()
+    once = draw(dataset=stored) == draw(dataset=stored)
+    anew = [s["torch"] for s in draw()] != [s["torch"] for s in draw()]
+    judge(
+        "Random operations belong in __getitem__, not in __init__",
+        {"to differ between epochs": once and anew},
+    )
+    assert once
+    assert anew
+
+# %%
+# “One seed before the loop makes a run reproducible”
+# ---------------------------------------------------
+# ``torch.manual_seed`` reaches the workers, and through them all three generators. Without
+# workers it reaches torch alone:
+# :doc:`/gallery/explanations/plot_where_randomness_comes_from`.
+
+
+def same_in_two_runs(num_workers):
+    runs = [draw(num_workers, seed=0) for _ in range(2)]
+    return [
+        [s[name] for s in runs[0]] == [s[name] for s in runs[1]]
+        for name in GLOBAL
+    ]
+
+
+if __name__ == "__main__":
+    holds = {
+        "with workers": all(same_in_two_runs(2)),
+        "without workers": all(same_in_two_runs(0)),
+    }
+    judge("One seed before the loop makes a run reproducible", holds)
+    assert same_in_two_runs(0) == [False, False, True]
+    assert list(holds.values()) == [True, False]
+
+# %%
+# All verdicts
+# ------------
+
+COLOURS = ("#2f8f4e", "#c98a00", "#d1495b")
+
+if __name__ == "__main__":
+    words = ("true", "true only", "false")
+    figure, ax = plt.subplots(figsize=(8, 4.4), layout="constrained")
+    for y, (claim, verdict) in enumerate(VERDICTS.items()):
+        x = max(i for i, w in enumerate(words) if verdict.startswith(w))
+        ax.scatter(x, -y, s=90, color=COLOURS[x])
+        print(f"{words[x]:10} {claim}")
+    ax.set(title="Claims, measured", xlim=(-0.5, 2.5))
+    ax.set(xticks=range(3), xticklabels=words)
+    ax.set(yticks=range(0, -len(VERDICTS), -1), yticklabels=VERDICTS)
+    ax.grid(axis="y", alpha=0.3)
+    plt.show()
+    verdicts = list(VERDICTS.values())
+    assert len(verdicts) == 13
+    assert verdicts.count("true") == 2
+    assert verdicts.count("false") == 6
+
+# %%
+# See also
+# --------
+# * Claims of other articles, issues and linters:
+#   :doc:`/gallery/evidence/plot_what_people_say`.
+# * Where the numbers come from, step by step:
+#   :doc:`/gallery/explanations/plot_where_randomness_comes_from`.

@@ -1,0 +1,97 @@
+"""What a reader works with: by keyboard, and its state is kept and said."""
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api")
+pytestmark = pytest.mark.browser
+
+DEEP = "gallery/2_randomness/plot_rng_object_on_dataset.html"
+
+
+def scheme(tab):
+    return tab.evaluate("document.documentElement.dataset.theme")
+
+
+def background(tab):
+    return tab.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+def test_symptoms_are_filtered_by_keyboard(tab):
+    tab.goto("symptoms/index.html")
+    field = tab.get_by_label("Show only symptoms with these words")
+    rows = tab.locator("table.filterable tbody tr")
+    shown = rows.locator("visible=true")
+    said = tab.get_by_role("status")
+    total = rows.count()
+    field.focus()
+    tab.keyboard.type("Crop same")
+    # In any order, and in capitals or not.
+    for row in shown.all():
+        assert {"crop", "same"} <= set(row.inner_text().lower().split())
+    assert 0 < shown.count() < total
+    playwright.expect(said).to_have_text(f"{shown.count()} of {total} symptoms")
+
+    tab.keyboard.press("Tab")
+    # The table scrolls sideways where it is narrow, and is then a stop on the way.
+    if not tab.evaluate("document.activeElement.matches('a')"):
+        tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.closest('tr:not([hidden])') !== null")
+    target = tab.evaluate("document.activeElement.href")
+
+    field.focus()
+    field.fill("xylophone")
+    playwright.expect(shown).to_have_count(0)
+    playwright.expect(said).to_have_text(f"0 of {total} symptoms")
+    tab.keyboard.press("Escape")
+    playwright.expect(shown).to_have_count(total)
+
+    tab.keyboard.type("crop same")
+    tab.locator(f"table.filterable a[href='{target}']").or_(
+        shown.first.locator("a")
+    ).first.focus()
+    tab.keyboard.press("Enter")
+    playwright.expect(tab).to_have_url(target)
+
+
+def test_theme_is_switched_and_kept(tab):
+    tab.emulate_media(color_scheme="light")
+    tab.goto("index.html")
+    light = background(tab)
+    assert scheme(tab) == "light"
+    button = tab.locator(".theme-switch-button").locator("visible=true").first
+    button.focus()
+    tab.keyboard.press("Enter")
+    tab.locator(".theme-change-button[data-mode=dark]").locator("visible=true").click()
+    tab.wait_for_function("document.documentElement.dataset.theme == 'dark'")
+    for address in ("index.html", DEEP):
+        tab.goto(address)
+        assert scheme(tab) == "dark"
+        assert background(tab) != light
+
+
+def test_search_opens_by_keyboard(tab):
+    tab.goto(DEEP)
+    dialog = tab.get_by_role("dialog").filter(has=tab.locator("input[type=search]"))
+    tab.keyboard.press("Control+k")
+    playwright.expect(dialog).to_be_visible()
+    tab.keyboard.press("Escape")
+    playwright.expect(dialog).to_be_hidden()
+    tab.keyboard.press("Control+k")
+    tab.keyboard.type("lru_cache")
+    tab.keyboard.press("Enter")
+    first = tab.locator("ul.search > li > a").first
+    playwright.expect(first).to_have_attribute(
+        "href", "gallery/1_sample/plot_cached_augmentation.html"
+    )
+
+
+@pytest.mark.parametrize("page", ["index.html", DEEP])
+def test_first_tab_skips_to_the_text(page, tab):
+    tab.goto(page)
+    tab.keyboard.press("Tab")
+    link = tab.locator(":focus")
+    playwright.expect(link).to_be_in_viewport()
+    playwright.expect(link).to_have_text("Skip to main content")
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.closest('main') !== null")
