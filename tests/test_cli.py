@@ -83,7 +83,7 @@ def test_audit_writes_a_file(run, tmp_path, suffix, start):
     )
     assert (result.returncode, result.stdout) == (1, ""), result.stderr
     assert file.read_text().startswith(start)
-    assert "rng-object-on-dataset" in file.read_text()
+    assert "plot_rng_object_on_dataset.html" in file.read_text()
 
 
 @pytest.mark.parametrize(
