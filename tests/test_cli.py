@@ -83,7 +83,7 @@ def test_audit_writes_a_file(run, tmp_path, suffix, start):
     )
     assert (result.returncode, result.stdout) == (1, ""), result.stderr
     assert file.read_text().startswith(start)
-    assert "rng-object-on-dataset" in file.read_text()
+    assert "plot_rng_object_on_dataset.html" in file.read_text()
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_audit_lets_pass_what_is_below_fail_on(run, options, status):
     ("arguments", "reason"),
     [
         (["train"], "'train' is no PKG.MOD:NAME"),
-        (["pakage.train:healthy"], "there is no module 'pakage'"),
+        (["no_package.train:healthy"], "there is no module 'no_package'"),
         (["package.trane:healthy"], "there is no module 'package.trane'"),
         (["package.train:helthy"], "in package.train; did you mean healthy?"),
         (["package.train:raises"], "IndexError"),

@@ -80,5 +80,5 @@ def test_real_pages_are_found(site):
 
 def test_command_line_page_has_what_the_commands_print(site):
     page = site.text("reference/command-line.html")
-    for text in ("--max-batches", "rng-object-on-dataset", "did you mean"):
+    for text in ("--max-batches", "plot_rng_object_on_dataset.html", "did you mean"):
         assert text in page
