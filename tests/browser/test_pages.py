@@ -75,7 +75,7 @@ class Visit:
     missing: list[str] = field(default_factory=list)
     sideways: list[str] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
-    only_with_scripts: set[str] = field(default_factory=set)
+    only_with_scripts: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="session")
@@ -129,37 +129,46 @@ def visit(request, address, chromium, axe):
             visit.missing += [where + what for what in seen.missing]
     with watched(chromium, address, viewport=size, java_script_enabled=False) as seen:
         seen.tab.goto(page, wait_until="load")
-        visit.only_with_scripts = with_scripts - set(seen.tab.evaluate(LINES))
+        missing = with_scripts - set(seen.tab.evaluate(LINES))
+        visit.only_with_scripts = [
+            f"{page} without scripts lacks: {x}" for x in missing
+        ]
     return visit
+
+
+def none_of(lines):
+    """Fail with the lines alone: each says all that is needed."""
+    if lines:
+        pytest.fail("\n".join(lines), pytrace=False)
 
 
 def test_everybody_can_read_it(visit):
     """WCAG 2.2 AA, and what axe calls best practice."""
-    assert not visit.violations, "\n".join(visit.violations)
+    none_of(visit.violations)
 
 
 def test_nothing_is_in_the_console(visit):
-    assert not visit.console
+    none_of(visit.console)
 
 
 def test_it_asks_no_other_host(visit):
-    assert not visit.foreign
+    none_of(visit.foreign)
 
 
 def test_what_it_asks_for_is_there(visit):
-    assert not visit.missing
+    none_of(visit.missing)
 
 
 def test_it_does_not_scroll_sideways(visit):
-    assert not visit.sideways
+    none_of(visit.sideways)
 
 
 def test_nothing_moves_while_it_loads(visit):
-    assert not visit.moved, "\n".join(visit.moved)
+    none_of(visit.moved)
 
 
 def test_text_is_there_without_javascript(visit):
-    assert not visit.only_with_scripts
+    none_of(visit.only_with_scripts)
 
 
 def test_pages_are_light(address, chromium):
