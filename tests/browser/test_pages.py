@@ -40,6 +40,10 @@ SCROLL_THROUGH = """async () => {
   await frame();
   await frame();
 }"""
+# The theme lets the text scroll in its column, where the page itself does not.
+SIDEWAYS = """[document.documentElement, ...document.querySelectorAll("main, main > div, \
+    .bd-article-container, .bd-article")].filter((e) => e.scrollWidth > e.clientWidth + 1)
+  .map((e) => `${e.className || e.tagName} is ${e.scrollWidth} px in ${e.clientWidth}`)"""
 # A token of one kind has the same colours everywhere in a page's code: the first of each
 # kind stands for all, and axe takes a fourth of the time.
 MARK_TOKENS = """() => {
@@ -104,9 +108,9 @@ def visit(request, address, chromium, axe):
                 visit.moved += [
                     f"{page} at {width} px: {v:.4f} {what}" for v, what in moved
                 ]
-            scrolled = tab.evaluate("document.documentElement.scrollWidth")
-            if scrolled > width:
-                visit.sideways.append(f"{page} at {width} px is {scrolled} px wide")
+            visit.sideways += [
+                f"{page} at {width} px: {what}" for what in tab.evaluate(SIDEWAYS)
+            ]
             with_scripts = set(tab.evaluate(LINES))
             tab.evaluate(axe)
             tab.evaluate(MARK_TOKENS)
