@@ -117,5 +117,11 @@ html_theme_options = {
 }
 html_sidebars = {
     page: []
-    for page in ("index", "changelog", "contributing", "symptoms/index", "recipes/index")
+    for page in (
+        "index",
+        "changelog",
+        "contributing",
+        "symptoms/index",
+        "recipes/index",
+    )
 }
