@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 
-# From the first to the last that a reader of all of them would take.
-EXPLANATIONS = (
+# Pages without a record, in the order in which a reader of all of them would take them.
+OTHERS = (
     "plot_where_randomness_comes_from.py",
     "plot_what_generator_drives.py",
     "plot_start_methods.py",
     "plot_persistent_workers.py",
+    "plot_the_article.py",
+    "plot_what_people_say.py",
 )
 
 
@@ -46,7 +48,7 @@ def _question(sign: str) -> str:
 
 
 class CatalogueOrder:
-    """Sort the pages of a gallery section as the catalogue has them, others by name."""
+    """Sort the pages of a gallery section as the catalogue has them, or as `OTHERS` has."""
 
     def __init__(self, src_dir: str) -> None:
         self.section = Path(src_dir).name
@@ -54,7 +56,7 @@ class CatalogueOrder:
     def __call__(self, filename: str) -> int:
         """Return what to sort a page's script by."""
         if self.section not in SECTIONS:
-            return [*EXPLANATIONS, filename].index(filename)
+            return OTHERS.index(filename)
         pages = [mode.page for mode in FAILURE_MODES.values()]
         page = f"{self.section}/{filename}"
         if page not in pages:

@@ -111,6 +111,14 @@ def tab(chromium: Browser, address: str) -> Iterator[Page]:
         yield context.new_page()
 
 
+@pytest.fixture(scope="session")
+def expect():
+    """Give Playwright's assertions, which wait for what they state."""
+    from playwright.sync_api import expect as assertions
+
+    return assertions
+
+
 @dataclass
 class Watched:
     """A tab, and what it complains about."""

@@ -17,6 +17,8 @@ COPIED = (
     "gallery/3_order/plot_next_iter_in_the_loop.html",
     "gallery/4_streaming/plot_stream_not_split_by_worker.html",
 )
+# Sphinx-gallery's code and that of the recipes; not the outputs.
+CODE = ".highlight-Python > .highlight, .highlight-default > .highlight"
 DOWNLOADED = "gallery/2_randomness/plot_rng_object_on_dataset.html"
 RUN_EACH = """
 import runpy, sys
@@ -47,7 +49,7 @@ def copied(tab, page):
     """Press every copy button of a page's Python code, and return what each copies."""
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     tab.goto(page)
-    cells = tab.locator("[class*=highlight-][class*=ython] > .highlight:has(pre)")
+    cells = tab.locator(CODE)
     texts = []
     for cell in cells.all():
         tab.evaluate("navigator.clipboard.writeText('nothing was copied')")

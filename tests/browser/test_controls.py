@@ -2,7 +2,6 @@
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
 DEEP = "gallery/2_randomness/plot_rng_object_on_dataset.html"
@@ -16,7 +15,7 @@ def background(tab):
     return tab.evaluate("getComputedStyle(document.body).backgroundColor")
 
 
-def test_symptoms_are_filtered_by_keyboard(tab):
+def test_symptoms_are_filtered_by_keyboard(tab, expect):
     tab.goto("symptoms/index.html")
     field = tab.get_by_label("Show only symptoms with these words")
     rows = tab.locator("table.filterable tbody tr")
@@ -27,9 +26,11 @@ def test_symptoms_are_filtered_by_keyboard(tab):
     tab.keyboard.type("Crop same")
     # In any order, and in capitals or not.
     for row in shown.all():
-        assert {"crop", "same"} <= set(row.inner_text().lower().split())
+        text = row.inner_text().lower()
+        assert "crop" in text
+        assert "same" in text
     assert 0 < shown.count() < total
-    playwright.expect(said).to_have_text(f"{shown.count()} of {total} symptoms")
+    expect(said).to_have_text(f"{shown.count()} of {total} symptoms")
 
     tab.keyboard.press("Tab")
     # The table scrolls sideways where it is narrow, and is then a stop on the way.
@@ -40,17 +41,17 @@ def test_symptoms_are_filtered_by_keyboard(tab):
 
     field.focus()
     field.fill("xylophone")
-    playwright.expect(shown).to_have_count(0)
-    playwright.expect(said).to_have_text(f"0 of {total} symptoms")
+    expect(shown).to_have_count(0)
+    expect(said).to_have_text(f"0 of {total} symptoms")
     tab.keyboard.press("Escape")
-    playwright.expect(shown).to_have_count(total)
+    expect(shown).to_have_count(total)
 
     tab.keyboard.type("crop same")
     tab.locator(f"table.filterable a[href='{target}']").or_(
         shown.first.locator("a")
     ).first.focus()
     tab.keyboard.press("Enter")
-    playwright.expect(tab).to_have_url(target)
+    expect(tab).to_have_url(target)
 
 
 def test_theme_is_switched_and_kept(tab):
@@ -69,29 +70,29 @@ def test_theme_is_switched_and_kept(tab):
         assert background(tab) != light
 
 
-def test_search_opens_by_keyboard(tab):
+def test_search_opens_by_keyboard(tab, expect):
     tab.goto(DEEP)
     dialog = tab.get_by_role("dialog").filter(has=tab.locator("input[type=search]"))
     tab.keyboard.press("Control+k")
-    playwright.expect(dialog).to_be_visible()
+    expect(dialog).to_be_visible()
     tab.keyboard.press("Escape")
-    playwright.expect(dialog).to_be_hidden()
+    expect(dialog).to_be_hidden()
     tab.keyboard.press("Control+k")
     tab.keyboard.type("lru_cache")
     tab.keyboard.press("Enter")
     first = tab.locator("ul.search > li > a").first
-    playwright.expect(first).to_have_attribute(
+    expect(first).to_have_attribute(
         "href", "gallery/1_sample/plot_cached_augmentation.html"
     )
 
 
 @pytest.mark.parametrize("page", ["index.html", DEEP])
-def test_first_tab_skips_to_the_text(page, tab):
+def test_first_tab_skips_to_the_text(page, tab, expect):
     tab.goto(page)
     tab.keyboard.press("Tab")
     link = tab.locator(":focus")
-    playwright.expect(link).to_be_in_viewport()
-    playwright.expect(link).to_have_text("Skip to main content")
+    expect(link).to_be_in_viewport()
+    expect(link).to_have_text("Skip to main content")
     tab.keyboard.press("Enter")
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.closest('main') !== null")

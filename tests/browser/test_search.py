@@ -4,8 +4,6 @@ import re
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api")
-
 pytestmark = pytest.mark.browser
 
 # What a reader types, and what the addresses of right answers contain.
@@ -36,18 +34,18 @@ SEARCHES = {
 
 
 @pytest.mark.parametrize(("words", "right"), SEARCHES.items(), ids=SEARCHES)
-def test_right_page_is_among_the_first_three(words, right, tab):
+def test_right_page_is_among_the_first_three(words, right, tab, expect):
     tab.goto("search.html")
     field = tab.locator("main input[name=q]")
     field.fill(words)
     field.press("Enter")
-    playwright.expect(tab.locator(".search-summary")).to_contain_text("Search finished")
+    expect(tab.locator(".search-summary")).to_contain_text("Search finished")
     results = tab.locator("ul.search > li > a")
     addresses = [link.get_attribute("href") for link in results.all()[:3]]
     assert any(re.search(rf"plot_({right})\.", a) for a in addresses), addresses
 
 
-def test_nothing_found_is_said(tab):
+def test_nothing_found_is_said(tab, expect):
     tab.goto("search.html?q=xylophone")
-    playwright.expect(tab.locator(".search-summary")).to_contain_text("did not match")
-    playwright.expect(tab.locator("ul.search > li")).to_have_count(0)
+    expect(tab.locator(".search-summary")).to_contain_text("did not match")
+    expect(tab.locator("ul.search > li")).to_have_count(0)
