@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import pathlib
 import struct
 import types
@@ -63,6 +64,17 @@ def _name(value: object) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
+def _tag(*parts: object) -> bytes:
+    text = "\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")
+    return struct.pack("<q", len(text)) + text
+
+
+# The text of a dtype takes longer than the hash of a small tensor.
+@functools.lru_cache(maxsize=1024)
+def _tensor_tag(dtype: torch.dtype, shape: torch.Size, layout: torch.layout) -> bytes:
+    return _tag("tensor", dtype, tuple(shape), layout)
+
+
 class _Walk:
     """One walk over one sample, feeding a hasher."""
 
@@ -73,8 +85,7 @@ class _Walk:
 
     def tag(self, *parts: object) -> None:
         """Feed what separates one value from the next: ["ab"] is not ["a", "b"]."""
-        text = "\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")
-        self.hasher.update(struct.pack("<q", len(text)) + text)
+        self.hasher.update(_tag(*parts))
 
     def value(self, value: object) -> None:
         """Feed any value."""
@@ -104,16 +115,16 @@ class _Walk:
 
     def holder(self, value: Any) -> None:
         """Feed a value that holds other values."""
-        if isinstance(value, Mapping):
+        if isinstance(value, (list, tuple)):
+            self.tag(_name(value), len(value))
+            for item in value:
+                self.value(item)
+        elif isinstance(value, Mapping):
             self.tag(_name(value), len(value))
             self.unordered(value.items())
         elif isinstance(value, AbstractSet):
             self.tag(_name(value), len(value))
             self.unordered(value)
-        elif isinstance(value, (list, tuple)):
-            self.tag(_name(value), len(value))
-            for item in value:
-                self.value(item)
         elif _is_image(value):
             self.tag(_name(value), value.mode, value.size)
             self.data("pixels", value.tobytes())
@@ -137,7 +148,7 @@ class _Walk:
     def tensor(self, tensor: torch.Tensor) -> None:
         """Feed a tensor of any layout."""
         tensor = tensor.detach()
-        self.tag("tensor", tensor.dtype, tuple(tensor.shape), tensor.layout)
+        self.hasher.update(_tensor_tag(tensor.dtype, tensor.shape, tensor.layout))
         if tensor.is_meta:
             self.opaque(type(tensor))
         elif tensor.is_quantized:

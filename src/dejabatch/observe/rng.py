@@ -129,7 +129,10 @@ def digest(rng: Generator) -> bytes:
         clone.set_state(rng.get_state())
         draws = torch.empty(16, dtype=torch.int64).random_(generator=clone)
         return fingerprint(("torch.Generator", draws))
-    return fingerprint((type(rng).__qualname__, get_state(rng)))
+    state = get_state(rng)
+    if isinstance(rng, random.Random):
+        state = repr(state)  # 625 numbers, which would be fed one by one
+    return fingerprint((type(rng).__qualname__, state))
 
 
 def get_state(rng: Generator) -> Any:
