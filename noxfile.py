@@ -71,7 +71,7 @@ def docs(session: nox.Session) -> None:
     if args.no_exec:
         options += ["-D", "plot_gallery=False"]
     if args.clean:
-        for folder in (BUILD, DOCS / "gallery"):
+        for folder in (BUILD, DOCS / "api", DOCS / "gallery"):
             shutil.rmtree(folder, ignore_errors=True)
 
     install(session, "docs", "-e", ".")
@@ -80,7 +80,8 @@ def docs(session: nox.Session) -> None:
     if args.serve:
         watch = ["--watch", "gallery", "--watch", "src"]
         # What the build itself writes must not start the next build.
-        ignore = ["--ignore", str((DOCS / "gallery").resolve() / "*")]
+        written = ((DOCS / name).resolve() / "*" for name in ("api", "gallery"))
+        ignore = [part for path in written for part in ("--ignore", str(path))]
         session.run("sphinx-autobuild", *watch, *ignore, *options, env=ONE_THREAD)
         return
     strict = ["-n", "-W", "--keep-going", "-T"]
@@ -134,7 +135,8 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("codespell")
-    written_by_builds = ("-i", "docs/_build", "-i", "docs/gallery")
+    folders = ("docs/_build", "docs/api", "docs/gallery")
+    written_by_builds = [part for folder in folders for part in ("-i", folder)]
     session.run("sphinx-lint", *written_by_builds, "docs", "gallery", "README.md")
     schemas = {
         "github-workflows": sorted(Path(".github/workflows").glob("*.yml")),

@@ -135,6 +135,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "dejabatch"
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
+html_extra_path = ["robots.txt"]
 html_css_files = ["dejabatch.css"]
 html_js_files = ["filter.js", "tags.js"]
 html_search_scorer = str(Path(__file__).parent / "_static" / "search.js")

@@ -111,6 +111,13 @@ WRONG = {
             "    def draw(self):\n"
             "        return self.rng.random()"
         ),
+        (
+            "class A(Dataset):\n"
+            "    def __init__(self):\n"
+            "        self.rng = torch.Generator().manual_seed(0)\n"
+            "    def __getitem__(self, index):\n"
+            "        return torch.rand(3, generator=self.rng)"
+        ),
     ],
     "cached-augmentation": [
         (

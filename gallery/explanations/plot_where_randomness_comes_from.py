@@ -115,7 +115,8 @@ if __name__ == "__main__":
 # %%
 # 3. The base seed
 # ----------------
-# The first of the two numbers is the base seed. Every pass draws another one.
+# The first of the two numbers is the base seed. Every pass draws another one, unless its
+# workers live on: :doc:`/gallery/explanations/plot_persistent_workers`.
 
 if __name__ == "__main__":
     epochs = run(seed=0, epochs=2, num_workers=2)

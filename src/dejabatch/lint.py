@@ -426,7 +426,7 @@ def _rng_object_on_dataset(module: _Module) -> Iterator[ast.expr]:
         for node in ast.walk(methods["__init__"]):
             if (
                 isinstance(node, ast.Assign)
-                and module.called(node.value) in _GENERATORS
+                and module.called(_before_seed(node.value)) in _GENERATORS
             ):
                 for target in node.targets:
                     if (
@@ -435,6 +435,14 @@ def _rng_object_on_dataset(module: _Module) -> Iterator[ast.expr]:
                         and target.attr in used
                     ):
                         yield target
+
+
+def _before_seed(value: ast.expr) -> ast.expr:
+    """Return ``torch.Generator()`` of ``torch.Generator().manual_seed(0)``."""
+    match value:
+        case ast.Call(func=ast.Attribute(value=made, attr="manual_seed")):
+            return made
+    return value
 
 
 def _cached_augmentation(module: _Module) -> Iterator[ast.expr]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from torch.utils.data._utils import worker as torch_worker
 from dejabatch.observe import rng
 from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.seeding import seed_worker
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 AXES: Final = ("rank or worker", "epoch", "seed")
 """Along what two streams can be the same: within an epoch, a run, or between runs."""
@@ -127,7 +130,7 @@ class SchemeReport:
         )
         return f"<table><caption>{caption}</caption><tr>{head}</tr>{rows}</table>"
 
-    def plot(self, ax: Any = None, *, generator: str = "np.random") -> Any:
+    def plot(self, ax: Axes | None = None, *, generator: str = "np.random") -> Axes:
         """Draw every stream as a cell; equal colours are equal streams. Needs matplotlib.
 
         Parameters
