@@ -1,4 +1,4 @@
-// 1. A field above each filterable table that hides the rows without the typed words. The
+// A field above each filterable table that hides the rows without the typed words. The
 // words are in the page's address as ?q=..., so that they can be sent to somebody.
 // Without JavaScript there is the whole table.
 for (const table of document.querySelectorAll("table.filterable")) {
@@ -36,26 +36,3 @@ for (const table of document.querySelectorAll("table.filterable")) {
     history.replaceState(null, "", address);
   });
 }
-
-// 2. sphinx-gallery's tags are made for a mouse only, and its label for a font with emoji.
-addEventListener("DOMContentLoaded", () => {
-  const tags = [...document.querySelectorAll(".sphx-glr-tag, #sphx-glr-tag-clear")];
-  const tell = () => {
-    for (const tag of tags)
-      if (tag.id !== "sphx-glr-tag-clear")
-        tag.setAttribute("aria-pressed", tag.classList.contains("active"));
-  };
-  for (const tag of tags) {
-    tag.setAttribute("role", "button");
-    tag.tabIndex = 0;
-    tag.addEventListener("click", tell);
-    tag.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" && event.key !== " ") return;
-      event.preventDefault();
-      tag.click();
-    });
-  }
-  tell();
-  const label = document.querySelector(".sphx-glr-tag-label");
-  if (label) label.textContent = "Show only:";
-});

@@ -1,9 +1,12 @@
-// The gallery's tags are buttons for the keyboard and for screen readers, too.
-// sphinx-gallery makes them, before this runs, of elements that only a mouse can press.
+// The gallery's tags are buttons for the keyboard and for screen readers, too, and their
+// label needs no font with emoji. sphinx-gallery makes them, before this runs, of elements
+// that only a mouse can press.
 document.addEventListener("DOMContentLoaded", () => {
+  const clear = document.querySelector("#sphx-glr-tag-clear");
   const tags = document.querySelectorAll(".sphx-glr-tag, #sphx-glr-tag-clear");
   const tell = () => {
-    for (const tag of tags) tag.setAttribute("aria-pressed", tag.matches(".active"));
+    for (const tag of tags)
+      if (tag !== clear) tag.setAttribute("aria-pressed", tag.matches(".active"));
   };
   for (const tag of tags) {
     tag.role = "button";
@@ -17,4 +20,6 @@ document.addEventListener("DOMContentLoaded", () => {
     });
   }
   tell();
+  const label = document.querySelector(".sphx-glr-tag-label");
+  if (label) label.textContent = "Show only:";
 });
