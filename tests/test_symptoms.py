@@ -32,7 +32,7 @@ def asks_order(loader):
 QUESTIONS = {
     "number": asks_number,
     "batch": ASK["same_in_batch"],
-    "values": lambda loader: not ASK["as_in_the_dataset"](loader),
+    "values": ASK["differs_from_the_dataset"],
     "workers": ASK["same_in_two_workers"],
     "epochs": ASK["same_in_the_next_epoch"],
     "order": asks_order,
@@ -92,9 +92,9 @@ def one_row():
 def test_counts(capsys):
     broken, fixed = broken_and_fixed("exhausted-stream")
     ASK["counts"](broken)
-    assert "epoch 1 0 samples" in capsys.readouterr().out
+    assert "epoch 1: 0 samples" in capsys.readouterr().out
     ASK["counts"](fixed)
-    assert "epoch 1 12 samples, 12" in capsys.readouterr().out
+    assert "epoch 1: 12 samples, 12 different" in capsys.readouterr().out
 
 
 class Unsplit(IterableDataset):

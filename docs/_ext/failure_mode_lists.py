@@ -159,7 +159,7 @@ class SymptomTable(_CatalogueList):
                 rows += [
                     f"   * - {_rst(mode.symptom)}",
                     f"     - {_link(mode)}",
-                    f"     - {mode.detected_by or 'nobody'}",
+                    f"     - {mode.detected_by or 'no tool'}",
                 ]
         return rows
 

@@ -3,7 +3,7 @@
 import zlib
 
 import torch
-from torch.utils.data import DataLoader, default_collate
+from torch.utils.data import DataLoader, IterableDataset, default_collate
 
 
 def samples(loader):
@@ -20,10 +20,11 @@ def samples(loader):
 
 
 def counts(loader):
-    """Print how many samples two epochs have, and how many of them differ."""
+    """Print how many samples two epochs have, and how many different ones."""
     for epoch in range(2):
         epoch_samples = samples(loader)
-        print("epoch", epoch, len(epoch_samples), "samples,", len(set(epoch_samples)))
+        different = len(set(epoch_samples))
+        print(f"epoch {epoch}: {len(epoch_samples)} samples, {different} different")
 
 
 def same_in_batch(loader):
@@ -33,15 +34,19 @@ def same_in_batch(loader):
     return len(set(one_batch)) < len(one_batch)
 
 
-def as_in_the_dataset(loader):
-    """Tell whether the samples without batches and workers are those of the batches."""
+def differs_from_the_dataset(loader):
+    """Tell whether the batches have other samples than the dataset itself."""
     alone = [default_collate([loader.dataset[i]]) for i in range(len(loader.dataset))]
-    return set(samples(alone)) == set(samples(loader))
+    return set(samples(alone)) != set(samples(loader))
 
 
 def in_this_process(loader):
-    """Return a loader of the same dataset without workers."""
-    return DataLoader(loader.dataset, loader.batch_size, collate_fn=loader.collate_fn)
+    """Return a loader of the same samples, in the same batches, without workers."""
+    if isinstance(loader.dataset, IterableDataset) or loader.batch_sampler is None:
+        how = {"batch_size": loader.batch_size, "drop_last": loader.drop_last}
+    else:
+        how = {"batch_sampler": loader.batch_sampler}
+    return DataLoader(loader.dataset, collate_fn=loader.collate_fn, **how)
 
 
 def same_in_two_workers(loader):

@@ -16,7 +16,7 @@ Random numbers that are drawn in ``__init__`` are drawn once, and kept for all e
 * **You see:** A sample is augmented, but in every epoch in the same way.
 * **Because:** The random numbers are drawn once, when the dataset or the transform is
   made.
-* **Do:** Draw them where the sample is made, in ``__getitem__``.
+* **Do:** Draw the random numbers where the sample is made, in ``__getitem__``.
 """
 
 # %%
@@ -83,7 +83,7 @@ if __name__ == "__main__":
 
 # %%
 # Three more places that look as if they drew each time, and draw once: a default
-# argument, a :func:`functools.partial`, and an argument of a ``Lambda``.
+# argument, a :func:`functools.partial`, and a variable that a ``Lambda`` uses.
 
 
 def rotate(image, angle=random.uniform(-90, 90)):  # noqa: B008 - the failure
@@ -178,9 +178,9 @@ if __name__ == "__main__":
     assert count_distinct(fixed().dataset) == 8
 
 # %%
-# Or let ``dejabatch.audit`` look. Whether samples that never vary are meant so, no loader
-# shows. So give it the function that makes the loader: it makes another, and finds that
-# none of the samples comes back.
+# Or let ``dejabatch.audit`` look. A loader does not show whether its samples are meant never
+# to vary. So give it the function that makes the loader: it calls it again, and finds that
+# no sample comes back.
 
 import dejabatch
 

@@ -104,7 +104,8 @@ if __name__ == "__main__":
     del loader  # ends the persistent workers
 
 # %%
-# :func:`functools.lru_cache` around a function that draws is the same failure in one line.
+# :func:`functools.lru_cache` around a function that draws is the same failure in one line, for
+# as many indices as it keeps.
 
 
 @functools.lru_cache
@@ -192,8 +193,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The first epoch of the *next run* is the same, too, or no index ever varied: what was
-#   drawn before the first epoch is :doc:`/gallery/1_sample/plot_augmented_once`.
+# * Not even the first epoch draws: what was drawn when the dataset was made is
+#   :doc:`/gallery/1_sample/plot_augmented_once`.
 # * The image never changes at all:
 #   :doc:`/gallery/1_sample/plot_transform_that_does_nothing`.
 # * Only training stopped being random, after a split:

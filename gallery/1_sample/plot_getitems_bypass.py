@@ -16,7 +16,7 @@ The DataLoader prefers ``__getitems__``, and a wrapper may have one without know
 * **You see:** ``dataset[0]`` is right, but what comes out of the DataLoader never went
   through the transform.
 * **Because:** A DataLoader asks for a whole batch by ``__getitems__`` if the dataset
-  has it, and a wrapper's is that of the wrapped dataset.
+  has it, and this wrapper has inherited it, or hands it through by ``__getattr__``.
 * **Do:** Give the wrapper a ``__getitems__`` of its own: ``return [self[i] for i in
   indices]``.
 """

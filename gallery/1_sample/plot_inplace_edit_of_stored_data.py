@@ -78,9 +78,10 @@ if __name__ == "__main__":
 # Why
 # ---
 # ``self.images[index]`` is no copy but a view, so ``*=`` writes into ``self.images``. So
-# do ``+=``, ``x[mask] = 0`` and every method of a tensor whose name ends in an underscore.
+# do ``+=``, ``x[mask] = 0`` and methods such as ``mul_`` and ``clamp_``, which end in an
+# underscore.
 #
-# Whether it is seen depends on the workers. New workers start each epoch with a copy of
+# Whether it is seen depends on the workers. Forked ones start each epoch with a copy of
 # what the main process has, where nothing was edited, so that the failure comes and goes
 # with ``num_workers``. Persistent workers keep their edited copy.
 
@@ -120,17 +121,17 @@ class StoresBoth(Dataset):
 
 
 if __name__ == "__main__":
-    for method in ("fork", "spawn"):
+    for method in ("fork", "forkserver", "spawn"):
         dataset = StoresBoth()
         list(
             DataLoader(dataset, num_workers=1, multiprocessing_context=method)
         )
         print(
-            f"{method:5} in the main process afterwards:",
+            f"{method:10} in the main process afterwards:",
             f"tensor {dataset.tensor.mean():.1f},",
             f"array {dataset.array.mean():.1f}",
         )
-        assert (dataset.tensor < 1).all() == (method == "spawn")
+        assert (dataset.tensor < 1).all() == (method != "fork")
         assert (dataset.array == 1).all()
 
 # %%

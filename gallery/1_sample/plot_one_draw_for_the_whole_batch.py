@@ -17,7 +17,7 @@ A torchvision transform draws once for each call, whether it gets an image or a 
   is different.
 * **Because:** A transform of torchvision draws once for each call, and here it is
   called with a whole batch.
-* **Do:** Call it for each sample, in the dataset's ``__getitem__``.
+* **Do:** Call the transform for each sample, in the dataset's ``__getitem__``.
 """
 
 # %%
@@ -98,7 +98,7 @@ if __name__ == "__main__":
 # -------
 # Augment where there is one image: in ``__getitem__``, which also spreads the work over
 # the workers. If it has to be the collate function, call the transform for each image.
-# MixUp and CutMix are made for whole batches and belong into the collate function.
+# MixUp and CutMix are made for whole batches and belong in the collate function.
 
 
 class AugmentsEach(Dataset):

@@ -16,8 +16,8 @@ The halves of ``random_split`` are two views of one dataset, with one transform.
 * **You see:** The validation set is augmented as well, or the training set is not.
 * **Because:** Both halves of ``random_split`` are views of one dataset, which has one
   transform.
-* **Do:** Make two datasets, each with its transform, and give both halves of the same
-  indices.
+* **Do:** Make two datasets, each with its own transform, shuffle the indices once, and
+  give each dataset its own part of them.
 """
 
 # %%

@@ -12,8 +12,8 @@ Every sample comes twice with two workers
 
 A dataset that counts its calls has one counter in each worker.
 
-* **You see:** Without workers all is well. With two, every sample comes twice, and the
-  next epoch begins somewhere else.
+* **You see:** Without workers all is well. With two, half of the samples come twice,
+  and the others never.
 * **Because:** The dataset counts its calls instead of using the index, and each worker
   counts for itself.
 * **Do:** Use the index: ``return self.features[index]``.
@@ -65,7 +65,7 @@ if __name__ == "__main__":
         times = Counter(seen)
         print(
             f"{num_workers} workers: {len(times):2} of {SAMPLES} samples,",
-            f"each {max(times.values())} times",
+            f"each {max(times.values())}x",
         )
         copies = max(1, num_workers)
         expected = dict.fromkeys(range(SAMPLES // copies), copies)
@@ -125,7 +125,8 @@ if __name__ == "__main__":
 
 # %%
 # If the data can only be read from front to back, the dataset is a stream: make it a
-# :class:`torch.utils.data.IterableDataset`, which splits its work in ``__iter__``.
+# :class:`torch.utils.data.IterableDataset`, and split it between the workers in
+# ``__iter__``: :doc:`/gallery/4_streaming/plot_stream_not_split_by_worker`.
 
 # %%
 # Proof

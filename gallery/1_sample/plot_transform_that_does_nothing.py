@@ -16,7 +16,7 @@ A random transform whose arguments leave nothing to chance returns what it is gi
 * **You see:** A random transform is in place, and the images look as they did before.
 * **Because:** Its arguments leave it nothing to do: a crop of the image's own size, a
   probability of 0, a colour change without a range.
-* **Do:** Give it a range, such as ``RandomCrop(size, padding=4)`` or
+* **Do:** Give it room, such as ``RandomCrop(size, padding=4)``, ``p=0.5`` or
   ``ColorJitter(brightness=0.4)``.
 """
 

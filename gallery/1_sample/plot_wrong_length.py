@@ -150,7 +150,7 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Count equal samples, without a random augmentation. And ask for an index behind the
+# Count equal samples, without a random augmentation. And ask for an index past the
 # end: the answer should be an ``IndexError``.
 
 

@@ -13,8 +13,8 @@ All workers draw the same numbers, although worker_init_fn seeds them
 
 ``worker_init_fn`` runs once in each worker. A constant in it makes the workers alike.
 
-* **You see:** Every worker applies the same augmentations, since ``worker_init_fn`` was
-  added.
+* **You see:** After ``worker_init_fn`` was added, every worker applies the same
+  augmentations.
 * **Because:** ``worker_init_fn`` seeds every worker with the same number.
 * **Do:** Delete it, or seed from ``torch.initial_seed() % 2**32``, which differs by
   worker and epoch.

@@ -23,8 +23,8 @@ torch.Generator() starts from the same number in every program.
 # %%
 # See it happen
 # -------------
-# The loader gets a generator, and nobody seeds it. So that this is no coincidence, the
-# program runs twice here.
+# The loader gets a generator, and nobody seeds it. To show that this is no coincidence,
+# the program runs twice here.
 
 # sphinx_gallery_tags = ["same in every run", "shuffle", "seed"]
 # sphinx_gallery_parallel = False

@@ -105,7 +105,7 @@ assert np.random.RandomState(42).get_state()[1][0] == 42
 
 # %%
 # ``persistent_workers=True`` starts workers once, so the stream goes on and the epochs
-# differ. Every run is the same all the same.
+# differ. Still, every run is the same.
 
 if __name__ == "__main__":
     runs = []
@@ -191,7 +191,7 @@ if __name__ == "__main__":
     assert (run(fixed, seed=1, epochs=1) == first[:, :1]).all()
 
 # %%
-# It is the same with any seed that does not change, such as ``worker_id`` or
+# The failure is the same with any seed that does not change, such as ``worker_id`` or
 # ``42 + worker_id``.
 
 
@@ -305,7 +305,9 @@ if __name__ == "__main__":
 
 # %%
 # Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds: the recipe, though not yet other fixed seeds.
+# changing it, and names what it finds. Other fixed seeds have pages of their own:
+# :doc:`/gallery/2_randomness/plot_constant_worker_seed` and
+# :doc:`/gallery/2_randomness/plot_worker_seed_without_epoch`.
 
 import dejabatch
 

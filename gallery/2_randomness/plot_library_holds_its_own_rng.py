@@ -151,8 +151,9 @@ if __name__ == "__main__":
 # MONAI
 # -----
 # Its transforms hold a generator as well. Its own ``monai.data.DataLoader`` seeds them,
-# and ``torch.utils.data.DataLoader`` does not. A generator that nobody has seeded is the
-# class's, not the object's. A forked worker has a copy of it; workers of the other start
+# and ``torch.utils.data.DataLoader`` does not. Until
+# ``set_random_state`` is called, all transforms share one generator, an attribute of their
+# class. A forked worker has a copy of it; workers of the other start
 # methods import MONAI anew, and with it another generator.
 
 

@@ -11,7 +11,7 @@
 All workers draw the same NumPy random numbers
 ==============================================
 
-Not since torch 1.9: each worker seeds NumPy. Before it, forked workers shared its state.
+Not since torch 1.9: each worker seeds NumPy. Before it, all began with one state.
 
 * **You see:** An article says that workers draw the same random numbers by default, and
   that ``worker_init_fn`` must seed them; or you see it, on an old torch.
@@ -86,7 +86,7 @@ if __name__ == "__main__":
 # Why
 # ---
 # Each time workers are started, the main process draws a random number, the *base seed*,
-# from torch's global generator. Worker ``w`` seeds ``random`` and ``torch`` with
+# from the loader's ``generator``, or from torch's global one. Worker ``w`` seeds ``random`` and ``torch`` with
 # ``base_seed + w``. NumPy gets four words mixed from the base seed and ``w``, so its
 # stream is not that of ``np.random.seed(seed % 2**32)``.
 
@@ -230,8 +230,11 @@ if __name__ == "__main__":
 #   ``RandomState``, a ``random.Random``, a ``torch.Generator``) kept on the dataset or
 #   on a transform: read
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
-# * **any version, with a worker_init_fn that calls** ``np.random.seed``: read
-#   :doc:`/gallery/2_randomness/plot_get_state_recipe`.
+# * **any version, with a worker_init_fn that calls** ``np.random.seed``: with a constant,
+#   read :doc:`/gallery/2_randomness/plot_constant_worker_seed`; with ``worker_id``,
+#   :doc:`/gallery/2_randomness/plot_worker_seed_without_epoch`; with ``get_state()``,
+#   :doc:`/gallery/2_randomness/plot_get_state_recipe`. With ``torch.initial_seed()`` it is
+#   right.
 # * **torch older than 1.9 and** ``np.random``: the fix above.
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ Two loaders draw the same order
 
 Two generators with one seed, or one generator for two loaders: both tie loaders together.
 
-* **You see:** The batches of two loaders belong together pairwise, or looking at the
+* **You see:** In every epoch the same samples of two loaders meet, or looking at the
   validation set changes the order of training.
 * **Because:** The loaders have one generator, or two that were seeded alike, and every
   pass over a loader draws from it.
@@ -79,9 +79,10 @@ if __name__ == "__main__":
 # Both generators start in one state, and both samplers draw from them in one way. Each
 # labelled sample meets the same unlabelled one in every epoch, for ever.
 #
-# One generator for two loaders is no way out. *Every* pass over a loader draws from the
-# loader's generator: the order, and a seed for workers, even if there are none. So what
-# one loader does changes what the other will do. Without ``generator=`` it is torch's
+# One generator for two loaders is no way out. A pass over a loader draws from the loader's
+# generator: the order, if it shuffles, and a seed for workers, even if there are none.
+# (Persistent workers get theirs in the first pass only.) So what one loader does changes
+# what the other will do. Without ``generator=`` it is torch's
 # global generator, and the same: looking at the validation set changes the training.
 
 EVALUATE_AFTER = {"every epoch": (0, 1, 2), "the last epoch": (2,)}
@@ -204,7 +205,9 @@ if __name__ == "__main__":
 
 
 def tied_together(one, other):
-    a, b = one.generator, other.generator
+    a, b = (
+        loader.generator or torch.default_generator for loader in (one, other)
+    )
     return a is b or torch.equal(a.get_state(), b.get_state())
 
 

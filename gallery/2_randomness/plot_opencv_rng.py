@@ -30,6 +30,9 @@ OpenCV's random generator is its own, begins with a constant, and is copied by w
 # sphinx_gallery_tags = ["same across workers", "same in every epoch", "library"]
 # sphinx_gallery_parallel = False
 
+import subprocess
+import sys
+
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
@@ -87,11 +90,16 @@ if __name__ == "__main__":
     assert torch.equal(one, other)
     assert not torch.equal(other, Noise()[0])
 
+    program = "import cv2, numpy; print(cv2.randn(numpy.empty((2, 2)), 0, 1))"
+    command = [sys.executable, "-c", program]
+    first, second = (subprocess.check_output(command) for _ in range(2))
+    assert first == second  # two processes that have seeded nothing
+
 # %%
 # The fix
 # -------
 # Seed it in every worker, from torch's seed, which differs by worker and by epoch. OpenCV
-# takes a positive integer of 31 bits.
+# takes a signed integer of 32 bits, which leaves 31 for a positive one.
 
 
 def seed_opencv(worker_id):

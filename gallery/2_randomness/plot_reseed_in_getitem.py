@@ -17,8 +17,8 @@ All samples get the same augmentation, and shuffling stops
   repeats, too.
 * **Because:** ``__getitem__`` or a transform seeds a random generator with a constant,
   for example to treat an image and its mask alike.
-* **Do:** Give image and mask to one call of a ``torchvision.transforms.v2`` transform,
-  and delete the seed.
+* **Do:** Wrap them as ``tv_tensors.Image`` and ``tv_tensors.Mask``, give both to one
+  call of a ``torchvision.transforms.v2`` transform, and delete the seed.
 """
 
 # %%
@@ -83,13 +83,14 @@ if __name__ == "__main__":
 # ---
 # The seed puts torch's global generator back to one state for each sample. The crop is
 # drawn from there, and so is everything after it. Without workers that includes the
-# order: from the second epoch on, the shuffling begins in the same state.
+# order: from the second epoch on, the shuffling begins in the same state. (Here from the
+# first of the three, since a batch was read above.)
 
 if __name__ == "__main__":
     orders = [torch.cat([i for _, _, i in broken]).tolist() for _ in range(3)]
     for epoch, order in enumerate(orders):
         print(f"epoch {epoch}: {order}")
-    assert orders[1] == orders[2]
+    assert orders[0] == orders[1] == orders[2]
 
 # %%
 # The fix

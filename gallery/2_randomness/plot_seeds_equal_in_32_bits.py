@@ -110,8 +110,8 @@ if __name__ == "__main__":
 # Lightning 2.4 to 2.6.0 packed the base seed, the worker and the rank into 64 bits, and
 # put them through a linear congruential generator. The low half of what comes out depends
 # on the low half of what goes in alone. So torch's draws did not change with the epoch,
-# nor with the run's seed, where NumPy's did. Here are both releases at work, each in a
-# folder of its own. (If they cannot be installed where this runs, it says so.)
+# nor with the run's seed, where NumPy's did. Here are one of these releases and a later one
+# at work, each in a folder of its own. (If they cannot be installed where this runs, it says so.)
 
 PROGRAM = """
 import json

@@ -31,6 +31,8 @@ A sum of seed, rank and worker is the sum of other seeds, ranks and workers, too
 # sphinx_gallery_parallel = False
 
 import functools
+import os
+import random
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -100,7 +102,10 @@ if __name__ == "__main__":
 
 def seed_by_mixing(worker_id, rank):
     numbers = [torch.initial_seed(), rank, worker_id]
-    np.random.seed(np.random.SeedSequence(numbers).generate_state(4))
+    words = np.random.SeedSequence(numbers).generate_state(6)
+    np.random.seed(words[:4])
+    random.seed(int(words[4]))
+    torch.manual_seed(int(words[5]))
 
 
 fixed = load(functools.partial(seed_by_mixing, rank=0))
@@ -119,7 +124,8 @@ if __name__ == "__main__":
 # -----
 # ``dejabatch.check_seeding`` seeds the workers of many ranks, epochs and runs by a scheme,
 # and counts the streams that come more than once. Here are schemes in use, written from
-# their description. The last column is what a second run with the next seed adds.
+# their description. The last column is the share that runs with
+# the neighbouring seeds have, too.
 
 import dejabatch
 
@@ -159,14 +165,17 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# No single loader shows it, since it is one rank of one run. Give ``check_seeding`` the
-# ``worker_init_fn`` of yours. It finds the rank in the variable ``RANK``, as under
+# No single loader shows it, since it is one rank of one run. Give ``check_seeding`` your
+# ``worker_init_fn``. It can read its rank from the environment variable ``RANK``, as under
 # torchrun.
 
+
+def seed_yours(worker_id):
+    seed_by_sum(worker_id, seed=42, rank=int(os.environ["RANK"]))
+
+
 if __name__ == "__main__":
-    yours = dejabatch.check_seeding(
-        functools.partial(seed_by_sum, seed=42, rank=0)
-    )
+    yours = dejabatch.check_seeding(seed_yours)
     ours = dejabatch.check_seeding(dejabatch.seed_worker)
     print(yours)
     print(ours)

@@ -14,8 +14,8 @@ Another number of workers, another augmentation
 
 Which worker makes a sample decides on its random numbers.
 
-* **You see:** With one seed, a run with four workers augments otherwise than a run with
-  two. The order is the same.
+* **You see:** With one seed, a run with four workers augments differently from a run
+  with two. The order is the same.
 * **Because:** Each worker has random streams of its own, and which worker makes a
   sample depends on how many there are.
 * **Do:** Seed each sample from the run's seed, the epoch and the index.

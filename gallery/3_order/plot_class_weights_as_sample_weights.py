@@ -71,7 +71,8 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Look up the weight of each sample's class.
+# Look up the weight of each sample's class. (Here 1000 draws, so that the share can be seen;
+# in training take ``num_samples=len(dataset)``.)
 
 sample_weights = class_weights[labels]
 assert len(sample_weights) == len(dataset)

@@ -53,7 +53,7 @@ if __name__ == "__main__":
 #
 # With an iterable dataset it is each *worker* that makes batches, and each that drops its
 # own rest. So an epoch gets smaller with the number of workers, although the stream is
-# split rightly.
+# split correctly.
 
 
 class Numbers(IterableDataset):
@@ -82,9 +82,9 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Keep the last batch. For training that needs full batches, as batch normalization does
-# with a batch of one sample, take a smaller batch size or more samples, and fail if an
-# epoch is empty.
+# Keep the last batch. Where training needs full batches, since batch normalization fails on
+# a batch of one sample, keep ``drop_last=True``, take a batch size that the data fills, and
+# fail if an epoch is empty.
 
 fixed = DataLoader(dataset, batch_size=16)
 assert len(fixed) > 0, "an epoch without a batch"
@@ -97,7 +97,7 @@ if __name__ == "__main__":
 # %%
 # For a stream of full batches, make the batches before the workers share them out, and
 # have the loader pass them on: ``DataLoader(batches, batch_size=None)``. Then at most one
-# batch of the whole epoch is short.
+# short batch of the whole epoch is left out.
 
 
 class Batches(IterableDataset):

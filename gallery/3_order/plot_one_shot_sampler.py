@@ -76,7 +76,7 @@ if __name__ == "__main__":
     assert batches_of(loader)[1:] == [0, 0]
 
 # %%
-# With batches of lists the same happens to a ``batch_sampler``.
+# A ``batch_sampler`` that is a generator has the same failure.
 
 # %%
 # The fix

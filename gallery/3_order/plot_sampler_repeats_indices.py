@@ -26,6 +26,7 @@ An epoch of the right length is no proof that every sample was in it.
 # sphinx_gallery_tags = ["missing samples", "sampler"]
 # sphinx_gallery_parallel = False
 
+import textwrap
 from collections import Counter
 
 import matplotlib.pyplot as plt
@@ -145,7 +146,8 @@ import dejabatch
 expect = dejabatch.Expect(replacement=False)
 
 if __name__ == "__main__":
-    print(dejabatch.audit(broken).skipped["sampler-repeats-indices"])
+    skipped = dejabatch.audit(broken).skipped["sampler-repeats-indices"]
+    print(textwrap.fill(skipped, 80))
 
     report = dejabatch.audit(broken, expect=expect)
     print(report)

@@ -64,7 +64,8 @@ if __name__ == "__main__":
 # ---
 # :func:`~torch.utils.data.random_split` draws from torch's global generator, which has
 # another seed in each start. Both splits are right in themselves: no sample is in both
-# halves of one. But the model has seen the first half of the first. Three of four
+# halves of one. But the model has seen the training half of the first split. Three of
+# four
 # validation samples are no longer new to it, and its score says nothing.
 
 if __name__ == "__main__":

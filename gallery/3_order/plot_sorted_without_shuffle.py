@@ -15,7 +15,7 @@ Each batch has samples of one class only
 
 A folder of images is in the order of its classes, and so is every epoch.
 
-* **You see:** The loss jumps whenever the class changes, and the model answers with one
+* **You see:** The loss jumps whenever the class changes, and the model predicts one
   class only.
 * **Because:** The dataset is sorted by class, as a folder of images is, and the loader
   keeps that order.
@@ -112,7 +112,7 @@ def train(loader, **options):
 
 @torch.no_grad()
 def answers_of(model, loader):
-    """Return how often the model answers with each class, and how often rightly."""
+    """Return how often the model predicts each class, and how often rightly."""
     pairs = [(model(images).argmax(1), labels) for images, labels in loader]
     answers, labels = (torch.cat(part) for part in zip(*pairs, strict=True))
     names = Counter(list(SHAPES)[answer] for answer in answers)
@@ -123,7 +123,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)  # more would only get in each other's way here
     broken_model, broken_losses = train(broken(), lr=0.05)
     answers, right = answers_of(broken_model, validation())
-    print(f"it answers {answers}; {right:.0%} are right")
+    print(f"it predicts {answers}; {right:.0%} are right")
     assert answers.get("stroke", 0) > 0.9 * 64
     assert right < 0.35
 
@@ -151,7 +151,7 @@ if __name__ == "__main__":
 if __name__ == "__main__":
     model, _ = train(broken(), lr=0.01, momentum=0.9)
     answers, right = answers_of(model, validation())
-    print(f"with momentum it answers {answers}; {right:.0%} are right")
+    print(f"with momentum it predicts {answers}; {right:.0%} are right")
     assert max(answers.values()) > 0.9 * 64
     assert answers.get("stroke", 0) < 0.1 * 64
 
@@ -169,7 +169,7 @@ def fixed():
 if __name__ == "__main__":
     fixed_model, fixed_losses = train(fixed(), lr=0.05)
     answers, right = answers_of(fixed_model, validation())
-    print(f"it answers {answers}; {right:.0%} are right")
+    print(f"it predicts {answers}; {right:.0%} are right")
     assert right > 0.75
 
 # %%
@@ -243,7 +243,7 @@ if __name__ == "__main__":
 
 # %%
 # Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it. That samples are random tells it that they are for training, and it warns.
+# changing it. Random samples tell it that the loader is for training, and it warns.
 #
 # Where nothing is random, only you know what the loader is for. Say that its order should
 # not be fixed, and the same is an error.
@@ -273,7 +273,7 @@ if __name__ == "__main__":
 #   :doc:`/gallery/4_streaming/plot_one_shard_per_batch`.
 # * The order is shuffled, and is the same in every epoch:
 #   :doc:`/gallery/3_order/plot_order_fixed_at_construction`.
-# * Classes are mixed, and one is drawn too often:
+# * Only the first few samples are drawn, all of one class:
 #   :doc:`/gallery/3_order/plot_class_weights_as_sample_weights`.
 # * :class:`torch.utils.data.DataLoader`, and :class:`torch.utils.data.RandomSampler`,
 #   which ``shuffle=True`` stands for.

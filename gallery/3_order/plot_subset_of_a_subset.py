@@ -89,7 +89,7 @@ if __name__ == "__main__":
 if __name__ == "__main__":
     index = wanted(0)[0]
     number = int(broken.dataset[0][0])
-    print(f"wanted: sample {index}; it came: sample {number}")
+    print(f"wanted: sample {index}; came: sample {number}")
     assert number == train.indices[index]
 
     # A second split by torch is right. It makes positions in what it is given.

@@ -155,8 +155,8 @@ _RECORDS = (
         slug="stateful-cursor",
         title="Every sample comes twice with two workers",
         section="1_sample",
-        symptom="Without workers all is well. With two, every sample comes twice, and "
-        "the next epoch begins somewhere else.",
+        symptom="Without workers all is well. With two, half of the samples come twice, "
+        "and the others never.",
         seen=("number", "workers"),
         words=(
             "duplicate samples with num_workers",
@@ -213,7 +213,7 @@ _RECORDS = (
         ),
         cause="The random numbers are drawn once, when the dataset or the transform is "
         "made.",
-        fix="Draw them where the sample is made, in `__getitem__`.",
+        fix="Draw the random numbers where the sample is made, in `__getitem__`.",
         detected_by="audit",
     ),
     FailureMode(
@@ -277,8 +277,8 @@ _RECORDS = (
         ),
         cause="Both halves of `random_split` are views of one dataset, which has one "
         "transform.",
-        fix="Make two datasets, each with its transform, and give both halves of the "
-        "same indices.",
+        fix="Make two datasets, each with its own transform, shuffle the indices once, "
+        "and give each dataset its own part of them.",
         detected_by="compare",
     ),
     FailureMode(
@@ -296,7 +296,7 @@ _RECORDS = (
         ),
         cause="A transform of torchvision draws once for each call, and here it is called "
         "with a whole batch.",
-        fix="Call it for each sample, in the dataset's `__getitem__`.",
+        fix="Call the transform for each sample, in the dataset's `__getitem__`.",
         detected_by="audit",
     ),
     FailureMode(
@@ -313,7 +313,7 @@ _RECORDS = (
         ),
         cause="Its arguments leave it nothing to do: a crop of the image's own size, a "
         "probability of 0, a colour change without a range.",
-        fix="Give it a range, such as `RandomCrop(size, padding=4)` or "
+        fix="Give it room, such as `RandomCrop(size, padding=4)`, `p=0.5` or "
         "`ColorJitter(brightness=0.4)`.",
         detected_by="audit",
     ),
@@ -331,7 +331,7 @@ _RECORDS = (
             "__getattr__",
         ),
         cause="A DataLoader asks for a whole batch by `__getitems__` if the dataset has "
-        "it, and a wrapper's is that of the wrapped dataset.",
+        "it, and this wrapper has inherited it, or hands it through by `__getattr__`.",
         fix="Give the wrapper a `__getitems__` of its own: "
         "`return [self[i] for i in indices]`.",
         detected_by="audit",
@@ -415,8 +415,8 @@ _RECORDS = (
         slug="constant-worker-seed",
         title="All workers draw the same numbers, although worker_init_fn seeds them",
         section="2_randomness",
-        symptom="Every worker applies the same augmentations, since `worker_init_fn` was "
-        "added.",
+        symptom="After `worker_init_fn` was added, every worker applies the same "
+        "augmentations.",
         seen=("workers", "epochs", "runs"),
         words=(
             "worker seed",
@@ -463,8 +463,8 @@ _RECORDS = (
         ),
         cause="`__getitem__` or a transform seeds a random generator with a constant, "
         "for example to treat an image and its mask alike.",
-        fix="Give image and mask to one call of a `torchvision.transforms.v2` transform, "
-        "and delete the seed.",
+        fix="Wrap them as `tv_tensors.Image` and `tv_tensors.Mask`, give both to one call "
+        "of a `torchvision.transforms.v2` transform, and delete the seed.",
         detected_by="audit",
     ),
     FailureMode(
@@ -591,8 +591,8 @@ _RECORDS = (
         slug="workers-change-the-augmentation",
         title="Another number of workers, another augmentation",
         section="2_randomness",
-        symptom="With one seed, a run with four workers augments otherwise than a run "
-        "with two. The order is the same.",
+        symptom="With one seed, a run with four workers augments differently from a "
+        "run with two. The order is the same.",
         seen=("runs",),
         words=(
             "reproducibility",
@@ -610,7 +610,7 @@ _RECORDS = (
         slug="one-generator-for-two-loaders",
         title="Two loaders draw the same order",
         section="2_randomness",
-        symptom="The batches of two loaders belong together pairwise, or looking at the "
+        symptom="In every epoch the same samples of two loaders meet, or looking at the "
         "validation set changes the order of training.",
         seen=("loaders",),
         words=(
@@ -745,7 +745,7 @@ _RECORDS = (
         slug="sorted-without-shuffle",
         title="Each batch has samples of one class only",
         section="3_order",
-        symptom="The loss jumps whenever the class changes, and the model answers with "
+        symptom="The loss jumps whenever the class changes, and the model predicts "
         "one class only.",
         seen=("order",),
         words=(

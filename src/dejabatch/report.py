@@ -384,7 +384,8 @@ class Report:
         for one in filter(None, (seen, self.other)):
             epochs = {fetch.epoch for fetch in one.fetches}
             samples = sum(len(fetch.digests) for fetch in one.fetches)
-            lines.append(f"read: {samples} samples in {len(epochs)} epochs")
+            plural = "" if len(epochs) == 1 else "s"
+            lines.append(f"read: {samples} samples in {len(epochs)} epoch{plural}")
         if seen.facts is not None and not seen.facts.data_loader:
             text = f"{seen.facts.dataset} is no DataLoader: its batches are all that was seen"
             lines.append(_wrapped("note: ", text))
