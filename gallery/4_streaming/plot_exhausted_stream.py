@@ -57,7 +57,7 @@ if __name__ == "__main__":
 # and an iterator that has ended looks like an epoch that has ended. A file object, a
 # ``csv.reader`` and a ``map`` are such iterators, too.
 #
-# Workers hide it: each epoch starts new ones, with new copies of the dataset, whose
+# Workers hide it for an iterator in memory, such as this one: each epoch starts new ones, with new copies of the dataset, whose
 # iterator has not been read. It comes back with persistent workers.
 
 if __name__ == "__main__":

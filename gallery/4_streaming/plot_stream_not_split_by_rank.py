@@ -160,8 +160,9 @@ if __name__ == "__main__":
 
 # %%
 # Have as many shards as there are workers on all ranks, or a multiple of it. With three
-# shards for four workers, one has nothing to do, and its rank has half the batches of the
-# other.
+# shards for four workers, one has nothing to do, and its rank has half the samples of the
+# other. (``DistributedDataParallel`` then waits for a batch that does not come, unless you drop
+# what is over or use ``torch.distributed.algorithms.Join``.)
 
 if __name__ == "__main__":
     few = read_on_all_ranks(functools.partial(ByRankAndWorker, shards=3))

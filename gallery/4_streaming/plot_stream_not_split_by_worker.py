@@ -28,6 +28,7 @@ A worker has a copy of the dataset, and reads all of it unless you say otherwise
 # sphinx_gallery_parallel = False
 
 import atexit
+import itertools
 import shutil
 import tempfile
 import warnings
@@ -78,8 +79,9 @@ if __name__ == "__main__":
 # A sampler hands out indices, each to one worker. An iterable dataset has no sampler: every
 # worker gets a copy of the dataset and iterates it from beginning to end.
 #
-# torch warns only if the dataset has a ``__len__``, and only if somebody has called
-# ``len(loader)`` before, as a progress bar does.
+# torch warns only if the dataset has a ``__len__``, if somebody has called ``len(loader)``
+# before, as a progress bar does, and if there come more *batches* than the dataset has
+# samples. With batches of four there is no warning.
 
 
 class WithLength(Lines):
@@ -103,6 +105,10 @@ if __name__ == "__main__":
     print(f"before len(loader): {silent} warnings, after it: {loud}")
     assert silent == 0
     assert loud > 0
+
+    batched = DataLoader(WithLength(FILES), batch_size=4, num_workers=2)
+    assert len(batched) == 4
+    assert warnings_of(batched) == 0
 
 # %%
 # The fix
@@ -133,13 +139,24 @@ if __name__ == "__main__":
         assert len(times) == times.total() == 16
 
 # %%
-# With fewer files than workers, some workers have nothing to do. Then split the lines:
-# ``itertools.islice(lines, first, None, step)`` reads all of them, and gives every
-# ``step``-th. With several ranks, count their workers as well.
+# With fewer files than workers, some workers have nothing to do. Then split the lines: each
+# worker reads all of them, and gives every ``step``-th. With several ranks, count their
+# workers as well: :doc:`/gallery/4_streaming/plot_stream_not_split_by_rank`.
+
+
+class OwnLines(Lines):
+    def __iter__(self):
+        info = get_worker_info()
+        first, step = (0, 1) if info is None else (info.id, info.num_workers)
+        yield from itertools.islice(super().__iter__(), first, None, step)
+
 
 if __name__ == "__main__":
-    loader = DataLoader(OwnFiles(FILES[:1]), batch_size=None, num_workers=2)
-    assert times_of_each([loader]).total() == 4
+    for num_workers in (0, 2, 3):
+        loader = DataLoader(
+            OwnLines(FILES[:1]), batch_size=None, num_workers=num_workers
+        )
+        assert sorted(loader) == sorted(Lines(FILES[:1]))
 
 # %%
 # Proof

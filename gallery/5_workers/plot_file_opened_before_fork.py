@@ -271,9 +271,10 @@ if __name__ == "__main__":
         assert found[kind] == {"right": 3 * len(ROWS)}
 
 # %%
-# A memory map has no position. HDF5 names one in each request to the system, in this
-# version; older ones did not, and rows were wrong. Neither HDF5 nor LMDB promises that an open
-# file survives a fork, so open them as below, too.
+# These versions of HDF5 and LMDB read every row correctly. All the same,
+# `LMDB forbids <http://www.lmdb.tech/doc/>`__ to use what was open before a fork, and `h5py
+# advises against it <https://docs.h5py.org/en/latest/mpi.html>`__, so open them as below, too.
+# A memory map has no position.
 
 # %%
 # The fix
@@ -371,11 +372,14 @@ if __name__ == "__main__":
 # as an attribute.
 
 
+NOT_OF_PYTHON = (zipfile.ZipFile, h5py.File, h5py.Dataset, lmdb.Environment)
+
+
 def open_files(dataset):
     return [
         name
         for name, value in vars(dataset).items()
-        if hasattr(value, "fileno") or isinstance(value, zipfile.ZipFile)
+        if hasattr(value, "fileno") or isinstance(value, NOT_OF_PYTHON)
     ]
 
 
@@ -384,10 +388,13 @@ if __name__ == "__main__":
     print("fixed: ", open_files(fixed.dataset))
     assert open_files(broken.dataset) == ["file"]
     assert open_files(fixed.dataset) == []
+    assert open_files(InHDF5(new_folder())) == ["file", "rows"]
+    assert open_files(InLMDB(new_folder())) == ["file"]
 
 # %%
 # Or let ``dejabatch.audit`` look for it anywhere in the dataset. It reads a loader in a
-# process of its own, without changing it, and sees the position move.
+# process of its own, without changing it, and sees the position move. Files of HDF5 and LMDB
+# have none that moves, so it does not name them.
 
 import dejabatch
 

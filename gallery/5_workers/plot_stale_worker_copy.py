@@ -141,8 +141,8 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Keep the number in shared memory. All copies of such a tensor are one piece of memory,
-# whenever they were made.
+# Keep the number in shared memory. The copies that workers get of such a tensor are one piece
+# of memory, whenever they were made.
 
 
 class SharedCrops(Crops):

@@ -137,7 +137,7 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Return it. What is to be known in the main process belongs into the sample.
+# Return it. What is to be known in the main process belongs in the sample.
 
 
 class Reporting(Dataset):
@@ -164,7 +164,7 @@ if __name__ == "__main__":
 # %%
 # A number for each index can also lie in shared memory, as the counts above do: a tensor
 # after ``share_memory_()``. Each worker then writes to places of its own; numbers to which
-# all of them add need a lock besides. A cache for all workers belongs on the disk, or in such
+# all of them add need a lock besides. A cache for all workers belongs on disk, or in such
 # a tensor if samples have one size.
 
 

@@ -189,8 +189,9 @@ if __name__ == "__main__":
     assert resumed == whole_run[1:]
 
 # %%
-# If epochs only have to differ, leave ``worker_init_fn`` out and draw from ``np.random``,
-# ``random`` or ``torch``. Torch has seeded them in each worker, and they go on.
+# If epochs only have to differ, leave ``worker_init_fn`` out and draw from ``np.random``:
+# torch has seeded it in each worker, as it does ``random`` and its own generator, and it goes
+# on.
 
 if __name__ == "__main__":
     drawn = angles_of(load(Draws()))
@@ -240,7 +241,11 @@ if __name__ == "__main__":
 # changing it, and compares with what new workers give. The second form can be read in the
 # source: ``python -m dejabatch lint`` names the line.
 
+import sys
+from pathlib import Path
+
 import dejabatch
+from dejabatch.lint import lint_paths
 
 if __name__ == "__main__":
     report = dejabatch.audit(broken)
@@ -249,6 +254,12 @@ if __name__ == "__main__":
         ("worker-init-runs-once", "worker_init_fn")
     ]
     assert dejabatch.audit(fixed).ok
+
+    script = Path(sys.argv[0])
+    if script.stem.startswith("plot_"):  # a notebook has no file to read
+        (place,) = lint_paths([script])
+        print(f"line {place.line}: {place.slug}")
+        assert place.slug == "worker-init-runs-once"
 
 # %%
 # See also

@@ -14,7 +14,7 @@ def check(observation: Observation) -> Finding | None:
     if facts.one_shot and (facts.num_workers == 0 or facts.persistent_workers):
         evidence = "the dataset is an iterator, which has one pass"
     elif empty := empty_epochs(observation):
-        evidence = f"epoch {empty[0]} has no batch"
+        evidence = f"epoch {empty[0]}, counted from 0, has no batch"
     else:
         return None
     return Finding(

@@ -14,7 +14,7 @@ def check(observation: Observation) -> Finding | None:
     if facts.one_shot:
         evidence = f"the sampler is a {facts.sampler}, which has one pass"
     elif empty := empty_epochs(observation):
-        evidence = f"epoch {empty[0]} has no batch"
+        evidence = f"epoch {empty[0]}, counted from 0, has no batch"
     else:
         return None
     return Finding(

@@ -34,7 +34,7 @@ def check(observation: Observation) -> Finding | None:
     samples = sum(len(stream) for stream in observation.streams().values())
     evidence = f"both epochs have the same {samples} samples in the same order"
     if at_start:
-        evidence += ", and with new workers they have not"
+        evidence += ", and with new workers they do not"
     return Finding(
         slug="stream-with-fixed-shuffle",
         severity="error",

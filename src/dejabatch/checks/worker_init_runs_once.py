@@ -29,5 +29,5 @@ def check(observation: Observation) -> Finding | None:
         severity="error",
         where="worker_init_fn",
         evidence=f"{len(observation.by_index(0))} indices have the same samples in both "
-        "epochs, and others when new workers are started for each",
+        "epochs, and different ones when each epoch starts new workers",
     )
