@@ -103,7 +103,8 @@ if __name__ == "__main__":
 # %%
 # Workers that are spawned, or come from a fork server (the default on Linux since Python
 # 3.14), share the memory of a *tensor* with the main process. Their edits reach it, and
-# each other. A NumPy array is copied.
+# each other. A NumPy array is copied. (Run this as a script: a spawned worker cannot import
+# the classes of a notebook.)
 
 
 class StoresBoth(Dataset):

@@ -22,7 +22,8 @@ A worker that is spawned imports the program again, and has its variables as the
 # See it happen
 # -------------
 # The size of the crops is a default at the top of the program. The program then sets it, as
-# it would from the command line.
+# it would from the command line. (Run it as a script: a spawned worker cannot import the
+# classes of a notebook.)
 
 # sphinx_gallery_tags = ["start method", "dataset"]
 # sphinx_gallery_parallel = False
