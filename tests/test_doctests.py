@@ -60,7 +60,6 @@ DOCUMENTED = {
     for name, value in with_methods(page).items()
     if callable(value)
 }
-DOCUMENTED["dejabatch.stream"] = dejabatch.stream.__call__
 DOCUMENTED["dejabatch.stream.torch"] = dejabatch.stream.torch
 DOCUMENTED["dejabatch.stream.python"] = dejabatch.stream.python
 EVERY_NAME = pytest.mark.parametrize("name", DOCUMENTED)

@@ -4,6 +4,8 @@ import pytest
 from bs4 import BeautifulSoup
 from conftest import ROOT, sphinx_build
 
+import dejabatch
+
 CONF = f"""
 import sys
 sys.path[:0] = [{str(ROOT / "docs" / "_ext")!r}]
@@ -76,6 +78,19 @@ def test_real_pages_are_found(site):
     page = site.text("api/dejabatch.shard.html")
     assert "Pages that use it" in page
     assert "plot_stream_not_split_by_worker.html" in page
+
+
+@pytest.mark.parametrize("name", dejabatch.__all__)
+def test_page_of_every_public_name_says_what_it_is(site, name):
+    page = BeautifulSoup(site.text(f"api/dejabatch.{name}.html"), "html.parser")
+    assert page.select_one("dl.py > dd > p").get_text(strip=True)
+
+
+def test_page_of_stream_is_complete(site):
+    page = BeautifulSoup(site.text("api/dejabatch.stream.html"), "html.parser")
+    text = page.select_one("dl.py > dd").get_text()
+    for part in ("Parameters", "Returns", "Raises", "Examples"):
+        assert part in text
 
 
 def test_command_line_page_has_what_the_commands_print(site):

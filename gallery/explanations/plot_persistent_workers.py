@@ -23,15 +23,17 @@ it, those of the first epoch go on.
    stays      the worker's copy of the dataset, with its caches and open files
               its seed, and where its random generators stand
    is new     the order of the indices; the iterator of an IterableDataset
-   comes not  whatever the main process changes in the dataset since the first epoch
+   not seen   what the main process has changed in the dataset since the first epoch,
+              unless in shared memory
 
-Below, workers of both kinds say how they are in three epochs.
+Below, workers of both kinds report their state in three epochs.
 """
 
 # sphinx_gallery_tags = ["explanation", "persistent workers", "worker", "dataset"]
 # sphinx_gallery_parallel = False
 
 import io
+import multiprocessing
 import os
 import random
 
@@ -50,10 +52,11 @@ EPOCHS = range(3)
 
 
 class Tells(Dataset):
-    """How a worker is. It caches what it has read, and opens its file once."""
+    """What a worker reports. It caches what it has read, and opens its file once."""
 
     def __init__(self):
         self.attribute = "before epoch 0"
+        self.shared = torch.tensor(0).share_memory_()
         self.cache = {}
         self.file = None
         self.started = 0
@@ -79,6 +82,7 @@ class Tells(Dataset):
             "seed": info.seed,
             "draw": torch.rand(()).item(),
             "attribute": self.attribute,
+            "shared": self.shared.item(),
             "known": known,
             "position": self.file.tell(),
             "started": self.started,
@@ -106,6 +110,7 @@ def three_epochs(persistent_workers, **options):
     epochs = []
     for epoch in EPOCHS:
         loader.dataset.attribute = f"before epoch {epoch}"
+        loader.dataset.shared.fill_(epoch)
         epochs.append(list(loader))
     return epochs
 
@@ -155,7 +160,8 @@ if __name__ == "__main__":
 # Changes from outside
 # --------------------
 # What the main process sets before the first epoch arrives. What it sets later reaches
-# only workers that start later: :doc:`/gallery/5_workers/plot_stale_worker_copy`.
+# only workers that start later: :doc:`/gallery/5_workers/plot_stale_worker_copy`. A number
+# in shared memory reaches all of them.
 
 if __name__ == "__main__":
     for title, epochs in (("new", new), ("persistent", persistent)):
@@ -165,6 +171,9 @@ if __name__ == "__main__":
             {f"before epoch {epoch if title == 'new' else 0}"}
             for epoch in EPOCHS
         ]
+        shared = [set(one) for one in of_each(epochs, "shared")]
+        print(f"{title} workers, in shared memory:", *shared)
+        assert shared == [{0}, {1}, {2}]
 
 # %%
 # worker_init_fn
@@ -175,7 +184,7 @@ if __name__ == "__main__":
 if __name__ == "__main__":
     processes = of_each(persistent, "process")
     started = of_each(persistent, "started")
-    print("worker_init_fn has run so often:", *started[-1])
+    print("worker_init_fn has run this many times:", *started[-1])
     assert processes[0] == processes[2]
     assert {count for epoch in started for count in epoch} == {1}
 
@@ -201,8 +210,8 @@ if __name__ == "__main__":
     assert not set(draws_new[1]) & set(draws_persistent[1])
 
 # %%
-# So a generator that hangs on the dataset gives other numbers in each epoch, and still the
-# same ones in both workers: :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
+# So a generator that is stored on the dataset gives other numbers in each epoch, and still
+# the same ones in both workers: :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 
 
 class HoldsGenerator(Dataset):
@@ -314,11 +323,24 @@ if __name__ == "__main__":
     loader = load(Tells(), persistent_workers=True, collate_fn=dict)
     early = next(iter(loader))
     whole = list(loader)
-    same = early["process"] in {sample["process"] for sample in whole}
+    processes = {sample["process"] for sample in whole}
+    same = early["process"] in processes
     print("the next loop has the same workers:", same)
     assert same
     assert [sample["index"] for sample in whole] == list(range(8))
+
+    workers = [
+        child
+        for child in multiprocessing.active_children()
+        if child.pid in processes
+    ]
+    assert len(workers) == 2
     del loader
+    for worker in workers:
+        worker.join(timeout=10)
+    alive = sum(worker.is_alive() for worker in workers)
+    print("workers that live on without the loader:", alive)
+    assert alive == 0
 
 # %%
 # See also

@@ -25,7 +25,8 @@ all that the main process has in memory, the others have what is pickled for the
    spawn       main ── starts a new Python ──────────────────▶ worker
                  └──── pickle of the dataset ────────────────▶   ┘
 
-Below, one dataset asks two workers of each kind what they have.
+Below, one dataset asks two workers of each kind what they have. Run it as a script: a
+spawned worker cannot import the classes of a notebook.
 """
 
 # sphinx_gallery_tags = ["explanation", "start method", "worker", "dataset"]
@@ -127,8 +128,8 @@ if __name__ == "__main__":
 # A forked worker has them as they are. The other two import the program's file again, and
 # with it torch and whatever else stands at its top. They have what that import gives:
 # :doc:`/gallery/5_workers/plot_globals_reset_by_spawn`. This import is also what they cost:
-# fork takes next to no time, while spawn imports everything in each worker, and does so in
-# each epoch unless the workers are persistent.
+# fork imports nothing, while spawn imports everything in each worker, and does so in each
+# epoch unless the workers are persistent.
 
 if __name__ == "__main__":
     for method in METHODS:

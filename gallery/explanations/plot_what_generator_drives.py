@@ -24,7 +24,7 @@ the same two things from that.
           └── the order, if the loader made the sampler: shuffle=True
 
    not driven: a sampler that you pass; transforms and collate_fn without workers;
-               generators that the dataset holds; random_split
+               generators that the dataset holds
 
 What follows measures each line of it.
 """

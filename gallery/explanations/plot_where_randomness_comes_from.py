@@ -13,8 +13,9 @@ Where a DataLoader's randomness comes from
 From ``torch.manual_seed`` to the number that a worker draws, one measured step at a time.
 
 A pass over a :class:`~torch.utils.data.DataLoader` draws two numbers from one generator in
-the main process. One becomes the order, the other the seeds of all workers. Everything
-random in a pass comes from these two, unless it comes from a generator that nobody seeds.
+the main process. One becomes the order, the other the seeds of all workers. With workers,
+everything random in a pass comes from these two, unless it comes from a sampler or a
+generator that you seed yourself, or that nobody seeds.
 
 .. code-block:: text
 
@@ -167,7 +168,7 @@ if __name__ == "__main__":
         assert not set(other) & set(drawn)
 
 # %%
-# A generator that hangs on the dataset is not seeded by anybody. It is copied into the
+# A generator that is stored on the dataset is not seeded by anybody. It is copied into the
 # workers as it is: :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 
 # %%

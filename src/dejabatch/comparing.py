@@ -35,10 +35,14 @@ def compare(
 
     Parameters
     ----------
-    a, b : torch.utils.data.DataLoader
-        The loaders, for example for training and for validation.
-    epochs, max_batches : int
-        How many epochs to read of each, and how many batches of each epoch.
+    a : torch.utils.data.DataLoader
+        One loader, for example for training.
+    b : torch.utils.data.DataLoader
+        The other, for example for validation.
+    epochs : int
+        How many epochs of each to read.
+    max_batches : int
+        How many batches of each epoch to read.
     time_limit : float
         Seconds after which reading stops, half of them for each loader.
 

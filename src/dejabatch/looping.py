@@ -29,7 +29,7 @@ class SharedEpoch:
     Raises
     ------
     ValueError
-        If the number is none of these, here and when `value` is set.
+        If it is no such number, here or when `value` is set.
 
     Examples
     --------

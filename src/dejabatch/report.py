@@ -70,7 +70,8 @@ class Finding:
     slug : str
         Which failure mode, a key of `dejabatch.FAILURE_MODES`.
     severity : {"note", "warning", "error"}
-        ``"error"`` where the loader certainly repeats itself.
+        ``"error"`` where something is certainly wrong, ``"warning"`` where it is unless
+        you mean it so, ``"note"`` where it does no harm yet.
     where : str
         The object that causes it, as an attribute path that begins at the loader's own
         attributes, such as ``dataset.transform.rng``.

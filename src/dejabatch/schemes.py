@@ -42,7 +42,7 @@ class Scheme:
     seed_main : callable
         Takes a run's seed and a rank, and seeds the main process of that rank.
     worker_init_fn : callable or None
-        The loaders' own.
+        What the loaders get as ``worker_init_fn``; None for nothing.
     fresh_workers : bool
         Whether workers start anew for each epoch; False for persistent ones.
 
@@ -74,10 +74,10 @@ class SchemeReport:
     streams : int
         How many streams there are of each generator.
     shared : mapping of str to mapping of str to float
-        By generator (``"random"``, ``"np.random"``, ``"torch"``) and by one of `AXES`:
-        the share of the streams that are also somewhere else along it, from 0 to 1. One
-        that is shared within an epoch is not counted again for other epochs and seeds
-        unless it is shared there, too.
+        By generator (``"random"``, ``"np.random"``, ``"torch"``) and by axis
+        (``"rank or worker"``, ``"epoch"``, ``"seed"``): the share of the streams that are
+        also somewhere else along it, from 0 to 1. One that is shared within an epoch is
+        not counted again for other epochs and seeds unless it is shared there, too.
     digests : mapping of str to numpy.ndarray
         The number of each stream, int64 of shape (seeds, epochs, ranks, workers); equal
         streams have one number.
@@ -193,8 +193,12 @@ def check_seeding(
     scheme : Scheme, callable or None
         A scheme, or a ``worker_init_fn``, which is then run after
         ``torch.manual_seed(seed)`` on every rank. None stands for no ``worker_init_fn``.
-    ranks, workers, epochs : int
-        How many there are of each.
+    ranks : int
+        How many ranks a run has.
+    workers : int
+        How many workers each rank's loader has.
+    epochs : int
+        How many epochs each run has.
     seeds : iterable of int
         The seeds of the runs.
     time_limit : float
@@ -520,4 +524,7 @@ def _known() -> list[Scheme]:
 
 
 SCHEMES: Mapping[str, Scheme] = MappingProxyType({s.name: s for s in _known()})
-"""Schemes in use by their names, written from their description; `seed_worker` last."""
+"""Schemes in use, by name, for `check_seeding`: ``SCHEMES["seed + rank"]``.
+
+``list(SCHEMES)`` shows the names. Each is written from its description.
+"""

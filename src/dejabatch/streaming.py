@@ -21,8 +21,9 @@ class shard(IterableDataset[T], Generic[T]):
     """Split an iterable between the workers of all ranks, each time that it is iterated.
 
     Item *k* goes to the *k*-th of all workers, and so on in turn. Every worker reads the
-    whole iterable and leaves out what is not its own. If reading is dear, shard the names
-    of the files, and read in an `~torch.utils.data.IterableDataset` around it.
+    whole iterable and leaves out what is not its own. If reading is expensive, shard the
+    names of the files, and read them in an :class:`~torch.utils.data.IterableDataset`
+    around it.
 
     Parameters
     ----------
