@@ -383,7 +383,7 @@ class Report:
         seen = self.observation
         lines = []
         for one in filter(None, (seen, self.other)):
-            epochs = {part.epoch for part in (*one.fetches, *one.ends)}
+            epochs = {f.epoch for f in one.fetches} | {e.epoch for e in one.ends}
             samples = sum(len(fetch.digests) for fetch in one.fetches)
             plural = "" if len(epochs) == 1 else "s"
             lines.append(f"read: {samples} samples in {len(epochs)} epoch{plural}")
