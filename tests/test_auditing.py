@@ -400,7 +400,7 @@ def test_loader_that_hangs_ends_at_the_time_limit(num_workers):
     assert time.monotonic() - started < 9
     assert report.ok
     assert "stopped: at the time limit" in str(report)
-    assert "read: 6 samples in 1 epochs" in str(report)
+    assert "read: 6 samples in 1 epoch\n" in str(report)
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])

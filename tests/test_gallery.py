@@ -37,7 +37,9 @@ from torch.utils.data import DataLoader
 _, method, page, *loaders = sys.argv
 multiprocessing.set_start_method(method)
 # Imported once, where every worker would import it for itself.
-multiprocessing.set_forkserver_preload(["torch"])
+multiprocessing.set_forkserver_preload(
+    ["dejabatch", "matplotlib.pyplot", "torch", "torchvision.transforms.v2"]
+)
 sys.argv = [page]
 names = runpy.run_path(page, run_name="__main__")
 for name in loaders:
