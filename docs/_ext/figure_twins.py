@@ -95,7 +95,8 @@ def save(_block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) 
         for scheme, next_ink in INKS.items():
             _paint(figure, ink, ink := next_ink)
             # Twice as fine as it is shown, for screens that are as fine.
-            figure.savefig(_twin(image, scheme), dpi=2 * figure.dpi)
+            target = _twin(image, scheme)
+            figure.savefig(target, dpi=2 * figure.dpi, pil_kwargs={"quality": 70})
             if len(paths) == thumbnail_number:
                 name = f"{image.stem.removesuffix(f'_{len(paths):03}')}_thumb.png"
                 _save_thumbnail(

@@ -119,6 +119,8 @@ def _improve(app: Sphinx, exception: Exception | None) -> None:
     for page in pages(app):
         before = page.read_text(encoding="utf-8")
         after = SCRIPT.sub(_wait, NOT_NEEDED.sub("", before))
+        # Without scripts, the theme has colours only where no scheme is named.
+        after = after.replace(' data-theme="auto"', "", 1)
         after = _improve_images(page, after)
         if after != before:
             page.write_text(after, encoding="utf-8")
