@@ -185,6 +185,8 @@ def watch_loaders_of(page):
             assert len(seen.ends) == 2
 
 
+# Each page asks `audit` about them, which watches them as well.
+@pytest.mark.slow
 # A file that stays open is what one of the pages is about.
 @pytest.mark.filterwarnings("ignore:unclosed file")
 @pytest.mark.parametrize(
