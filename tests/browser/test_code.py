@@ -98,7 +98,8 @@ def test_downloads_run(tab, tmp_path):
         assert (tmp_path / "unpacked" / path.name).read_bytes() == path.read_bytes()
 
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+    install, *code = ("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+    assert install.startswith("%pip install")  # it is installed here
     from_notebook = tmp_path / "notebook.py"
     from_notebook.write_text("\n".join(code), encoding="utf-8")
     for path in (script, from_notebook):
