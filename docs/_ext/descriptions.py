@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from sphinx import addnodes
 
 from dejabatch.catalogue import FAILURE_MODES
 
@@ -29,9 +30,14 @@ def _written(doctree: nodes.document) -> str | None:
 
 
 def _first_paragraph(doctree: nodes.document) -> str | None:
+    about = ""
     for paragraph in doctree.findall(nodes.paragraph):
-        if isinstance(paragraph.parent, nodes.section):
-            return " ".join(paragraph.astext().split())
+        if isinstance(paragraph.parent, addnodes.desc_content):
+            title = doctree.next_node(nodes.title).astext()
+            about = f"{title}, in the Python package about PyTorch's DataLoader: "
+        elif not isinstance(paragraph.parent, nodes.section):
+            continue
+        return about + " ".join(paragraph.astext().split())
     return None
 
 
