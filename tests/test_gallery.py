@@ -127,7 +127,7 @@ def test_last_cell_names_the_page(page):
     last = blocks_of(page, "code")[-1]
     assert ("dejabatch.audit(broken)" in last) == (mode.detected_by == "audit")
     assert ("dejabatch.compare(*broken)" in last) == (mode.detected_by == "compare")
-    assert ("lint_paths([script])" in last) == (mode.detected_by == "lint")
+    assert "lint_paths([script])" in last or mode.detected_by != "lint"
     assert (f'"{mode.slug}"' in last) == (mode.detected_by is not None)
 
 
