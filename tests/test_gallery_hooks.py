@@ -132,7 +132,9 @@ def test_page_that_leaves_something_behind_fails(project, leak):
     project.page("leaks", code)
     build = project.build()
     assert build.status != 0
-    assert re.search(f"plot_leaks.py left behind: {message}", build.log), build.log
+    # Another test's memory may stand before it: who owns a segment that nobody maps?
+    left = rf"plot_leaks.py left behind: (.*, )?{message}"
+    assert re.search(left, build.log), build.log
     assert "Unexpected failing examples (1)" in build.log
     assert not sleeping("986")
 

@@ -32,7 +32,8 @@ def nothing_is_left():
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline and gallery_hooks._segments() - segments:
         time.sleep(0.05)  # the tracker of a killed group cleans up after it
-    assert {c.pid for c in me.children(recursive=True)} == before
+    # Children of earlier tests may end meanwhile.
+    assert not {c.pid for c in me.children(recursive=True)} - before
     assert me.num_fds() == descriptors
     assert not gallery_hooks._segments() - segments
 
