@@ -71,9 +71,7 @@ def _as_webp(png: Path) -> Path:
         # Few bytes a pixel are text and lines, which may come out smaller, and without
         # a blur, when nothing is lost.
         drawing = png.stat().st_size < image.width * image.height / 4
-        thumbnail = png.stem.endswith("_thumb")  # an index of pages has dozens
-        quality = {"quality": 60, "alpha_quality": 40} if thumbnail else {"quality": 75}
-        encoded = [_encode(image, **quality)]
+        encoded = [_encode(image, quality=75)]
         encoded += [_encode(image, lossless=True)] if drawing else []
         webp.write_bytes(min(encoded, key=len))
     return webp

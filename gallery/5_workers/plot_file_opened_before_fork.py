@@ -139,8 +139,8 @@ if __name__ == "__main__":
     assert wrong.sum() > 0
 
 # %%
-# There is no error. Other epochs and other runs have other wrong pixels, or none: it depends
-# on when which worker runs.
+# The loop ran to its end: there is no error. Which pixels are wrong depends on when which
+# worker runs.
 
 # %%
 # Why
@@ -393,8 +393,7 @@ if __name__ == "__main__":
 
 # %%
 # Or let ``dejabatch.audit`` look for it anywhere in the dataset. It reads a loader in a
-# process of its own, without changing it, and sees the position move. Files of HDF5 and LMDB
-# have none that moves, so it does not name them.
+# process of its own, without changing it, and sees the position move.
 
 import dejabatch
 
