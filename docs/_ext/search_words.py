@@ -1,15 +1,14 @@
-"""Each failure mode's words in the index, where the search looks for them.
+"""Each failure mode's words on the search page, whose ``_static/search.js`` ranks by them.
 
-Sphinx's search knows a page's text, its headings and its index entries. The first two
-are the author's words; the entries are a reader's. ``_static/search.js`` ranks by them.
+Sphinx's search knows a page's text and its headings, which are the author's words; these
+are the reader's. They are no index entries: Sphinx's index of a build in which only some
+pages changed has those of the changed pages alone.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
-
-from sphinx import addnodes
-from sphinx.transforms import SphinxTransform
 
 from dejabatch.catalogue import FAILURE_MODES
 
@@ -22,23 +21,12 @@ WORDS = {
 }
 
 
-class IndexEntries(SphinxTransform):
-    """Give a failure mode's page one index entry for each of its `words`."""
-
-    # Before the index domain collects the entries, at 850.
-    default_priority = 800
-
-    def apply(self, **_kwargs: Any) -> None:
-        """Insert entries that lead to the top of the page."""
-        entries = [
-            ("single", words, "", "", None)
-            for words in WORDS.get(self.env.current_document.docname, ())
-        ]
-        if entries:
-            self.document.insert(0, addnodes.index(entries=entries))
+def _add_words(app: Sphinx, page: str, *_: Any) -> None:
+    if page == "search":
+        app.add_js_file(None, body=f"const READERS_WORDS = {json.dumps(WORDS)};")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the transform."""
-    app.add_transform(IndexEntries)
+    """Give the search page the words."""
+    app.connect("html-page-context", _add_words)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

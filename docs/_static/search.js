@@ -2,8 +2,8 @@
 //
 // Sphinx lists the pages that have every word, by the place of the best one. People
 // describe what they see, in words of which some are on no page and some on all. So here
-// each word counts: the fewer pages have it, the more, and in a page's title or in its
-// index entries three times as much as in its text. A page that has them all there gets
+// each word counts: the fewer pages have it, the more, and in a page's title or among its
+// readers' words three times as much as in its text. A page that has them all there gets
 // 100; what Sphinx adds, names of the API and headings, gets less.
 var Scorer = {
   objNameMatch: 60,
@@ -14,26 +14,26 @@ var Scorer = {
 };
 
 Search.performTermsSearch = (searchTerms) => {
-  const { docnames, filenames, indexentries, terms, titles, titleterms } = Search._index;
+  const { docnames, filenames, terms, titles, titleterms } = Search._index;
   const stemmer = new Stemmer();
-  const own = titles.map((title) => [title]);
-  for (const [entry, places] of Object.entries(indexentries)) {
-    for (const [page] of places) own[page].push(entry);
-  }
+  const own = titles.map((title, page) => [title, ...(READERS_WORDS[docnames[page]] ?? [])]);
   const stems = (text) => splitQuery(text.toLowerCase()).map((word) => stemmer.stemWord(word));
-  const ownWords = own.map((texts) => new Set(texts.flatMap(stems)));
+  const ownWords = own.map((texts) => texts.flatMap(stems));
   const pagesWith = (word) =>
     [terms, titleterms].flatMap((index) => (Object.hasOwn(index, word) ? index[word] : []));
 
   const scores = new Map();
   let best = 0;
   for (const word of searchTerms) {
-    const inOwn = new Set([...ownWords.keys()].filter((page) => ownWords[page].has(word)));
-    let pages = new Set([...inOwn, ...pagesWith(word)]);
+    const matching = (is) => {
+      const inOwn = new Set([...ownWords.keys()].filter((page) => ownWords[page].some(is)));
+      const words = Object.keys({ ...terms, ...titleterms }).filter(is);
+      return [inOwn, new Set([...inOwn, ...words.flatMap(pagesWith)])];
+    };
+    let [inOwn, pages] = matching((other) => other === word);
+    // A part of a word, such as "distributed".
     if (!pages.size && word.length > 2) {
-      // A part of a word, such as "distributed".
-      const whole = Object.keys(terms).filter((term) => term.includes(word));
-      pages = new Set(whole.flatMap(pagesWith));
+      [inOwn, pages] = matching((other) => other.includes(word));
     }
     const weight = pages.size && Math.log(1 + titles.length / pages.size);
     best += weight;

@@ -60,8 +60,10 @@ class Host(http.server.BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "max-age=600")
         if zipped:
             self.send_header("Content-Encoding", "gzip")
-        self.end_headers()
-        self.wfile.write(body)
+        # A tab that is closed does not wait for the rest.
+        with contextlib.suppress(ConnectionError):
+            self.end_headers()
+            self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -121,12 +123,10 @@ def expect():
 
 @dataclass
 class Watched:
-    """A tab, and what it complains about."""
+    """A tab, and what is wrong with it."""
 
     tab: Page
-    console: list[str] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -137,18 +137,18 @@ def watched(browser: Browser, address: str, **options: object) -> Iterator[Watch
 
         def console(message):
             if message.type in {"error", "warning"}:
-                seen.console.append(f"{message.type}: {message.text}")
+                seen.wrong.append(f"console {message.type}: {message.text}")
 
         def request(asked):
             if not asked.url.startswith((address, "data:", "blob:")):
-                seen.foreign.append(asked.url)
+                seen.wrong.append(f"asks another host: {asked.url}")
 
         def response(answer):
             if answer.status >= 400:
-                seen.missing.append(f"{answer.status} {answer.url}")
+                seen.wrong.append(f"{answer.status}: {answer.url}")
 
         seen.tab.on("console", console)
-        seen.tab.on("pageerror", lambda error: seen.console.append(str(error)))
+        seen.tab.on("pageerror", lambda error: seen.wrong.append(str(error)))
         seen.tab.on("request", request)
         seen.tab.on("response", response)
         yield seen

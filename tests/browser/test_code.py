@@ -19,7 +19,7 @@ COPIED = (
 )
 # Sphinx-gallery's code and that of the recipes; not the outputs.
 CODE = ".highlight-Python > .highlight, .highlight-default > .highlight"
-DOWNLOADED = "gallery/2_randomness/plot_rng_object_on_dataset.html"
+DOWNLOADED = "gallery/2_randomness/plot_get_state_recipe.html"
 RUN_EACH = """
 import runpy, sys
 for path in sys.argv[1:]:
