@@ -44,6 +44,7 @@ extensions = [
     "executed",
     "failure_mode_lists",
     "light_pages",
+    "notebook_links",
     "package_wheel",
     "pages_using",
     "plain_text",

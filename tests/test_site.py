@@ -344,6 +344,18 @@ def test_wheel_of_the_notebooks_installs(site, tmp_path):
     }
 
 
+@EVERY_PAGE
+def test_notebooks_have_links(site, page):
+    cells = json.loads(downloads(site, page)[".ipynb"].read_text())["cells"]
+    text = "".join(
+        s for c in cells if c["cell_type"] == "markdown" for s in c["source"]
+    )
+    assert not re.search(r":[a-z]+:`|`_", text)
+    links = re.findall(re.escape(SITE) + r"([^)#]+\.html)", text)
+    assert links
+    assert [link for link in links if not (site.html / link).is_file()] == []
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=[p.stem for p in SCRIPTS])
 def test_notebooks_install_what_their_page_needs(script):
     block = re.search(

@@ -300,8 +300,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * Which of it fails, and what you see then: the other sections of the
-#   :doc:`/gallery/index`.
+# * Which of it fails, and what you see then: the other sections of
+#   :doc:`the gallery </gallery/index>`.
 # * Seeds that share nothing along any of these lines: :func:`dejabatch.seed_worker` and
 #   :class:`dejabatch.PerSample`.
 # * More on two of these: :doc:`/gallery/explanations/plot_what_generator_drives` and

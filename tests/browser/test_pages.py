@@ -78,7 +78,14 @@ RUN_AXE = """async (options) => (await axe.run(document,
 COLOURS = ["color-contrast", "link-in-text-block"]
 # All else is the same in both schemes.
 ALL_BUT_COLOURS = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "runOnly": [
+        "wcag2a",
+        "wcag2aa",
+        "wcag21a",
+        "wcag21aa",
+        "wcag22aa",
+        "best-practice",
+    ],
     "rules": {rule: {"enabled": False} for rule in COLOURS},
 }
 # Without the filter by tags, which is for scripts only.
