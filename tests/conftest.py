@@ -22,6 +22,8 @@ PAGES = [script for script in SCRIPTS if script.parent.name[0].isdigit()]
 WRITTEN_BY_BUILDS = shutil.ignore_patterns("_build", "gallery", "__pycache__")
 
 
+# First: pytest-xdist looks for groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one process run all tests that need the site: it is then built once."""
     for item in items:

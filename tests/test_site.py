@@ -350,7 +350,7 @@ def test_notebooks_have_links(site, page):
     text = "".join(
         s for c in cells if c["cell_type"] == "markdown" for s in c["source"]
     )
-    assert not re.search(r":[a-z]+:`|`_", text)
+    assert not re.search(r":[a-z]+:`|>`_", text)
     links = re.findall(re.escape(SITE) + r"([^)#]+\.html)", text)
     assert links
     assert [link for link in links if not (site.html / link).is_file()] == []

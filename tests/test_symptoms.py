@@ -19,8 +19,11 @@ def broken_and_fixed(slug):
 
 
 def asks_number(loader):
-    """Is a sample there twice, or is an epoch empty or shorter than the one before?"""
-    epochs = [ASK["samples"](loader) for _ in range(2)]
+    """Is a sample there twice, or is an epoch or a batch empty, or an epoch shorter?"""
+    try:
+        epochs = [ASK["samples"](loader) for _ in range(2)]
+    except IndexError:  # a worker got an empty list, which a reused one sometimes is
+        return True
     lengths = {len(epoch) for epoch in epochs}
     return len(lengths) > 1 or any(len(set(e)) < max(len(e), 1) for e in epochs)
 
