@@ -136,7 +136,8 @@ def test_page_that_leaves_something_behind_fails(project, leak):
     left = rf"plot_leaks.py left behind: (.*, )?{message}"
     assert re.search(left, build.log), build.log
     assert "Unexpected failing examples (1)" in build.log
-    assert not sleeping("986")
+    if "sleep" in code:  # otherwise a test beside this one has started it
+        assert not sleeping("986")
 
 
 def test_shared_memory_of_another_program_is_not_the_pages(project):
