@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 
 # With one underscore, sphinx-gallery's own converter finds it.
 ANONYMOUS_LINK = re.compile(r"(`[^`]+<[^`>]+>`)__")
-ROLE = re.compile(
-    r":(?P<role>[a-z]+):`(?P<text>[^`<]+?)(?:\s+<(?P<target>[^`>]+)>)?`", re.DOTALL
-)
+ROLE = re.compile(r":(?P<role>[a-z]+):`(?P<text>[^`<]+?)(?:\s+<(?P<target>[^`>]+)>)?`")
 
 
+@functools.cache  # a page is linked from several
 def _title(source: Path, page: str) -> str:
     # The gallery lies beside the site; sphinx-gallery copies one script after another.
     script = source.parent / f"{page}.py"

@@ -22,14 +22,15 @@ Search.performTermsSearch = (searchTerms) => {
   const pagesWith = (word) =>
     [terms, titleterms].flatMap((index) => (Object.hasOwn(index, word) ? index[word] : []));
 
+  const vocabulary = Object.keys({ ...terms, ...titleterms });
+  const matching = (is) => {
+    const inOwn = new Set([...ownWords.keys()].filter((page) => ownWords[page].some(is)));
+    return [inOwn, new Set([...inOwn, ...vocabulary.filter(is).flatMap(pagesWith)])];
+  };
+
   const scores = new Map();
   let best = 0;
   for (const word of searchTerms) {
-    const matching = (is) => {
-      const inOwn = new Set([...ownWords.keys()].filter((page) => ownWords[page].some(is)));
-      const words = Object.keys({ ...terms, ...titleterms }).filter(is);
-      return [inOwn, new Set([...inOwn, ...words.flatMap(pagesWith)])];
-    };
     let [inOwn, pages] = matching((other) => other === word);
     // A part of a word, such as "distributed".
     if (!pages.size && word.length > 2) {
