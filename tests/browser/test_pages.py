@@ -42,41 +42,44 @@ SCROLL_THROUGH = """async () => {
 SIDEWAYS = """[document.documentElement, ...document.querySelectorAll("main, main > div, \
     .bd-article-container, .bd-article")].filter((e) => e.scrollWidth > e.clientWidth + 1)
   .map((e) => `${e.className || e.tagName} is ${e.scrollWidth} px in ${e.clientWidth}`)"""
-# A token of one kind has the same colours everywhere in a page's code: the first of each
-# kind stands for all, the rest becomes plain text, and axe takes half the time.
-UNWRAP_TOKENS = """() => {
-  const seen = new Set();
-  for (const token of document.querySelectorAll("div.highlight pre span[class]")) {
+# A token of one kind has the same colours everywhere in a page's code, and so has a link:
+# the first of each kind stands for all, and axe takes half the time.
+KIND = """(tokens, where) => [...tokens.map((token) => token.className),
+    where.closest("div[class*=highlight-]")?.className, !where.closest(".hll")].join()"""
+# The rest becomes plain text.
+UNWRAP_TOKENS = f"""() => {{
+  const kindOf = {KIND}, seen = new Set();
+  for (const token of document.querySelectorAll("div.highlight pre span[class]")) {{
     if (token.matches(".hll, a *") || token.childElementCount) continue;
-    const block = token.closest("div[class*=highlight-]");
-    const kind = [token.className, block?.className, !token.closest(".hll")].join();
+    const kind = kindOf([token], token);
     if (seen.has(kind)) token.replaceWith(token.textContent);
     seen.add(kind);
-  }
-}"""
+  }}
+}}"""
 # Where colours are looked at, room of the same width stands for that plain text, and for
 # links of which one like them was there.
-BLANK_REPEATED_CODE = """() => {
-  const seen = new Set();
-  for (const link of document.querySelectorAll("div.highlight pre a")) {
-    const kind = [...link.children].map((token) => token.className).join();
+BLANK_REPEATED_CODE = f"""() => {{
+  const kindOf = {KIND}, seen = new Set();
+  for (const link of document.querySelectorAll("div.highlight pre a")) {{
+    const kind = kindOf([...link.children], link);
     if (seen.has(kind)) link.replaceWith(link.textContent);
     seen.add(kind);
-  }
-  for (const block of document.querySelectorAll("div.highlight pre")) {
+  }}
+  for (const block of document.querySelectorAll("div.highlight pre")) {{
     const texts = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
-    while (texts.nextNode()) {
-      const { currentNode: text } = texts;
+    while (texts.nextNode()) {{
+      const {{ currentNode: text }} = texts;
       const isToken = text.parentElement.matches("span:not(.hll, :has(*))");
       if (!isToken) text.data = text.data.replace(/\\S/g, "\\u00a0");
-    }
-  }
-}"""
+    }}
+  }}
+}}"""
 # Preloading would look for imported style sheets where they are not.
 RUN_AXE = """async (options) => (await axe.run(document,
     {preload: false, resultTypes: ["violations"], ...options})).violations"""
 COLOURS = ["color-contrast", "link-in-text-block"]
-# All else is the same in both schemes.
+# A figure's twin is there in one scheme only; all else is the same in both.
+OF_EACH_SCHEME = {"runOnly": [*COLOURS, "image-alt"]}
 ALL_BUT_COLOURS = {
     "runOnly": [
         "wcag2a",
@@ -132,7 +135,7 @@ def test_everybody_can_read_it(page, address, chromium, axe):
                 tab.wait_for_function(
                     f"document.documentElement.dataset.theme == '{scheme}'"
                 )
-                found += tab.evaluate(RUN_AXE, {"runOnly": COLOURS})
+                found += tab.evaluate(RUN_AXE, OF_EACH_SCHEME)
             seen.wrong += [
                 f"{rule['id']} at {node['target']}: {node['failureSummary']}"
                 for rule in found
