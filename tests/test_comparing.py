@@ -128,6 +128,19 @@ def test_transform_of_both_halves_is_named():
     assert found == ("split-shares-transform", "note", "dataset.dataset.transform")
 
 
+class Coins(Augmented):
+    def __getitem__(self, index):
+        return torch.randint(2, (1,))
+
+
+def test_random_samples_that_happen_to_be_equal_are_not_named():
+    a, b = random_split(Coins(), [16, 8], seeded(0))
+    (found,) = slugs(load(a), load(b))
+    assert found[0] == "split-shares-transform"
+    (found,) = slugs(load(Coins()), load(Coins()))
+    assert found == ("samples-in-both-loaders", "warning", "dataset")
+
+
 def test_one_generator_object_is_named():
     generator = seeded(0)
     a, b = random_split(DATA, [12, 12], seeded(0))

@@ -9,6 +9,8 @@ def check(pair: Pair) -> Finding | None:
     """Look for common indices of one dataset, and for samples with the same content."""
     if coincide(pair):
         return None  # stream-not-split-by-rank
+    if pair.common_indices == 0 and any(map(_random, (pair.a, pair.b))):
+        return None  # random samples of other indices are equal by chance only
     samples_a, samples_b = _samples(pair.a), _samples(pair.b)
     common = len(samples_a & samples_b)
     if pair.common_indices:
@@ -30,3 +32,7 @@ def check(pair: Pair) -> Finding | None:
 
 def _samples(seen: Observation) -> set[bytes]:
     return {digest.tobytes() for fetch in seen.fetches for digest in fetch.digests}
+
+
+def _random(seen: Observation) -> bool:
+    return seen.answers is not None and seen.answers.random
