@@ -4,6 +4,7 @@ import copy
 import importlib
 import random
 import runpy
+import sys
 import time
 from pathlib import Path
 
@@ -244,9 +245,12 @@ def test_pages_loaders_are_named_right_in_other_workers(
     mode = FAILURE_MODES[slug]
     if num_workers == 0 and slug == "numpy-global-before-1-9":
         pytest.skip("the samples of this page name their worker")
-    # By import, because spawned workers have to find the page's classes.
+    # By import, because spawned workers have to find the page's classes; anew, because
+    # a page may keep the state of a generator that tests have drawn from since.
+    name = Path(mode.page).stem
     monkeypatch.syspath_prepend(ROOT / "gallery" / mode.section)
-    page = importlib.import_module(Path(mode.page).stem)
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    page = importlib.import_module(name)
 
     def with_workers(loader):
         made = copy.copy(loader if isinstance(loader, DataLoader) else loader())

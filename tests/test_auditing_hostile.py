@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import gc
 import itertools
 import multiprocessing.forkserver
 import multiprocessing.resource_tracker
@@ -138,6 +139,7 @@ def left():
 @pytest.fixture(autouse=True)
 def no_trace():
     multiprocessing.resource_tracker.ensure_running()  # lives as long as this process
+    gc.collect()  # what earlier tests left open is not closed between the two counts
     before, threads = left(), threading.enumerate()
     yield
     deadline = time.monotonic() + 5

@@ -1,5 +1,6 @@
 """What runs isolated leaves nothing, ends in time, and tells how it ended."""
 
+import gc
 import multiprocessing.forkserver
 import multiprocessing.resource_tracker
 import os
@@ -25,6 +26,7 @@ class Hangs(list):
 @pytest.fixture(autouse=True)
 def nothing_is_left():
     multiprocessing.resource_tracker.ensure_running()  # lives as long as this process
+    gc.collect()  # what earlier tests left open is not closed between the two counts
     me = psutil.Process()
     before = {c.pid for c in me.children(recursive=True)}
     descriptors, segments = me.num_fds(), gallery_hooks._segments()
