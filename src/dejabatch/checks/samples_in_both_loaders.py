@@ -1,7 +1,7 @@
 """Samples of one loader are in the other, too."""
 
 from dejabatch.checks._streams import coincide
-from dejabatch.observe.record import Observation, Pair
+from dejabatch.observe.record import Pair
 from dejabatch.report import Finding
 
 
@@ -9,9 +9,9 @@ def check(pair: Pair) -> Finding | None:
     """Look for common indices of one dataset, and for samples with the same content."""
     if coincide(pair):
         return None  # stream-not-split-by-rank
-    if pair.common_indices == 0 and any(map(_random, (pair.a, pair.b))):
+    if pair.common_indices == 0 and (pair.a.random or pair.b.random):
         return None  # random samples of other indices are equal by chance only
-    samples_a, samples_b = _samples(pair.a), _samples(pair.b)
+    samples_a, samples_b = pair.a.contents(), pair.b.contents()
     common = len(samples_a & samples_b)
     if pair.common_indices:
         evidence = f"{pair.common_indices} indices of one dataset are in both loaders"
@@ -28,11 +28,3 @@ def check(pair: Pair) -> Finding | None:
         where="dataset",
         evidence=evidence,
     )
-
-
-def _samples(seen: Observation) -> set[bytes]:
-    return {digest.tobytes() for fetch in seen.fetches for digest in fetch.digests}
-
-
-def _random(seen: Observation) -> bool:
-    return seen.answers is not None and seen.answers.random

@@ -18,9 +18,7 @@ def check(observation: Observation) -> Finding | None:
     evidence = grouped(observation)
     if evidence is None or expect.fixed_order or facts.shuffles:
         return None
-    answers = observation.answers
-    random = answers is not None and answers.random
-    if expect.fixed_order is None and not random:
+    if expect.fixed_order is None and not observation.random:
         msg = (
             f"{evidence}; pass expect=Expect(fixed_order=False) if it is for training, "
             "or True if not"

@@ -26,15 +26,14 @@ def check(pair: Pair) -> Finding | None:
     if not paths:
         return None
     answers = pair.b.answers
-    random = answers is not None and answers.random
     evidence = "both loaders have this object"
-    if answers is not None and random:
+    if answers is not None and answers.random:
         evidence += f", and samples change with {', '.join(answers.depends_on)}"
     else:
         evidence += ", so that neither can be augmented without the other"
     return Finding(
         slug="split-shares-transform",
-        severity="error" if random else "note",
+        severity="error" if pair.b.random else "note",
         where=min(paths, key=len),
         evidence=evidence,
     )

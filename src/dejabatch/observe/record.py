@@ -443,6 +443,11 @@ class Observation:
     rebuilt: Observation | None = None
     expect: Expect = Expect()
 
+    @property
+    def random(self) -> bool:
+        """Whether samples are known to change with generators that the dataset reaches."""
+        return self.answers is not None and self.answers.random
+
     def main_census(self) -> Census:
         """Return the generators of the main process before the first epoch.
 
@@ -501,6 +506,16 @@ class Observation:
             if fetch.epoch == epoch:
                 workers.setdefault(fetch.worker, []).append(fetch.digests)
         return {worker: np.concatenate(d) for worker, d in sorted(workers.items())}
+
+    def contents(self) -> set[bytes]:
+        """Return the fingerprints of all samples, each once.
+
+        Returns
+        -------
+        set of bytes
+            Fingerprints of 16 bytes.
+        """
+        return {digest.tobytes() for fetch in self.fetches for digest in fetch.digests}
 
     def by_index(self, epoch: int) -> dict[int, bytes]:
         """Return the fingerprint of each index's sample in an epoch.
