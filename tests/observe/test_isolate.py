@@ -1,5 +1,6 @@
 """What runs isolated leaves nothing, ends in time, and tells how it ended."""
 
+import contextlib
 import gc
 import multiprocessing.forkserver
 import multiprocessing.resource_tracker
@@ -112,19 +113,34 @@ def test_death_is_told():
     assert "died without a message" in outcome.error
 
 
+def group(number):
+    """Return the processes of a group, also those whose parent is gone."""
+    found = []
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(pid) == number:
+                found.append(pid)
+    return found
+
+
 @START_METHODS
 def test_hanging_worker_is_ended_with_the_rest(method):
     def function(send):
         loader = DataLoader(Hangs([1]), num_workers=2, multiprocessing_context=method)
         iterator = iter(loader)
-        send("started")
+        send((os.getpgrp(), len(group(os.getpgrp()))))
         next(iterator)
 
     started = time.monotonic()
     outcome = run_isolated(function, 6)
     assert time.monotonic() - started < 9
-    assert outcome.sent == ["started"]
     assert outcome.out_of_time
+    [(number, processes)] = outcome.sent
+    assert processes >= 3  # this one and two workers
+    deadline = time.monotonic() + 5
+    while group(number) and time.monotonic() < deadline:
+        time.sleep(0.05)  # whoever adopted them has not noticed yet
+    assert group(number) == []
 
 
 @START_METHODS
