@@ -104,6 +104,8 @@ def test_reproducible(num_workers):
     assert not torch.equal(one[0], one[1])
     assert not torch.equal(one[0], other[0])
     make_loader = recipe("reproducible").make_loader
+    order = make_loader(Noisy(), 0).generator.get_state()
+    assert not torch.equal(order, torch.get_rng_state())  # else both draw alike
     assert audit(make_loader(Noisy(), 0, num_workers=num_workers)).ok
 
 
@@ -167,6 +169,15 @@ def test_endless():
         assert all(sorted(one) == list(range(8)) for one in passes)
         assert any(one != passes[0] for one in passes)
     assert sampler.epoch == 3
+    with pytest.raises(RuntimeError, match="epoch 0 has no batch"):
+        next(recipe("endless").endless(DataLoader([])))
+
+
+def test_endless_tells_the_dataset_of_another_recipe_its_epoch():
+    dataset = recipe("per_sample").PerSample(Rows(), noisy, seed=0)
+    batches = recipe("endless").endless(DataLoader(dataset, batch_size=len(dataset)))
+    one, other = itertools.islice(batches, 2)
+    assert not torch.equal(one, other)
 
 
 @pytest.mark.parametrize("persistent_workers", [True, False])

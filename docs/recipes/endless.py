@@ -3,6 +3,12 @@ import itertools
 
 def endless(loader):
     for epoch in itertools.count():
-        if hasattr(loader.sampler, "set_epoch"):
-            loader.sampler.set_epoch(epoch)
-        yield from loader
+        for part in (loader.dataset, loader.sampler, loader.batch_sampler):
+            if hasattr(part, "set_epoch"):
+                part.set_epoch(epoch)
+        batch = None
+        for batch in loader:
+            yield batch
+        if batch is None:  # or it would go round for ever
+            msg = f"epoch {epoch} has no batch"
+            raise RuntimeError(msg)

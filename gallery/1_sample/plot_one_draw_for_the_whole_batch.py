@@ -11,11 +11,11 @@
 All images of a batch get the same crop
 =======================================
 
-A torchvision transform draws once for each call, whether it gets an image or a batch.
+Most torchvision transforms draw once for each call, for an image as for a batch.
 
 * **You see:** Within a batch every image is cropped and flipped alike; the next batch
   is different.
-* **Because:** A transform of torchvision draws once for each call, and here it is
+* **Because:** Most transforms of torchvision draw once for each call, and here one is
   called with a whole batch.
 * **Do:** Call the transform for each sample, in the dataset's ``__getitem__``.
 """
@@ -77,10 +77,11 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# A transform takes images of shape ``[..., C, H, W]``. It draws its parameters once and
-# applies them to all that stands before ``C``. That is right for the frames of a video.
+# A transform takes images of shape ``[..., C, H, W]``. Most draw their parameters once and
+# apply them to all that stands before ``C``. That is right for the frames of a video.
 # For a batch it means one crop, one flip and one change of colours for all. Version 1 of
-# the transforms and version 2 do the same.
+# the transforms and version 2 do the same. ``GaussianNoise`` is another kind: it has a draw
+# for each pixel.
 
 if __name__ == "__main__":
     from torchvision import transforms as v1
@@ -92,6 +93,17 @@ if __name__ == "__main__":
     ):
         print(f"{name}: {count_distinct(crop(batch))} distinct of 16")
         assert count_distinct(crop(batch)) == 1
+
+    pieces = batch[:, :, :64, :64] / 255
+    for transform, expected in (
+        (v2.RandomHorizontalFlip(), 1),
+        (v2.ColorJitter(brightness=0.5, hue=0.2), 1),
+        (v2.RandomErasing(p=1), 1),
+        (v2.GaussianNoise(), 16),
+    ):
+        distinct = count_distinct(transform(pieces))
+        print(f"{type(transform).__name__}: {distinct} distinct of 16")
+        assert distinct == expected
 
 # %%
 # The fix

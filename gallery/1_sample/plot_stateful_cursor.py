@@ -76,7 +76,8 @@ if __name__ == "__main__":
 # ---
 # Each worker has a copy of the dataset, and so a counter of its own that begins at 0.
 # With two workers, each makes half of the batches, and both make them of the first half
-# of the samples. The other half is never seen.
+# of the samples. The other half is not seen in this epoch, nor in the next one, whose new
+# workers begin at 0 again.
 #
 # .. code-block:: text
 #
@@ -88,6 +89,9 @@ if __name__ == "__main__":
 # lives on, as it does without workers, an epoch that is cut short moves the next one.
 
 if __name__ == "__main__":
+    epochs = [set(torch.cat(list(broken)).tolist()) for _ in range(2)]
+    assert epochs == [set(range(SAMPLES // 2))] * 2
+
     shuffled = epoch(CountsItsCalls(), shuffle=True)
     print("shuffle=True:     ", shuffled)
     assert shuffled == list(range(SAMPLES))

@@ -64,8 +64,9 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# A sampler asks ``len(dataset)`` and nothing else. It draws each index below that once,
-# and what an index stands for is up to ``__getitem__``. A length that is too small is the
+# The loader's own samplers, with ``shuffle`` or without, ask ``len(dataset)`` and nothing
+# else. They draw each index below that once, and what an index stands for is up to
+# ``__getitem__``. A length that is too small is the
 # same failure the other way round: the samples at the end are never asked for.
 
 

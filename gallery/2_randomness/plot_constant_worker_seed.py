@@ -16,8 +16,8 @@ All workers draw the same numbers, although worker_init_fn seeds them
 * **You see:** After ``worker_init_fn`` was added, every worker applies the same
   augmentations.
 * **Because:** ``worker_init_fn`` seeds every worker with the same number.
-* **Do:** Delete it, or seed from ``torch.initial_seed() % 2**32``, which differs by
-  worker and epoch.
+* **Do:** Delete it, or seed from ``torch.initial_seed() % 2**32``, another
+  number in each worker, and each time that workers start.
 """
 
 # %%
@@ -83,8 +83,8 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# torch seeds every worker for itself, from a number that is drawn anew for each epoch,
-# and then calls ``worker_init_fn``. The constant overwrites that. A helper that "seeds
+# torch seeds every worker for itself when it starts, from a number that is drawn anew each
+# time, and then calls ``worker_init_fn``. The constant overwrites that. A helper that "seeds
 # everything" is the same mistake three times.
 
 
@@ -130,7 +130,8 @@ if __name__ == "__main__":
 
 # %%
 # If something else has to be seeded in the workers, take ``torch.initial_seed()``. It is
-# another number in each worker and each epoch. NumPy accepts 32 bits of it.
+# another number in each worker, and each time that workers start: for each epoch, or once if
+# they are persistent and their generators go on. NumPy accepts 32 bits of it.
 
 
 def seed_from_torch(worker_id):
@@ -138,15 +139,18 @@ def seed_from_torch(worker_id):
 
 
 if __name__ == "__main__":
-    loader = DataLoader(
-        RandomCrops(),
-        batch_size=1,
-        num_workers=WORKERS,
-        worker_init_fn=seed_from_torch,
-    )
-    distinct = count_distinct(crops(loader) + crops(loader))
-    print(distinct, "distinct crops of 16 in two epochs")
-    assert distinct >= 15
+    for persistent in (False, True):
+        loader = DataLoader(
+            RandomCrops(),
+            batch_size=1,
+            num_workers=WORKERS,
+            worker_init_fn=seed_from_torch,
+            persistent_workers=persistent,
+        )
+        distinct = count_distinct(crops(loader) + crops(loader))
+        print(distinct, "distinct crops of 16 in two epochs")
+        assert distinct >= 15
+        del loader  # ends persistent workers
 
 # %%
 # Proof

@@ -106,7 +106,8 @@ if __name__ == "__main__":
 # The fix
 # -------
 # Let each worker seed them. Albumentations has a method for it, and
-# :func:`torch.initial_seed` is another number in each worker and each epoch.
+# :func:`torch.initial_seed` is another number in each worker, and each time that workers
+# start.
 
 
 def seed_albumentations(worker_id):

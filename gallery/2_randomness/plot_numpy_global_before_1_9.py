@@ -233,8 +233,9 @@ if __name__ == "__main__":
 # * **any version, with a worker_init_fn that calls** ``np.random.seed``: with a constant,
 #   read :doc:`/gallery/2_randomness/plot_constant_worker_seed`; with ``worker_id``,
 #   :doc:`/gallery/2_randomness/plot_worker_seed_without_epoch`; with ``get_state()``,
-#   :doc:`/gallery/2_randomness/plot_get_state_recipe`. With ``torch.initial_seed()`` it is
-#   right.
+#   :doc:`/gallery/2_randomness/plot_get_state_recipe`. With
+#   ``torch.initial_seed() % 2**32`` it is right in one process, and ranks that have one seed
+#   draw alike: :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`.
 # * **torch older than 1.9 and** ``np.random``: the fix above.
 
 if __name__ == "__main__":

@@ -96,10 +96,26 @@ if __name__ == "__main__":
     assert first == second  # two processes that have seeded nothing
 
 # %%
+# With ``persistent_workers=True`` the copies go on, so that epochs differ. The workers are
+# as alike as before.
+
+if __name__ == "__main__":
+    persistent = DataLoader(
+        Noise(), batch_size=1, num_workers=WORKERS, persistent_workers=True
+    )
+    first, second = samples(persistent), samples(persistent)
+    del persistent
+    print(count_distinct(first), "distinct of 8 samples in an epoch")
+    print(count_distinct(first + second), "of 16 in two epochs")
+    assert count_distinct(first) == 4
+    assert count_distinct(first + second) == 8
+
+# %%
 # The fix
 # -------
-# Seed it in every worker, from torch's seed, which differs by worker and by epoch. OpenCV
-# takes a signed integer of 32 bits, which leaves 31 for a positive one.
+# Seed it in every worker, from torch's seed, which is another number in each of them, and
+# each time that workers start. OpenCV takes a signed integer of 32 bits, which leaves 31
+# for a positive one.
 
 
 def seed_opencv(worker_id):
@@ -117,8 +133,17 @@ if __name__ == "__main__":
     assert distinct == 16
 
 # %%
-# Without workers there is no ``worker_init_fn``: seed OpenCV once, in the main process.
+# Without workers nobody calls ``worker_init_fn``: seed OpenCV once, in the main process.
 # Or draw by ``torch`` or ``np.random``, which need neither.
+
+if __name__ == "__main__":
+    cv2.setRNGSeed(torch.initial_seed() % 2**31)
+    called = []
+    loader = DataLoader(Noise(), batch_size=1, worker_init_fn=called.append)
+    distinct = count_distinct(samples(loader) + samples(loader))
+    print(distinct, "distinct of 16 samples in two epochs, without workers")
+    assert distinct == 16
+    assert called == []
 
 # %%
 # Proof

@@ -17,8 +17,8 @@ Every epoch repeats the augmentations of the first
   first.
 * **Because:** ``worker_init_fn`` seeds a worker with a number that does not depend on
   the epoch, such as ``worker_id``.
-* **Do:** Delete it, or seed from ``torch.initial_seed() % 2**32``, which differs by
-  worker and epoch.
+* **Do:** Delete it, or seed from ``torch.initial_seed() % 2**32``, another
+  number in each worker, and each time that workers start.
 """
 
 # %%
@@ -113,7 +113,7 @@ if __name__ == "__main__":
 # The fix
 # -------
 # Leave ``worker_init_fn`` out: torch seeds ``random``, ``np.random`` and ``torch`` in
-# every worker, from a number that it draws for each epoch.
+# every worker that starts, from a number that it draws each time.
 
 fixed = DataLoader(RandomCrops(), batch_size=1, num_workers=WORKERS)
 
@@ -124,8 +124,8 @@ if __name__ == "__main__":
     assert distinct >= 22
 
 # %%
-# If you need a seed of your own, for a library that torch does not know, take one that
-# has the epoch in it: ``torch.initial_seed()``, or ``get_worker_info().seed``.
+# If you need a seed of your own, for a library that torch does not know, take one that is
+# new each time that workers start: ``torch.initial_seed()``, or ``get_worker_info().seed``.
 
 
 def seed_from_torch(worker_id):

@@ -30,11 +30,18 @@ Which worker makes a sample decides on its random numbers.
 # sphinx_gallery_tags = ["differs by num_workers", "reproducibility", "transform"]
 # sphinx_gallery_parallel = False
 
+import time
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.cbook import get_sample_data
-from torch.utils.data import DataLoader, Dataset, RandomSampler
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    RandomSampler,
+    get_worker_info,
+)
 from torchvision.transforms import v2
 
 with get_sample_data("grace_hopper.jpg") as file:
@@ -86,6 +93,43 @@ if __name__ == "__main__":
 # The order comes from the main process. The crops come from the workers, each of which has
 # a stream of its own and draws from it in its own order. With two workers, worker 0 makes
 # every second sample, so that from its second sample on its numbers go to other indices.
+
+
+class Draws(Dataset):
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        if index == 0:
+            time.sleep(0.5)  # for what follows below
+        return index, get_worker_info().id, torch.rand(()).item()
+
+
+def draws_of(num_workers, **options):
+    """Return the worker that made each index, and what it drew for it."""
+    torch.manual_seed(0)
+    options |= {"batch_size": None, "collate_fn": tuple}
+    loader = DataLoader(Draws(), num_workers=num_workers, **options)
+    return zip(*(rest for _, *rest in sorted(loader)), strict=True)
+
+
+if __name__ == "__main__":
+    _, of_one = draws_of(1)
+    workers, of_two = draws_of(2)
+    print("two workers, who makes which index:", workers)
+    assert workers == (0, 1, 0, 1, 0, 1, 0, 1)
+    assert of_two[::2] == of_one[:4]  # worker 0 draws what it drew alone
+    assert of_two[2] != of_one[2]
+
+# %%
+# With ``in_order=False`` not even the number of workers has to change. Who is free makes the
+# next sample, which depends on the time that each of them takes. Here the first one is slow.
+
+if __name__ == "__main__":
+    workers, of_quick = draws_of(2, in_order=False)
+    print("in_order=False, who makes which index:", workers)
+    assert workers.count(1) > workers.count(0)
+    assert of_quick != of_two
 
 # %%
 # The fix

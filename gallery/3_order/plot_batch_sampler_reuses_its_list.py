@@ -120,7 +120,27 @@ if __name__ == "__main__":
 
 # %%
 # The same holds for an array or a tensor that a batch sampler yields and then fills again.
-# ``yield list(batch)`` is a copy, and does as well.
+# ``yield list(batch)``, or ``yield batch.tolist()``, is a copy, and does as well.
+
+
+class InFoursAsTensor(Sampler):
+    def __init__(self, copy):
+        self.copy = copy
+
+    def __iter__(self):
+        batch = torch.empty(4, dtype=torch.int64)
+        for first in range(0, LENGTH, 4):
+            torch.arange(first, first + 4, out=batch)
+            yield batch.tolist() if self.copy else batch
+
+
+if __name__ == "__main__":
+    for copy in (False, True):
+        sampler = InFoursAsTensor(copy)
+        loader = DataLoader(dataset, batch_sampler=sampler, num_workers=2)
+        different = len(set(samples_of(loader)))
+        print(f"tensor, copied: {copy}: {different} different samples")
+        assert (different == LENGTH) == copy
 
 # %%
 # Proof

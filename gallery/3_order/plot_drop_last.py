@@ -82,8 +82,8 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Keep the last batch. Where training needs full batches, since batch normalization fails on
-# a batch of one sample, keep ``drop_last=True``, take a batch size that the data fills, and
+# Keep the last batch. Where training needs full batches, since ``BatchNorm1d`` raises on a
+# batch of one sample, keep ``drop_last=True``, take a batch size that the data fills, and
 # fail if an epoch is empty.
 
 fixed = DataLoader(dataset, batch_size=16)
@@ -93,6 +93,14 @@ if __name__ == "__main__":
     (batch,) = next(iter(fixed))
     print("one batch of", len(batch), "samples")
     assert batch.tolist() == list(range(10))
+
+    message = ""
+    try:
+        torch.nn.BatchNorm1d(3)(torch.zeros(1, 3))
+    except ValueError as error:
+        message = str(error)
+    print("ValueError:", message)
+    assert "Expected more than 1 value per channel" in message
 
 # %%
 # For a stream of full batches, make the batches before the workers share them out, and

@@ -37,7 +37,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 
 class Augmented(Dataset):
@@ -117,6 +117,13 @@ if __name__ == "__main__":
 # The same happens where a short loader is put beside a long one:
 # ``zip(long_loader, cycle(short_loader))`` plays the short one back.
 
+if __name__ == "__main__":
+    long_loader = DataLoader(range(24), batch_size=4)
+    pairs = list(zip(long_loader, itertools.cycle(loader)))
+    (_, first), (_, repeated) = pairs[0], pairs[3]
+    print("its second pass is its first:", torch.equal(first[1], repeated[1]))
+    assert torch.equal(first[1], repeated[1])
+
 # %%
 # The fix
 # -------
@@ -141,13 +148,30 @@ if __name__ == "__main__":
 
 # %%
 # Samplers that have a ``set_epoch``, as for several ranks, have to be told about each
-# pass. :func:`dejabatch.forever` does.
+# pass, and where a pass has no batch the three lines go round without an end.
+# :func:`dejabatch.forever` tells them, and raises.
 
 import dejabatch
 
 if __name__ == "__main__":
     samples = passes(dejabatch.forever(loader))
     assert samples[0] != samples[1] != samples[2]
+
+    told = DistributedSampler(range(4), num_replicas=1, rank=0)
+    list(
+        itertools.islice(
+            dejabatch.forever(DataLoader(range(4), sampler=told)), 9
+        )
+    )
+    assert told.epoch == 2
+
+    message = ""
+    try:
+        next(dejabatch.forever(DataLoader([])))
+    except RuntimeError as error:
+        message = str(error)
+    print("RuntimeError:", message)
+    assert "no batch" in message
 
 # %%
 # Proof

@@ -84,8 +84,8 @@ if __name__ == "__main__":
     assert 0.55 < average < 0.75
 
 # %%
-# With workers it is slow as well: each step starts them anew, and throws away the batches
-# that they have made in advance.
+# With workers it is slow as well: each step starts them anew, unless they are persistent, and
+# throws away the batches that they have made in advance.
 
 if __name__ == "__main__":
     with_workers = DataLoader(dataset, batch_size=4, num_workers=2)
@@ -125,8 +125,8 @@ if __name__ == "__main__":
     assert seen_in(fixed_loop(shuffled)) == set(range(32))
 
 # %%
-# :func:`dejabatch.forever` does the same, and tells samplers the number of each pass. Do
-# not use ``itertools.cycle``: :doc:`/gallery/3_order/plot_itertools_cycle`.
+# :func:`dejabatch.forever` does the same, tells samplers the number of each pass, and raises
+# where a pass has no batch, with which the three lines would never end. Do not use ``itertools.cycle``: :doc:`/gallery/3_order/plot_itertools_cycle`.
 
 # %%
 # Proof

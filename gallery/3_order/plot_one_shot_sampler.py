@@ -78,6 +78,12 @@ if __name__ == "__main__":
 # %%
 # A ``batch_sampler`` that is a generator has the same failure.
 
+if __name__ == "__main__":
+    pairs = ([index, index + 1] for index in range(0, 12, 4))
+    counts = batches_of(DataLoader(dataset, batch_sampler=pairs))
+    print("batch_sampler:", counts)
+    assert counts == [3, 0, 0]
+
 # %%
 # The fix
 # -------
@@ -125,19 +131,31 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# An object that is its own iterator has one pass.
+# Make a sampler for this alone, and count what two passes over it give. A class is no
+# proof, as the last of these shows.
 
 
-def has_one_pass(loader):
-    samplers = (loader.sampler, loader.batch_sampler)
-    return any(iter(one) is one for one in samplers if one is not None)
+class StoresAGenerator(torch.utils.data.Sampler):
+    def __init__(self, length):
+        self.indices = every_second(length)
+
+    def __iter__(self):
+        yield from self.indices
+
+
+def counts_of_two_passes(sampler):
+    return [sum(1 for _ in sampler) for _ in range(2)]
 
 
 if __name__ == "__main__":
-    print("broken:", has_one_pass(broken))
-    print("fixed: ", has_one_pass(fixed))
-    assert has_one_pass(broken)
-    assert not has_one_pass(fixed)
+    for make_sampler, expected in (
+        (every_second, [6, 0]),
+        (EverySecond, [6, 6]),
+        (StoresAGenerator, [6, 0]),
+    ):
+        counts = counts_of_two_passes(make_sampler(12))
+        print(f"{make_sampler.__name__}: {counts}")
+        assert counts == expected
 
 # %%
 # Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without

@@ -113,6 +113,7 @@ def train(loader, **options):
 @torch.no_grad()
 def answers_of(model, loader):
     """Return how often the model predicts each class, and how often rightly."""
+    model.eval()
     pairs = [(model(images).argmax(1), labels) for images, labels in loader]
     answers, labels = (torch.cat(part) for part in zip(*pairs, strict=True))
     names = Counter(list(SHAPES)[answer] for answer in answers)
@@ -173,8 +174,8 @@ if __name__ == "__main__":
     assert right > 0.75
 
 # %%
-# A loader for validation is right without: a model that does not learn gives each image
-# the same answer in any order.
+# A loader for validation is right without: a model in ``eval()`` gives each image the
+# same answer in any order.
 
 if __name__ == "__main__":
     in_order = answers_of(fixed_model, validation())

@@ -57,8 +57,8 @@ if __name__ == "__main__":
 # and an iterator that has ended looks like an epoch that has ended. A file object, a
 # ``csv.reader`` and a ``map`` are such iterators, too.
 #
-# Workers hide it for an iterator in memory, such as this one: each epoch starts new ones, with new copies of the dataset, whose
-# iterator has not been read. It comes back with persistent workers.
+# Workers hide it for an iterator in memory, such as this one: each epoch starts new ones,
+# with new copies of the dataset, whose iterator has not been read. It comes back with persistent workers.
 
 if __name__ == "__main__":
     rows = []
@@ -116,18 +116,30 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Ask the dataset for two iterators. One object is one pass.
+# Make a dataset for this alone, and count what two passes over it give. That it returns
+# another object each time proves nothing, as the last of these shows.
 
 
-def has_one_pass(dataset):
-    return iter(dataset) is iter(dataset)
+class StoredBehindAGenerator(Numbers):
+    def __iter__(self):
+        yield from self.numbers
+
+
+def counts_of_two_passes(dataset):
+    return [sum(1 for _ in dataset) for _ in range(2)]
 
 
 if __name__ == "__main__":
-    print("broken:", has_one_pass(broken.dataset))
-    print("fixed: ", has_one_pass(fixed.dataset))
-    assert has_one_pass(broken.dataset)
-    assert not has_one_pass(fixed.dataset)
+    for kind, expected in (
+        (Numbers, [12, 0]),
+        (NumbersAnew, [12, 12]),
+        (StoredBehindAGenerator, [12, 0]),
+    ):
+        counts = counts_of_two_passes(kind())
+        print(f"{kind.__name__}: {counts}")
+        assert counts == expected
+    dataset = StoredBehindAGenerator()
+    assert iter(dataset) is not iter(dataset)
 
 # %%
 # Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without

@@ -118,6 +118,13 @@ if __name__ == "__main__":
 # %%
 # :class:`dejabatch.shard` does that for any iterable, and counts the ranks as well.
 
+import dejabatch
+
+if __name__ == "__main__":
+    times = times_of_each(dejabatch.shard(range(LENGTH)), num_workers=3)
+    print(f"3 workers: {len(times)} samples, {times.total()} times")
+    assert len(times) == times.total() == LENGTH
+
 # %%
 # Proof
 # -----
@@ -147,7 +154,6 @@ if __name__ == "__main__":
 # ``python -m dejabatch lint`` says where in the source the split is lost. Here it reads
 # this page.
 
-import dejabatch
 from dejabatch.lint import lint_paths
 
 if __name__ == "__main__":

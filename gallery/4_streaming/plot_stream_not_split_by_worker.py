@@ -76,8 +76,8 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# A sampler hands out indices, each to one worker. An iterable dataset has no sampler: every
-# worker gets a copy of the dataset and iterates it from beginning to end.
+# A sampler hands out indices, each to one worker. For an iterable dataset there are none to
+# hand out: every worker gets a copy of the dataset and iterates it from beginning to end.
 #
 # torch warns only if the dataset has a ``__len__``, if somebody has called ``len(loader)``
 # before, as a progress bar does, and if there come more *batches* than the dataset has

@@ -28,6 +28,8 @@ A worker that is spawned imports the program again, and has its variables as the
 # sphinx_gallery_tags = ["start method", "dataset"]
 # sphinx_gallery_parallel = False
 
+import functools
+
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.cbook import get_sample_data
@@ -135,6 +137,23 @@ if __name__ == "__main__":
 # A ``collate_fn`` or a ``worker_init_fn`` gets it by ``functools.partial``. To keep a
 # setting in a module, set it at its top level, before the ``if``: from an environment
 # variable, or from a file.
+
+
+def resize(samples, size):
+    return torch.stack([sample[:size, :size] for sample in samples])
+
+
+if __name__ == "__main__":
+    collate_fn = functools.partial(resize, size=32)
+    loader = DataLoader(
+        SizedCrops(256),
+        num_workers=1,
+        collate_fn=collate_fn,
+        multiprocessing_context="spawn",
+    )
+    size = size_of_first(loader)
+    print("spawn, by functools.partial:", size)
+    assert size == 32
 
 # %%
 # Proof

@@ -110,8 +110,9 @@ if __name__ == "__main__":
 # ``set_epoch`` changes since is the main process's dataset. Any other attribute, such as
 # the difficulty of a curriculum, goes the same way.
 #
-# If a sampler tells the dataset, even new workers are one epoch late. They start before
-# the loader asks for the first index, and a generator runs no line until then.
+# If a sampler whose ``__iter__`` is a generator tells the dataset, even new workers are one
+# epoch late. They start before the loader asks for the first index, and a generator runs no
+# line until then.
 
 
 class Epochs(Crops):

@@ -316,8 +316,9 @@ if __name__ == "__main__":
 # %%
 # “With base_seed + worker, neighbouring ranks collide”
 # -----------------------------------------------------
-# PyTorch's base seeds are drawn from ``2**63`` numbers, so ranks that have seeds of their
-# own are far apart. Seeds added up by hand are not:
+# PyTorch's base seeds are drawn from ``2**63`` numbers, of which its generators use 32
+# bits (:doc:`/gallery/2_randomness/plot_seeds_equal_in_32_bits`). So ranks that have seeds
+# of their own rarely meet. Seeds that are added up by hand do:
 # :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`.
 
 
@@ -329,7 +330,7 @@ def base_seed(seed):
 
 if __name__ == "__main__":
     ranks_and_workers = [(r, w) for r in range(64) for w in range(16)]
-    by_torch = {base_seed(42 + r) + w for r, w in ranks_and_workers}
+    by_torch = {(base_seed(42 + r) + w) % 2**32 for r, w in ranks_and_workers}
     by_hand = {42 + r + w for r, w in ranks_and_workers}
     holds = {
         "with torch's base seeds": len(by_torch) < 64 * 16,
@@ -474,8 +475,8 @@ if __name__ == "__main__":
 # “DistributedSampler adds no samples”
 # ------------------------------------
 # `In a discussion <https://github.com/Lightning-AI/pytorch-lightning/issues/2398>`__ of
-# metrics, where it was corrected at once. It repeats the first samples until the ranks have
-# equally many.
+# metrics, where it was corrected at once. It repeats the first indices of its order until
+# the ranks have equally many.
 
 if __name__ == "__main__":
     holds = {}

@@ -247,8 +247,9 @@ if __name__ == "__main__":
         assert position == (8 if method == "fork" else 0)
 
 # %%
-# Open a file when the first sample is read. Then each worker has its own, and there is
-# nothing to pickle.
+# Open a file in the process that reads it, and leave it out of the pickle:
+# :doc:`/gallery/5_workers/plot_file_opened_before_fork` has both, and shows why to open it
+# "if it is not open yet" is not enough.
 
 # %%
 # What can be pickled

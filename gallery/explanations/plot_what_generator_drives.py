@@ -13,13 +13,13 @@ What a DataLoader's generator= drives
 Which random numbers come from it, which do not, and why a validation pass changes the order.
 
 A loader that is given no ``generator`` draws from torch's global one. With one, it draws
-the same two things from that.
+from that.
 
 .. code-block:: text
 
    generator= (or torch's global generator)
     │
-    └── iter(loader)
+    └── a pass over the loader
           ├── the base seed ── workers: random, np.random, torch
           └── the order, if the loader made the sampler: shuffle=True
 

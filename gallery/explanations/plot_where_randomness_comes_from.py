@@ -12,16 +12,17 @@ Where a DataLoader's randomness comes from
 
 From ``torch.manual_seed`` to the number that a worker draws, one measured step at a time.
 
-A pass over a :class:`~torch.utils.data.DataLoader` draws two numbers from one generator in
-the main process. One becomes the order, the other the seeds of all workers. With workers,
-everything random in a pass comes from these two, unless it comes from a sampler or a
-generator that you seed yourself, or that nobody seeds.
+A pass over a :class:`~torch.utils.data.DataLoader` draws a number from a generator in the
+main process when it begins, of which the seeds of all workers are made. If it shuffles, it
+draws another one for the order. With workers, everything random in a pass comes from these
+two, unless it comes from a sampler or a generator that you seed yourself, or that nobody
+seeds.
 
 .. code-block:: text
 
    torch.manual_seed(s)
     │
-    └─1─ iter(loader) draws two numbers
+    └─1─ a pass draws from its generator
           │
           ├─2─ a seed for the order ─── torch.randperm
           │
@@ -92,7 +93,7 @@ if __name__ == "__main__":
 # ------------
 # ``RandomSampler`` draws a seed from the global generator, and shuffles with a generator of
 # its own that it seeds with that number. It does so in each pass, after the base seed has
-# been drawn.
+# been drawn: with workers at once, and without them when the first batch is asked for.
 
 
 def draw_int64(generator=None):
@@ -113,10 +114,21 @@ if __name__ == "__main__":
     print("measured: ", order)
     assert order == predicted
 
+    states = []
+    torch.manual_seed(0)
+    for _ in range(2):
+        draw_int64()
+        states.append(torch.get_rng_state())
+    torch.manual_seed(0)
+    iterator = iter(DataLoader(range(8), shuffle=True))
+    assert torch.equal(torch.get_rng_state(), states[0])  # one number
+    next(iterator)
+    assert torch.equal(torch.get_rng_state(), states[1])  # the second
+
 # %%
 # 3. The base seed
 # ----------------
-# The first of the two numbers is the base seed. Every pass draws another one, unless its
+# The first number is the base seed. Every pass draws another one, unless its
 # workers live on: :doc:`/gallery/explanations/plot_persistent_workers`.
 
 if __name__ == "__main__":
@@ -152,7 +164,9 @@ if __name__ == "__main__":
 # -------------------------
 # Transforms that draw from one of the three global generators differ between samples,
 # workers and epochs, and repeat when the seed does: in the next run, and on another rank
-# that has the same seed.
+# that has the same seed. That needs ``in_order=True``, the default: otherwise a worker that
+# is quick makes samples that were another's in the run before
+# (:doc:`/gallery/2_randomness/plot_workers_change_the_augmentation`).
 
 if __name__ == "__main__":
     run_again = run(seed=0, epochs=2, num_workers=2)
@@ -168,8 +182,8 @@ if __name__ == "__main__":
         assert not set(other) & set(drawn)
 
 # %%
-# A generator that is stored on the dataset is not seeded by anybody. It is copied into the
-# workers as it is: :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
+# What a generator that is stored on the dataset draws is a page of its own:
+# :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 
 # %%
 # Without workers
@@ -195,8 +209,9 @@ if __name__ == "__main__":
 # %%
 # What ``generator=`` drives
 # --------------------------
-# Both numbers: the loader draws the order and the base seed from the generator that it is
-# given, and leaves the global one alone. It does not reach transforms without workers.
+# Both: the loader draws the base seed from the generator that it is given, and shuffles with
+# it, without a seed in between. It leaves the global one alone, and does not reach
+# transforms without workers.
 
 if __name__ == "__main__":
     options = {"num_workers": 2, "shuffle": True}
@@ -211,6 +226,11 @@ if __name__ == "__main__":
     print("the global generator is untouched:", untouched)
     assert runs[0] == runs[1]
     assert untouched
+
+    given = torch.Generator().manual_seed(5)
+    first, order = draw_int64(given), torch.randperm(8, generator=given)
+    assert runs[0][0][0]["seed"] == first
+    assert [sample["index"] for sample in runs[0][0]] == order.tolist()
 
     one, other = (
         run(seed=None, generator=torch.Generator().manual_seed(5))[0][0][

@@ -294,7 +294,7 @@ _RECORDS = (
             "same random transform for the whole batch",
             "augmentation on the GPU",
         ),
-        cause="A transform of torchvision draws once for each call, and here it is called "
+        cause="Most transforms of torchvision draw once for each call, and here one is called "
         "with a whole batch.",
         fix="Call the transform for each sample, in the dataset's `__getitem__`.",
         detected_by="audit",
@@ -425,8 +425,8 @@ _RECORDS = (
             "same seed in every worker",
         ),
         cause="`worker_init_fn` seeds every worker with the same number.",
-        fix="Delete it, or seed from `torch.initial_seed() % 2**32`, which differs by "
-        "worker and epoch.",
+        fix="Delete it, or seed from `torch.initial_seed() % 2**32`, another number in each "
+        "worker, and each time that workers start.",
         detected_by="audit",
     ),
     FailureMode(
@@ -444,8 +444,8 @@ _RECORDS = (
         ),
         cause="`worker_init_fn` seeds a worker with a number that does not depend on the "
         "epoch, such as `worker_id`.",
-        fix="Delete it, or seed from `torch.initial_seed() % 2**32`, which differs by "
-        "worker and epoch.",
+        fix="Delete it, or seed from `torch.initial_seed() % 2**32`, another number in each "
+        "worker, and each time that workers start.",
         detected_by="audit",
     ),
     FailureMode(
