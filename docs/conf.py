@@ -43,6 +43,7 @@ extensions = [
     "descriptions",
     "executed",
     "failure_mode_lists",
+    "page_shortcuts",
     "light_pages",
     "notebook_links",
     "package_wheel",

@@ -6,6 +6,7 @@ import pytest
 from conftest import PAGES, ROOT
 
 from dejabatch import FAILURE_MODES, SECTIONS, SIGNS, FailureMode
+from dejabatch.catalogue import SITE
 
 VALID = {
     "slug": "some-mode",
@@ -101,9 +102,10 @@ def test_page_is_named_after_the_slug():
 def test_site_lists_the_mode_on_the_front_page_and_in_the_reference(site, mode):
     reference = site.text("reference/failure-modes.html")
     assert f'id="{mode.slug}"' in reference
+    link = mode.url.removeprefix(SITE)
+    assert f'href="{link}"' in site.text("index.html")
+    assert f'href="../{link}"' in site.text("symptoms/index.html")
     if mode.has_page:
-        link = f"gallery/{mode.page.removesuffix('.py')}.html"
-        assert link in site.text("index.html")
         assert f"../{link}" in reference
     else:
-        assert mode.url.endswith(f"reference/failure-modes.html#{mode.slug}")
+        assert link == f"reference/failure-modes.html#{mode.slug}"

@@ -53,6 +53,11 @@ class HoldsGenerator(Rows):
         return torch.tensor([self.rng.random(), float(index)])
 
 
+class HoldsUnseeded(HoldsGenerator):
+    def __init__(self):
+        self.rng = np.random.default_rng()
+
+
 def columns(loader):
     return torch.cat(list(loader)).double()
 
@@ -104,6 +109,13 @@ def test_reproducible(num_workers):
     assert not torch.equal(one[0], one[1])
     assert not torch.equal(one[0], other[0])
     make_loader = recipe("reproducible").make_loader
+    init = recipe("worker_init_fn").worker_init_fn
+    for options, expected in (({}, False), ({"worker_init_fn": init}, True)):
+        options |= {"num_workers": 2, "batch_size": 4}
+        one, again = (
+            columns(make_loader(HoldsUnseeded(), 0, **options)) for _ in range(2)
+        )
+        assert torch.equal(one, again) == expected
     order = make_loader(Noisy(), 0).generator.get_state()
     assert not torch.equal(order, torch.get_rng_state())  # else both draw alike
     assert audit(make_loader(Noisy(), 0, num_workers=num_workers)).ok
@@ -130,6 +142,26 @@ def test_per_sample():
     dataset.set_epoch(1)
     assert not torch.equal(first, columns(loader))
     assert audit(DataLoader(dataset, num_workers=2, shuffle=True)).ok
+
+
+def of_a_rank(rank, store, results):
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{store}", rank=rank, world_size=2
+    )
+    batches = recipe("ranks").batches_of_rank(range(LENGTH), epochs=2, batch_size=4)
+    results[rank] = torch.cat(list(batches)).reshape(2, -1)
+    torch.distributed.destroy_process_group()
+
+
+def test_ranks(tmp_path):
+    results = torch.zeros(2, 2, LENGTH // 2, dtype=torch.int64).share_memory_()
+    torch.multiprocessing.start_processes(
+        of_a_rank, args=(tmp_path / "store", results), nprocs=2, start_method="fork"
+    )
+    for epoch in (0, 1):
+        assert sorted(results[:, epoch].flatten().tolist()) == list(range(LENGTH))
+    assert not torch.equal(results[:, 0], results[:, 1])
 
 
 def test_rank_seed():

@@ -289,6 +289,18 @@ def test_pages_describe_themselves(site):
             assert meta["content"].startswith(mode.symptom.replace("`", ""))
 
 
+def test_first_lines_lead_to_the_code(site):
+    for mode in FAILURE_MODES.values():
+        if mode.has_page:
+            soup = soup_of(site.html / built(ROOT / "gallery" / mode.page))
+            (because,) = (
+                li for li in soup.select("article li") if "Because:" in li.text
+            )
+            links = because.parent.find_next_sibling("p").select("a")
+            assert [a["href"] for a in links] == ["#the-fix", "#find-it-in-your-code"]
+            assert all(soup.select_one(f"section{a['href']}") for a in links), mode.slug
+
+
 def test_cards_of_pages_are_there(site):
     for page in PAGES:
         soup = soup_of(site.html / built(page))

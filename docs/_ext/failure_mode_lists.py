@@ -40,6 +40,8 @@ def _rst(text: str) -> str:
 
 
 def _link(mode: FailureMode) -> str:
+    if not mode.has_page:
+        return f":ref:`{mode.title} <{mode.slug}>`"
     return f":doc:`{mode.title} </gallery/{mode.page.removesuffix('.py')}>`"
 
 
@@ -109,16 +111,15 @@ class SymptomList(_CatalogueList):
         return ["**Yes:** it is one of these.", "", *lines, f"**No:** {where}"]
 
     def _lines_of(self, mode: FailureMode) -> Iterator[str]:
-        if mode.has_page:
-            yield f"{_link(mode)}"
-            yield f"   {_rst(mode.symptom)}"
+        yield f"{_link(mode)}"
+        yield f"   {_rst(mode.symptom)}"
 
 
 class QuestionList(_CatalogueList):
     """The questions of `SIGNS`, each a link to its section of the symptoms page."""
 
     def _lines(self) -> list[str]:
-        return [f"#. {_question(sign)}" for sign in SIGNS]
+        return [*(f"#. {_question(sign)}" for sign in SIGNS), "#. :ref:`sign-none`"]
 
 
 class SymptomCards(_CatalogueList):
@@ -130,14 +131,17 @@ class SymptomCards(_CatalogueList):
             links = [
                 f"      * {_link(mode)}"
                 for mode in FAILURE_MODES.values()
-                if mode.has_page and mode.seen[0] == sign
+                if mode.seen[0] == sign
             ]
             heading = [
                 f"      .. rubric:: {_question(sign)}",
                 "         :heading-level: 3",
             ]
             lines += ["   .. container:: sign", "", *heading, "", *links, ""]
-        return lines
+        none = "   .. container:: sign"
+        heading = ["      .. rubric:: :ref:`sign-none`", "         :heading-level: 3"]
+        where = "      Before it, on the way to the GPU, in the model, or in what you look at."
+        return [*lines, none, "", *heading, "", where]
 
 
 class SymptomTable(_CatalogueList):
@@ -155,12 +159,11 @@ class SymptomTable(_CatalogueList):
             "     - Found by",
         ]
         for mode in FAILURE_MODES.values():
-            if mode.has_page:
-                rows += [
-                    f"   * - {_rst(mode.symptom)}",
-                    f"     - {_link(mode)}",
-                    f"     - {mode.detected_by or 'no tool'}",
-                ]
+            rows += [
+                f"   * - {_rst(mode.symptom)}",
+                f"     - {_link(mode)}",
+                f"     - {mode.detected_by or 'no tool'}",
+            ]
         return rows
 
 

@@ -1,5 +1,6 @@
-// A field above each filterable table that hides the rows without the typed words. The
-// words are in the page's address as ?q=..., so that they can be sent to somebody.
+// A field above each filterable table that hides the rows without the typed words, which
+// may also be among WORDS_OF_ROWS: what a row does not say. The words are in the page's
+// address as ?q=..., so that they can be sent to somebody.
 // Without JavaScript there is the whole table.
 for (const table of document.querySelectorAll("table.filterable")) {
   const field = document.createElement("input");
@@ -12,13 +13,20 @@ for (const table of document.querySelectorAll("table.filterable")) {
 
   const filter = () => {
     const words = field.value.toLowerCase().split(/\s+/);
+    const rows = [...table.tBodies[0].rows];
     let shown = 0;
-    for (const row of table.tBodies[0].rows) {
-      const text = row.textContent.toLowerCase();
+    for (const [i, row] of rows.entries()) {
+      const text = `${row.textContent.toLowerCase()} ${WORDS_OF_ROWS[i]}`;
       row.hidden = !words.every((word) => text.includes(word));
       shown += !row.hidden;
     }
-    left.textContent = `${shown} of ${table.tBodies[0].rows.length} symptoms`;
+    left.textContent = `${shown} of ${rows.length} symptoms`;
+    if (shown) return;
+    const everywhere = document.createElement("a");
+    const root = document.documentElement.dataset.content_root;
+    everywhere.href = `${root}search.html?q=${encodeURIComponent(field.value)}`;
+    everywhere.textContent = "Search all pages for these words";
+    left.append(". ", everywhere);
   };
 
   const words = new URLSearchParams(location.search).get("q");

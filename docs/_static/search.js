@@ -4,7 +4,8 @@
 // describe what they see, in words of which some are on no page and some on all. So here
 // each word counts: the fewer pages have it, the more, and in a page's title or among its
 // readers' words three times as much as in its text. A page that has them all there gets
-// 100; what Sphinx adds, names of the API and headings, gets less.
+// 100; what Sphinx adds, names of the API and headings, gets less. On a page that has many
+// answers, such as the recipes, the result is the heading with most of the words.
 var Scorer = {
   objNameMatch: 60,
   objPartialMatch: 10,
@@ -14,7 +15,7 @@ var Scorer = {
 };
 
 Search.performTermsSearch = (searchTerms) => {
-  const { docnames, filenames, terms, titles, titleterms } = Search._index;
+  const { alltitles, docnames, filenames, terms, titles, titleterms } = Search._index;
   const stemmer = new Stemmer();
   const own = titles.map((title, page) => [title, ...(READERS_WORDS[docnames[page]] ?? [])]);
   const stems = (text) => splitQuery(text.toLowerCase()).map((word) => stemmer.stemWord(word));
@@ -27,6 +28,13 @@ Search.performTermsSearch = (searchTerms) => {
     const inOwn = new Set([...ownWords.keys()].filter((page) => ownWords[page].some(is)));
     return [inOwn, new Set([...inOwn, ...vocabulary.filter(is).flatMap(pagesWith)])];
   };
+
+  const headings = docnames.map(() => []);
+  for (const [heading, places] of Object.entries(alltitles)) {
+    for (const [page, id] of places)
+      if (id && !docnames[page].startsWith("gallery/"))
+        headings[page].push({ heading, id, words: stems(heading), score: 0 });
+  }
 
   const scores = new Map();
   let best = 0;
@@ -41,17 +49,22 @@ Search.performTermsSearch = (searchTerms) => {
     for (const page of pages) {
       const score = weight * (inOwn.has(page) ? 1 : 1 / 3);
       scores.set(page, (scores.get(page) ?? 0) + score);
+      for (const one of headings[page]) if (one.words.includes(word)) one.score += weight;
     }
   }
-  const result = ([page, score]) => [
-    docnames[page],
-    titles[page],
-    "",
-    null,
-    Math.round((100 * score) / best),
-    filenames[page],
-    SearchResultKind.text,
-  ];
+  const result = ([page, score]) => {
+    const [first] = headings[page].sort((one, other) => other.score - one.score);
+    const { heading, id } = first?.score ? first : {};
+    return [
+      docnames[page],
+      id ? `${titles[page]}: ${heading}` : titles[page],
+      id ? `#${id}` : "",
+      null,
+      Math.round((100 * score) / best),
+      filenames[page],
+      SearchResultKind.text,
+    ];
+  };
   // A page with nothing but the most common of the words is no answer.
   return [...scores].filter(([, score]) => score >= best / 4).map(result);
 };

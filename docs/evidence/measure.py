@@ -167,12 +167,12 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = [
         (
-            "An epoch of JPEG decoding and 224x224 augmentation, watched over plain",
+            "JPEG decoding and 224x224 augmentation: time of an epoch watched, divided by plain",
             f"{ratio(Photographs(), 32):.2f}",
             "at most 1.05",
         ),
         (
-            "An epoch of 3x32x32 tensors in memory, watched over plain",
+            "3x32x32 tensors in memory: time of an epoch watched, divided by plain",
             f"{ratio(InMemory(), 256):.2f}",
             "at most 1.5",
         ),
@@ -197,7 +197,7 @@ def main() -> None:
         (
             "`PerSample`, for each sample in a worker",
             f"{seeding_cost():.0f} microseconds",
-            "at most 20",
+            "at most 20 microseconds",
         )
     )
     table = "\n".join(f"| {what} | {value} | {goal} |" for what, value, goal in rows)

@@ -197,6 +197,8 @@ if __name__ == "__main__":
 # --------
 # * The first epoch is random and all others repeat it:
 #   :doc:`/gallery/1_sample/plot_cached_augmentation`.
+# * It repeats with workers only, because a generator is copied into them:
+#   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 # * Not even another run changes anything:
 #   :doc:`/gallery/1_sample/plot_transform_that_does_nothing`.
 # * Only training stopped being random, after a split:

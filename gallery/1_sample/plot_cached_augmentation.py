@@ -195,6 +195,8 @@ if __name__ == "__main__":
 # --------
 # * Not even the first epoch draws: what was drawn when the dataset was made is
 #   :doc:`/gallery/1_sample/plot_augmented_once`.
+# * It repeats with workers only, because a generator is copied into them:
+#   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 # * The image never changes at all:
 #   :doc:`/gallery/1_sample/plot_transform_that_does_nothing`.
 # * Only training stopped being random, after a split:

@@ -28,7 +28,7 @@ One sample comes back again and again
 # Twenty-four image files, of which eight were cut short when they were copied. The
 # dataset was written so that training does not stop at a bad file.
 
-# sphinx_gallery_tags = ["one sample too often", "dataset", "files"]
+# sphinx_gallery_tags = ["repeated samples", "dataset", "files"]
 # sphinx_gallery_parallel = False
 
 import atexit
@@ -232,6 +232,8 @@ if __name__ == "__main__":
 # --------
 # * *All* indices give one sample:
 #   :doc:`/gallery/1_sample/plot_getitem_ignores_index`.
+# * A ``WeightedRandomSampler`` draws few samples again and again:
+#   :doc:`/gallery/3_order/plot_class_weights_as_sample_weights`.
 # * All samples come equally often, and too often:
 #   :doc:`/gallery/1_sample/plot_wrong_length`.
 # * `LAVIS#62 <https://github.com/salesforce/LAVIS/issues/62>`__ and

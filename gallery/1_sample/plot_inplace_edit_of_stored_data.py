@@ -26,7 +26,7 @@ An operation like ``*=`` on a stored sample changes what the next epoch begins w
 # This dataset stores eight pieces of a photograph and darkens a sample a little. It does
 # so in place.
 
-# sphinx_gallery_tags = ["differs in every epoch", "dataset", "memory"]
+# sphinx_gallery_tags = ["wrong samples", "dataset", "memory"]
 # sphinx_gallery_parallel = False
 
 import copy

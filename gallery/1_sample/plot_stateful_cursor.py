@@ -25,7 +25,7 @@ A dataset that counts its calls has one counter in each worker.
 # The dataset returns its first sample, then its second, and so on, whatever index it is
 # asked for. In one process nothing seems wrong.
 
-# sphinx_gallery_tags = ["every sample twice", "same across workers", "dataset"]
+# sphinx_gallery_tags = ["repeated samples", "same across workers", "dataset"]
 # sphinx_gallery_parallel = False
 
 from collections import Counter

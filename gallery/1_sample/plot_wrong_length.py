@@ -25,7 +25,7 @@ A dataset that says it is longer than it is begins again at its end.
 # This dataset reads its data from one file and its length from another. So that no index
 # is out of range, it begins again at the end.
 
-# sphinx_gallery_tags = ["every sample several times", "dataset"]
+# sphinx_gallery_tags = ["repeated samples", "dataset"]
 # sphinx_gallery_parallel = False
 
 from collections import Counter

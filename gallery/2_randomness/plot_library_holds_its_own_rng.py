@@ -29,7 +29,7 @@ albumentations 2.0.8 and MONAI keep generators in their transforms, and workers 
 # Albumentations 2.0.8 is the last release under the MIT licence, and still in wide use. No
 # generator is to be seen in this dataset.
 
-# sphinx_gallery_tags = ["same in every worker", "same in every epoch", "transform", "library"]
+# sphinx_gallery_tags = ["same across workers", "same in every epoch", "transform", "library"]
 # sphinx_gallery_parallel = False
 
 import multiprocessing

@@ -186,6 +186,7 @@ if __name__ == "__main__":
 # --------
 # * All images of a batch are cropped alike, and the next batch differently:
 #   :doc:`/gallery/1_sample/plot_one_draw_for_the_whole_batch`.
+# * The code to copy: :doc:`/recipes/index`.
 # * The augmentation is kept, not drawn again:
 #   :doc:`/gallery/1_sample/plot_cached_augmentation`.
 # * `pytorch/vision#9 <https://github.com/pytorch/vision/issues/9>`__: where the advice to

@@ -27,7 +27,7 @@ collate_fn runs in the workers, and each one has a copy of the generator that it
 # MixUp blends each image of a batch with another. How much of the other, the collate
 # function draws from a generator of its own.
 
-# sphinx_gallery_tags = ["same in every worker", "same in every epoch", "collate_fn"]
+# sphinx_gallery_tags = ["same across workers", "same in every epoch", "collate_fn"]
 # sphinx_gallery_parallel = False
 
 import matplotlib.pyplot as plt

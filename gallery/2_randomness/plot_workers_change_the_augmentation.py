@@ -27,7 +27,7 @@ Which worker makes a sample decides on its random numbers.
 # A seeded run is repeated with another number of workers. Every sample is a random crop of
 # one photograph.
 
-# sphinx_gallery_tags = ["differs by num_workers", "reproducibility", "transform"]
+# sphinx_gallery_tags = ["seed", "transform"]
 # sphinx_gallery_parallel = False
 
 import time

@@ -24,7 +24,7 @@ A list that is on its way to a worker is still the sampler's.
 # -------------
 # A batch sampler fills a list, yields it, and clears it for the next batch.
 
-# sphinx_gallery_tags = ["wrong samples", "sampler", "workers only"]
+# sphinx_gallery_tags = ["wrong samples", "sampler"]
 # sphinx_gallery_parallel = False
 
 import matplotlib.pyplot as plt

@@ -96,13 +96,19 @@ if __name__ == "__main__":
 # %%
 # A weighted sampler draws with replacement unless it is told not to. So even with right
 # weights an epoch of the dataset's length leaves samples out, and equal weights are no
-# shuffling: about 37 % are missing.
+# shuffling: about 37 % are missing. And rare samples come several times, here 10 for half
+# of 100 draws: that is what balancing is, and augmentation makes them differ.
 
 if __name__ == "__main__":
     equal = WeightedRandomSampler(torch.ones(10_000), num_samples=10_000)
     missing = 1 - len(set(equal)) / 10_000
     print(f"left out with equal weights: {missing:.1%}")
     assert abs(missing - 0.368) < 0.03
+
+    times = Counter(WeightedRandomSampler(sample_weights, num_samples=100_000))
+    rare = sum(times[index] for index in range(90, 100)) / 10 / 1000
+    print(f"a sample of class 1 comes {rare:.1f} times in 100 draws")
+    assert abs(rare - 5) < 0.5
 
 # %%
 # Proof

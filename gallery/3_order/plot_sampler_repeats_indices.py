@@ -159,6 +159,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
+# * A ``WeightedRandomSampler`` that draws a few samples only:
+#   :doc:`/gallery/3_order/plot_class_weights_as_sample_weights`.
 # * Every sample is there, and always in one order:
 #   :doc:`/gallery/3_order/plot_order_fixed_at_construction`.
 # * Other indices have the same sample: :doc:`/gallery/1_sample/plot_wrong_length`.

@@ -24,7 +24,7 @@ __init__ runs in the main process, where get_worker_info() has nothing to say.
 # -------------
 # The dataset is to read its own part only. It asks which worker it is in when it is made.
 
-# sphinx_gallery_tags = ["same in every worker", "IterableDataset", "get_worker_info"]
+# sphinx_gallery_tags = ["same across workers", "IterableDataset"]
 # sphinx_gallery_parallel = False
 
 import sys

@@ -24,7 +24,7 @@ A rank's loader knows its own workers, and nothing of the other ranks.
 # A stream of eight shards with three samples each, of which every worker reads its own. It
 # is read by two processes of ``torch.distributed``, with two workers each.
 
-# sphinx_gallery_tags = ["same across ranks", "every sample twice", "IterableDataset"]
+# sphinx_gallery_tags = ["same across ranks", "repeated samples", "IterableDataset"]
 # sphinx_gallery_parallel = False
 
 import functools
@@ -250,4 +250,5 @@ if __name__ == "__main__":
 #   :doc:`/gallery/4_streaming/plot_stream_not_split_by_worker`.
 # * The ranks have samples of their own, and augment them alike:
 #   :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`.
+# * A map-style dataset is split by its sampler: :doc:`/recipes/index`.
 # * :class:`torch.utils.data.IterableDataset`.

@@ -24,7 +24,7 @@ A worker has a copy of the dataset, and reads all of it unless you say otherwise
 # -------------
 # Four files with four lines each. Two workers read them.
 
-# sphinx_gallery_tags = ["same in every worker", "IterableDataset", "files"]
+# sphinx_gallery_tags = ["same across workers", "IterableDataset", "files"]
 # sphinx_gallery_parallel = False
 
 import atexit

@@ -41,7 +41,7 @@ in the output below it, and all verdicts at the end.
 # ``assert`` below says what came out when this page was written. If that changes one day,
 # the page fails.
 
-# sphinx_gallery_tags = ["evidence", "worker_init_fn", "NumPy"]
+# sphinx_gallery_tags = ["worker_init_fn", "NumPy"]
 # sphinx_gallery_parallel = False
 
 import multiprocessing

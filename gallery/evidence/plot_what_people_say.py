@@ -52,7 +52,7 @@ Run it as a script: a spawned worker cannot import the classes of a notebook.
 # makes the verdict from it. The ``assert`` below says what came out when this page was
 # written. If that changes one day, the page fails.
 
-# sphinx_gallery_tags = ["evidence", "worker_init_fn", "NumPy", "linter"]
+# sphinx_gallery_tags = ["worker_init_fn", "NumPy"]
 # sphinx_gallery_parallel = False
 
 import multiprocessing

@@ -29,7 +29,7 @@ it, those of the first epoch go on.
 Below, workers of both kinds report their state in three epochs.
 """
 
-# sphinx_gallery_tags = ["explanation", "persistent workers", "worker", "dataset"]
+# sphinx_gallery_tags = ["persistent workers", "dataset"]
 # sphinx_gallery_parallel = False
 
 import io

@@ -29,7 +29,7 @@ Below, one dataset asks two workers of each kind what they have. Run it as a scr
 spawned worker cannot import the classes of a notebook.
 """
 
-# sphinx_gallery_tags = ["explanation", "start method", "worker", "dataset"]
+# sphinx_gallery_tags = ["start method", "dataset"]
 # sphinx_gallery_parallel = False
 
 import multiprocessing

@@ -29,7 +29,7 @@ from that.
 What follows measures each line of it.
 """
 
-# sphinx_gallery_tags = ["explanation", "seed", "shuffle", "ranks"]
+# sphinx_gallery_tags = ["seed", "shuffle", "same across ranks"]
 # sphinx_gallery_parallel = False
 
 import random

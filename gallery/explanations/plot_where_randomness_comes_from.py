@@ -35,7 +35,7 @@ seeds.
 Each number in the picture is a section below.
 """
 
-# sphinx_gallery_tags = ["explanation", "seed", "worker", "shuffle"]
+# sphinx_gallery_tags = ["seed", "shuffle"]
 # sphinx_gallery_parallel = False
 
 import random

@@ -21,6 +21,7 @@ SECTIONS: Mapping[str, str] = MappingProxyType(
         "4_streaming": "The stream repeats",
         "5_workers": "The workers keep what was",
         "6_ranks": "The ranks repeat each other",
+        "7_resume": "The restarted run repeats what was",
     }
 )
 """Folder of each gallery section, in the order of the site, and its title."""
@@ -457,6 +458,7 @@ _RECORDS = (
         seen=("batch", "epochs", "order"),
         words=(
             "segmentation mask",
+            "mask does not match image",
             "same transform for image and mask",
             "manual_seed in __getitem__",
             "paired transforms",
@@ -989,10 +991,10 @@ _RECORDS = (
     ),
     FailureMode(
         slug="file-opened-before-fork",
-        title="Samples are wrong with more than one worker",
+        title="A file that workers share gives wrong samples",
         section="5_workers",
         symptom="Without workers every sample is right; with several, some have bytes of "
-        "others, or reading fails.",
+        "others, or reading the file fails.",
         seen=("values", "workers"),
         words=(
             "h5py",
@@ -1004,8 +1006,30 @@ _RECORDS = (
         ),
         cause="The dataset opened its file before the workers were forked, so that they "
         "all share one position in the file.",
-        fix="Open the file in the worker, when the first sample is read.",
+        fix="Open the file in the process that reads it, and leave it out of the pickle.",
         detected_by="audit",
+    ),
+    FailureMode(
+        slug="no-distributed-sampler",
+        title="Every rank trains on the same batches",
+        section="6_ranks",
+        symptom="An epoch has as many steps on four GPUs as on one: every rank reads the "
+        "whole dataset.",
+        seen=("ranks",),
+        words=(
+            "DDP",
+            "DistributedDataParallel",
+            "DistributedSampler",
+            "every GPU sees all data",
+            "multi gpu same batches",
+        ),
+        cause="The loader has no `DistributedSampler`, so that each rank draws from the "
+        "whole dataset.",
+        fix="Pass `sampler=DistributedSampler(dataset)` in place of `shuffle=True`, and "
+        "call its `set_epoch` before each epoch.",
+        undetected_because="`audit` reads the loader of one rank, and does not know what "
+        "the others read.",
+        has_page=False,
     ),
     FailureMode(
         slug="no-set-epoch",
@@ -1023,6 +1047,28 @@ _RECORDS = (
         "stays 0 until `set_epoch` is called.",
         fix="Call `loader.sampler.set_epoch(epoch)` before each epoch.",
         detected_by="audit",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="resume-replays-the-epoch",
+        title="After a restart, training begins with the first epoch's data again",
+        section="7_resume",
+        symptom="A run that goes on from a checkpoint shuffles and augments as the first "
+        "epoch did.",
+        seen=("runs",),
+        words=(
+            "resume",
+            "restart",
+            "checkpoint",
+            "continue training",
+            "same data after resuming",
+        ),
+        cause="The program sets the same seed whenever it starts, and the epoch at which it "
+        "goes on is no part of it.",
+        fix="Make the order and the augmentation from the seed and the epoch, or store the "
+        "states of the generators in the checkpoint and restore them.",
+        undetected_because="`audit` reads one loader in one run, and does not know what an "
+        "earlier run has read.",
         has_page=False,
     ),
 )

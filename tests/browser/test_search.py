@@ -33,16 +33,34 @@ SEARCHES = {
 }
 
 
-@pytest.mark.parametrize(("words", "right"), SEARCHES.items(), ids=SEARCHES)
-def test_right_page_is_among_the_first_three(words, right, tab, expect):
+# The same, of answers that are a part of a page.
+SECTIONS = {
+    "resume from checkpoint": r"recipes/index\.html#resume",
+    "split a stream between workers": r"recipes/index\.html#split-a-stream",
+    "dead activation in the model": r"symptoms/index\.html#sign-none",
+}
+
+
+def first_three(words, tab, expect):
     tab.goto("search.html")
     field = tab.locator("main input[name=q]")
     field.fill(words)
     field.press("Enter")
     expect(tab.locator(".search-summary")).to_contain_text("Search finished")
     results = tab.locator("ul.search > li > a")
-    addresses = [link.get_attribute("href") for link in results.all()[:3]]
+    return [link.get_attribute("href") for link in results.all()[:3]]
+
+
+@pytest.mark.parametrize(("words", "right"), SEARCHES.items(), ids=SEARCHES)
+def test_right_page_is_among_the_first_three(words, right, tab, expect):
+    addresses = first_three(words, tab, expect)
     assert any(re.search(rf"plot_({right})\.", a) for a in addresses), addresses
+
+
+@pytest.mark.parametrize(("words", "right"), SECTIONS.items(), ids=SECTIONS)
+def test_right_section_is_among_the_first_three(words, right, tab, expect):
+    addresses = first_three(words, tab, expect)
+    assert any(re.search(right, address) for address in addresses), addresses
 
 
 def test_nothing_found_is_said(tab, expect):
