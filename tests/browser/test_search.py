@@ -36,8 +36,8 @@ SEARCHES = {
 # The same, of answers that are a part of a page.
 SECTIONS = {
     "resume from checkpoint": r"recipes/index\.html#resume",
-    "split a stream between workers": r"recipes/index\.html#split-a-stream",
-    "dead activation in the model": r"symptoms/index\.html#sign-none",
+    "image and mask together": r"recipes/index\.html#image-and-mask",
+    "elsewhere, the loader is right": r"symptoms/index\.html#sign-none",
 }
 
 
