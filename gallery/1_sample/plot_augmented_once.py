@@ -8,8 +8,8 @@
 # ]
 # ///
 """
-Every epoch has the same augmentation
-=====================================
+Every epoch has the same augmentation, also without workers
+===========================================================
 
 Random numbers that are drawn in ``__init__`` are drawn once, and kept for all epochs.
 
@@ -68,6 +68,7 @@ def count_repeated(loader):
 if __name__ == "__main__":
     print(count_repeated(broken()), "of 12 samples are the same in epoch 2")
     assert count_repeated(broken()) == 12
+    assert broken().num_workers == 0
 
 # %%
 # Why

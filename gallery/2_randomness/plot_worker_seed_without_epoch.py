@@ -8,8 +8,8 @@
 # ]
 # ///
 """
-Every epoch repeats the augmentations of the first
-==================================================
+With a worker_init_fn, every epoch repeats the first one's augmentations
+========================================================================
 
 ``worker_init_fn`` runs again in each epoch. A seed without the epoch repeats it.
 

@@ -203,7 +203,7 @@ _RECORDS = (
     ),
     FailureMode(
         slug="augmented-once",
-        title="Every epoch has the same augmentation",
+        title="Every epoch has the same augmentation, also without workers",
         section="1_sample",
         symptom="A sample is augmented, but in every epoch in the same way.",
         seen=("epochs",),
@@ -432,7 +432,7 @@ _RECORDS = (
     ),
     FailureMode(
         slug="worker-seed-without-epoch",
-        title="Every epoch repeats the augmentations of the first",
+        title="With a worker_init_fn, every epoch repeats the first one's augmentations",
         section="2_randomness",
         symptom="The workers differ, but each repeats in every epoch what it did in the "
         "first.",
