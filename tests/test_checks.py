@@ -1243,6 +1243,106 @@ def test_expectation_is_yes_no_or_unknown(name):
         audit(load(Rows()), expect={name: True})
 
 
+def test_batch_sampler_as_the_sampler_is_read():
+    data = TensorDataset(torch.rand(40, 3))
+    sampler = BatchSampler(RandomSampler(data), batch_size=8, drop_last=False)
+    report = audit(DataLoader(data, batch_size=None, sampler=sampler))
+    assert report.observation.error is None
+    assert report.findings == ()
+
+
+class MadeLate(Rows):
+    rng = None
+
+    def __getitem__(self, index):
+        if self.rng is None:
+            self.rng = np.random.default_rng(0)
+        return self.data[index] + self.rng.random()
+
+
+def test_generator_that_the_first_sample_makes_is_not_taken_for_opencvs():
+    (finding,) = audit(load(MadeLate(), num_workers=2, shuffle=True)).findings
+    assert (finding.slug, finding.where) == (
+        "rng-object-on-dataset",
+        "dataset.__getitem__",
+    )
+
+
+class ShuffledAlike(IterableDataset):
+    """All workers draw one order, and each takes its part of it."""
+
+    def __init__(self, noise):
+        self.rng, self.noise = np.random.default_rng(0), noise
+
+    def __iter__(self):
+        order = self.rng.permutation(40)
+        info = get_worker_info()
+        for i in order[info.id :: info.num_workers]:
+            yield torch.tensor(i + (self.rng.random() if self.noise else 0.0))
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_generator_that_only_orders_a_split_stream_is_right(noise):
+    loader = load(ShuffledAlike(noise), num_workers=2, persistent_workers=True)
+    found = [finding.slug for finding in audit(loader).findings]
+    # With noise, a draw is made for every sample; without, none after the order.
+    assert ("rng-object-on-dataset" in found) == noise
+
+
+class CachedMix(Rows):
+    """A cache without an entry raises, and the dataset asks itself for another sample."""
+
+    def __init__(self):
+        super().__init__()
+        self.cache = {}
+
+    def __getitem__(self, index, mix=True):
+        try:
+            row = self.cache[index]
+        except KeyError:
+            row = self.cache[index] = self.data[index] + 1
+        other = torch.randint(LENGTH, ()).item()
+        if not mix:
+            return row
+        return row + 0.1 * torch.rand(()) * self.__getitem__(other, mix=False)
+
+
+def test_cache_without_an_entry_is_no_fallback():
+    assert audit(load(CachedMix(), num_workers=2, shuffle=True)).findings == ()
+
+
+@pytest.mark.parametrize("parts", [3, 4, 5, 7])
+def test_batches_of_any_number_of_parts_are_taken_apart(parts):
+    def augment(samples):
+        images = v2.RandomCrop(6)(torch.stack(samples))
+        return (images, *[torch.zeros(len(samples))] * (parts - 1))
+
+    report = audit(load(Images(), shuffle=True, collate_fn=augment))
+    if parts == 7:  # as many as copies: open what belongs together
+        assert "one-draw-for-the-whole-batch" in report.skipped
+    else:
+        (finding,) = report.findings
+        assert finding.slug == "one-draw-for-the-whole-batch"
+
+
+class FlippedInPlace(Rows):
+    """Edits what is stored, every second time."""
+
+    def __getitem__(self, index):
+        if torch.rand(()) < 0.5:
+            self.data[index] = -self.data[index] - 1
+        return self.data[index].clone()
+
+
+def test_edit_behind_a_random_decision_is_seen():
+    found = []
+    for seed in range(8):
+        torch.manual_seed(seed)
+        found += audit(load(FlippedInPlace(), shuffle=True)).findings
+    slugs = [finding.slug for finding in found]
+    assert slugs.count("inplace-edit-of-stored-data") >= 5
+
+
 @pytest.mark.parametrize(
     "method", ["forkserver", pytest.param("spawn", marks=pytest.mark.slow)]
 )

@@ -49,6 +49,43 @@ def test_halves_of_one_split_have_nothing_in_common():
     assert slugs(load(a, shuffle=True), load(b)) == []
 
 
+class Transformed(Dataset):
+    def __init__(self, samples, transform):
+        self.samples, self.transform = samples, transform
+
+    def __len__(self):
+        return len(self.samples)
+
+    def __getitem__(self, index):
+        return self.transform(self.samples[index])
+
+
+def noise(sample):
+    return sample + torch.rand(2)
+
+
+def split_then_transformed(seed_a, seed_b):
+    data = list(DATA.tensors[0])
+    (a, _), (_, b) = (random_split(data, [16, 8], seeded(s)) for s in (seed_a, seed_b))
+    return Transformed(a, noise), Transformed(b, torch.neg)
+
+
+def transformed_then_split(seed_a, seed_b):
+    data = list(DATA.tensors[0])
+    a, _ = random_split(Transformed(data, noise), [16, 8], seeded(seed_a))
+    _, b = random_split(Transformed(data, torch.neg), [16, 8], seeded(seed_b))
+    return a, b
+
+
+@pytest.mark.parametrize("make", [split_then_transformed, transformed_then_split])
+def test_common_indices_are_seen_through_transforms(make):
+    a, b = make(0, 1)
+    (finding,) = compare(load(a, shuffle=True), load(b)).findings
+    assert (finding.slug, finding.severity) == ("samples-in-both-loaders", "error")
+    a, b = make(0, 0)
+    assert compare(load(a, shuffle=True), load(b)).findings == ()
+
+
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_halves_of_two_splits_overlap(num_workers):
     (a, _), (_, b) = (random_split(DATA, [16, 8], seeded(i)) for i in (0, 1))

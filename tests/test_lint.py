@@ -161,6 +161,34 @@ WRONG = {
 }
 
 RIGHT = [
+    (
+        "def init(worker_id):\n"
+        "    np.random.seed(worker_id)\n"
+        "DataLoader(dataset, worker_init_fn=init, persistent_workers=True)"
+    ),
+    (
+        "def init(worker_id):\n"
+        "    np.random.seed(1000 * epoch + worker_id)\n"
+        "DataLoader(dataset, worker_init_fn=init)"
+    ),
+    (
+        "def one():\n"
+        "    def init(worker_id):\n"
+        "        return worker_id\n"
+        "    return DataLoader(dataset, worker_init_fn=init)\n"
+        "def other():\n"
+        "    def init():\n"
+        "        np.random.seed(0)\n"
+        "    init()"
+    ),
+    (
+        "class A(Dataset):\n"
+        "    def __init__(self):\n"
+        "        self.rng = np.random.default_rng(0)\n"
+        "    def __getitem__(self, index):\n"
+        "        self.rng = np.random.default_rng(index)\n"
+        "        return self.rng.random()"
+    ),
     "batch = next(iter(loader))",
     (
         "for epoch in range(9):\n"
@@ -303,6 +331,25 @@ def test_wrong_code_is_named(slug, source):
 @pytest.mark.parametrize("source", RIGHT)
 def test_right_code_is_left_alone(source):
     assert slugs(source) == []
+
+
+def test_files_that_are_not_python_are_told_of_and_the_others_read(tmp_path):
+    for name, content in (
+        ("a.py", b"def f(:"),
+        ("b.py", b"# coding: none"),
+        ("c.py", b"x = '\xff'"),
+        ("d.py", b"itertools.cycle(DataLoader(dataset))"),
+    ):
+        (tmp_path / name).write_bytes(content)
+    refused = []
+    (place,) = lint_paths(
+        [tmp_path], unreadable=lambda file, error: refused.append(file.name)
+    )
+    assert place.path.endswith("d.py")
+    assert refused == ["a.py", "b.py", "c.py"]
+    with pytest.raises(SyntaxError):
+        lint_paths([tmp_path])
+    assert main(["lint", str(tmp_path)]) == 2
 
 
 def test_place_is_that_of_the_call():

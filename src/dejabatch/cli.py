@@ -267,11 +267,17 @@ def _add_lint(commands: Any) -> None:
 
 
 def _lint(options: argparse.Namespace) -> int:
+    unreadable: list[str] = []
     try:
-        places = lint_paths(options.paths)
-    except (OSError, SyntaxError, UnicodeDecodeError) as error:
+        places = lint_paths(
+            options.paths,
+            unreadable=lambda file, error: unreadable.append(f"{file}: {error}"),
+        )
+    except OSError as error:
         raise CannotRunError(error) from error
     print(PLACES_AS[options.format](places))
+    if unreadable:
+        raise CannotRunError("; ".join(unreadable))
     return 1 if places else 0
 
 

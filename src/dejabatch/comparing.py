@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from torch.utils.data import DataLoader, Subset
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from dejabatch.checks import PAIR_CHECKS, judge
 from dejabatch.observe import rng
@@ -151,22 +153,41 @@ def _shared_objects(
 
 
 def _common_indices(a: DataLoader[Any], b: DataLoader[Any]) -> int | None:
-    """Count the samples that two subsets of one dataset have in common."""
-    base_a, indices_a = _base(a.dataset)
-    base_b, indices_b = _base(b.dataset)
-    if base_a is not base_b or indices_a is None or indices_b is None:
+    """Count the samples of one source that two datasets have in common."""
+    of_a = {id(source): (source, set(i)) for source, i in _sources(a.dataset)}
+    common = [
+        len(of_a[id(source)][1].intersection(indices))
+        for source, indices in _sources(b.dataset)
+        if id(source) in of_a
+    ]
+    return max(common, default=None)
+
+
+def _sources(
+    dataset: Any, indices: Sequence[int] | None = None, depth: int = 4
+) -> Iterator[tuple[Any, Sequence[int]]]:
+    """Yield what a dataset takes its samples from, each with the indices that it takes.
+
+    That is the dataset itself; of a subset, the whole one; of a wrapper, what it holds of
+    its own length, such as the dataset that it transforms or its list of files.
+    """
+    length = _length(dataset)
+    if length is None:
+        return
+    indices = range(length) if indices is None else indices
+    yield dataset, indices
+    if type(dataset) is Subset:
+        inner = [dataset.indices[i] for i in indices]
+        yield from _sources(dataset.dataset, inner, depth)
+    elif depth and isinstance(dataset, Dataset):
+        for value in vars(dataset).values():
+            held = is_a(value, (Dataset, list, tuple, np.ndarray, torch.Tensor))
+            if held and _length(value) == length:
+                yield from _sources(value, indices, depth - 1)
+
+
+def _length(value: Any) -> int | None:
+    try:
+        return len(value)
+    except (TypeError, NotImplementedError):  # a stream, or a tensor of no dimension
         return None
-    return len(set(indices_a) & set(indices_b))
-
-
-def _base(dataset: Any) -> tuple[Any, list[int] | None]:
-    """Follow subsets of subsets to the dataset, and to its indices."""
-    if type(dataset) is not Subset:
-        try:
-            return dataset, list(range(len(dataset)))
-        except TypeError:
-            return dataset, None
-    base, indices = _base(dataset.dataset)
-    if indices is None:
-        return base, None
-    return base, [indices[i] for i in dataset.indices]

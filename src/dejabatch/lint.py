@@ -67,13 +67,20 @@ class Place:
     slug: str
 
 
-def lint_paths(paths: Iterable[Path]) -> list[Place]:
+def lint_paths(
+    paths: Iterable[Path],
+    *,
+    unreadable: Callable[[Path, Exception], None] | None = None,
+) -> list[Place]:
     """Look at Python files.
 
     Parameters
     ----------
     paths : iterable of pathlib.Path
         Files, and folders in which all ``*.py`` are read.
+    unreadable : callable, optional
+        Called with each file that is not Python, and with why; the others are read. By
+        default the first one ends it.
 
     Returns
     -------
@@ -84,8 +91,9 @@ def lint_paths(paths: Iterable[Path]) -> list[Place]:
     ------
     OSError
         If a path does not exist or cannot be read.
-    SyntaxError
-        If a file is not Python. The message names it.
+    SyntaxError, UnicodeDecodeError
+        If a file is not Python, and `unreadable` is None. The message of the former
+        names the file.
 
     Examples
     --------
@@ -101,8 +109,13 @@ def lint_paths(paths: Iterable[Path]) -> list[Place]:
             msg = f"paths: there is no {path}"
             raise FileNotFoundError(msg)
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            with tokenize.open(file) as source:
-                found += lint_source(source.read(), str(file))
+            try:
+                with tokenize.open(file) as source:
+                    found += lint_source(source.read(), str(file))
+            except (SyntaxError, UnicodeDecodeError) as error:
+                if unreadable is None:
+                    raise
+                unreadable(file, error)
     return found
 
 
@@ -254,11 +267,12 @@ class _Module:
 
     def worker_inits(self) -> Iterator[tuple[ast.Call, Function]]:
         """Yield the calls with a ``worker_init_fn``, each with that function."""
-        functions = {
-            node.name: node
-            for node in ast.walk(self.tree)
-            if isinstance(node, ast.FunctionDef)
-        }
+        named: dict[str, list[ast.FunctionDef]] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.FunctionDef):
+                named.setdefault(node.name, []).append(node)
+        # Of several with one name, it is open which is meant.
+        functions = {name: nodes[0] for name, nodes in named.items() if not nodes[1:]}
         for call in self.calls():
             for keyword in call.keywords:
                 if keyword.arg != "worker_init_fn":
@@ -366,13 +380,14 @@ def _written_out(
 
 def _seeds_of_workers(
     module: _Module,
-) -> Iterator[tuple[ast.Call, set[str], Function]]:
+) -> Iterator[tuple[ast.Call, set[str], Function, ast.Call]]:
     """Yield the seeds of ``worker_init_fn`` that are made of names and numbers alone.
 
-    Each comes with the names in it. A call may return another number in each epoch, and
-    so may an attribute, such as ``get_worker_info().seed``.
+    Each comes with the names in it, that function, and the call for the loader. A call may
+    return another number in each epoch, and so may an attribute, such as
+    ``get_worker_info().seed``.
     """
-    for _, function in module.worker_inits():
+    for loader, function in module.worker_inits():
         for call, seed in _seeds_in(module, function):
             nodes, names = _written_out(function, seed)
             if any(isinstance(n, (ast.Attribute, ast.Subscript)) for n in nodes):
@@ -380,26 +395,33 @@ def _seeds_of_workers(
             called = {module.called(n) for n in nodes if isinstance(n, ast.Call)}
             if called - {"int", "str"}:
                 continue
-            yield call, names - called, function
+            yield call, names - called, function, loader
 
 
 def _constant_worker_seed(module: _Module) -> Iterator[ast.expr]:
-    for call, names, _ in _seeds_of_workers(module):
+    for call, names, *_ in _seeds_of_workers(module):
         if not names:
             yield call
 
 
 def _worker_seed_without_epoch(module: _Module) -> Iterator[ast.expr]:
-    for call, names, function in _seeds_of_workers(module):
+    for call, names, function, loader in _seeds_of_workers(module):
         arguments = [argument.arg for argument in function.args.args[:1]]
-        if names & set(arguments):
+        # Persistent workers are seeded once, and go on from there.
+        by_epoch = any("epoch" in name.lower() for name in names) or _live_on(loader)
+        if names & set(arguments) and not by_epoch:
             yield call
+
+
+def _live_on(loader: ast.Call) -> bool:
+    """Tell whether a call for a loader says that its workers are persistent."""
+    values = (k.value for k in loader.keywords if k.arg == "persistent_workers")
+    return any(isinstance(v, ast.Constant) and v.value is True for v in values)
 
 
 def _worker_init_runs_once(module: _Module) -> Iterator[ast.expr]:
     for loader, function in module.worker_inits():
-        live_on = (k.value for k in loader.keywords if k.arg == "persistent_workers")
-        if not any(isinstance(v, ast.Constant) and v.value is True for v in live_on):
+        if not _live_on(loader):
             continue
         for call in module.calls(function):
             if module.called(call) not in _SEEDS | _GENERATORS:
@@ -416,13 +438,16 @@ def _rng_object_on_dataset(module: _Module) -> Iterator[ast.expr]:
         methods = {n.name: n for n in cls.body if isinstance(n, ast.FunctionDef)}
         if "__init__" not in methods or "__getitem__" not in methods:
             continue
-        used = {
-            node.attr
+        attributes = [
+            node
             for name, method in methods.items()
             if name != "__init__"
             for node in ast.walk(method)
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self"
-        }
+        ]
+        # What a method makes anew need not be what `__init__` has made.
+        anew = {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
+        used = {node.attr for node in attributes} - anew
         for node in ast.walk(methods["__init__"]):
             if (
                 isinstance(node, ast.Assign)

@@ -58,6 +58,8 @@ def repeated(observation: Observation) -> Mapping[str, set[Axis]]:
         else:
             continue  # another worker in another epoch: implied by the rest
         for path in _alike(observation, one, other):
+            if axis == "worker" and _decides_on_an_order(observation, one, path):
+                continue
             if certain or path in matters or "worker" in found.get(path, ()):
                 found.setdefault(path, set()).add(axis)
             else:
@@ -71,11 +73,62 @@ def repeated(observation: Observation) -> Mapping[str, set[Axis]]:
     return found
 
 
+def repeated_variation(observation: Observation) -> str | None:
+    """Tell how a sample varies by itself, and in all workers alike.
+
+    Parameters
+    ----------
+    observation : dejabatch.observe.record.Observation
+        What was seen.
+
+    Returns
+    -------
+    str or None
+        The evidence; None if workers differ, or if the sample does not vary in them.
+
+    Raises
+    ------
+    CannotTell
+        If there are not two workers to compare.
+    """
+    if observation.replay is None or not observation.replay.fetches:
+        msg = "a sample varies by itself, and there are not two workers to compare"
+        raise CannotTell(msg)
+    streams = observation.replay.streams()
+    shortest = min(map(len, streams.values()))
+    seen = {stream[:shortest].tobytes() for stream in streams.values()}
+    varied = len({row.tobytes() for stream in streams.values() for row in stream})
+    if len(streams) < 2 or len(seen) > 1 or varied < 2:
+        return None
+    index = None if observation.answers is None else observation.answers.index
+    return (
+        f"index {index}, made {shortest} times, gives the same {varied} samples in each "
+        f"of {len(streams)} workers"
+    )
+
+
 def _differ(one: Fetch, other: Fetch) -> bool:
     """Tell whether two batches were certainly asked for by other indices."""
     if one.indices is None or other.indices is None:
         return False
     return not np.array_equal(one.indices, other.indices)
+
+
+def _decides_on_an_order(
+    observation: Observation, place: tuple[int, int], path: str
+) -> bool:
+    """Tell whether a stream draws from a generator when it begins, and never again.
+
+    Workers that shuffle alike and then take their parts do so on purpose.
+    """
+    if observation.facts is None or observation.facts.map_style:
+        return False
+    states = [
+        fetch.census.get(path)
+        for fetch in observation.fetches
+        if (fetch.epoch, fetch.worker) == place
+    ]
+    return len(states) > 1 and len(set(states)) == 1
 
 
 def _alike(

@@ -1,11 +1,13 @@
 """A generator that is copied into every worker, and that nothing seeds there."""
 
+import contextlib
 from collections.abc import Mapping
 
-from dejabatch.checks._alike import Axis, repeated
+from dejabatch.checks import inplace_edit_of_stored_data, stateful_cursor
+from dejabatch.checks._alike import Axis, repeated, repeated_variation
 from dejabatch.observe import rng
 from dejabatch.observe.record import Observation
-from dejabatch.report import Finding
+from dejabatch.report import CannotTell, Finding
 
 
 def check(observation: Observation) -> Finding | None:
@@ -19,7 +21,30 @@ def check(observation: Observation) -> Finding | None:
         and path not in libraries
         and not path.startswith("collate_fn")
     }
-    return finding_of("rng-object-on-dataset", found, observation)
+    return finding_of("rng-object-on-dataset", found, observation) or _made_late(
+        observation
+    )
+
+
+def _made_late(observation: Observation) -> Finding | None:
+    """Look for a generator that is not there before the first sample."""
+    answers = observation.answers
+    if answers is None or not answers.changes_by_itself or answers.opencv:
+        return None
+    for other in (stateful_cursor, inplace_edit_of_stored_data):
+        # Where another cannot tell, this one may.
+        with contextlib.suppress(CannotTell):
+            if other.check(observation):
+                return None
+    with contextlib.suppress(CannotTell):
+        if evidence := repeated_variation(observation):
+            return Finding(
+                slug="rng-object-on-dataset",
+                severity="error",
+                where="dataset.__getitem__",
+                evidence=f"{evidence}, though no generator was there before",
+            )
+    return None
 
 
 def finding_of(

@@ -26,12 +26,15 @@ def check(observation: Observation) -> Finding | None:
         period = min(periods, default=None)
     if period is None:
         return None
+    same = "give the same sample"
+    if observation.random:
+        same += " when the random generators are in the same states"
     return Finding(
         slug="wrong-length",
         severity="warning",
         where="dataset.__len__",
-        evidence=f"index i and index i + {period} give the same sample, and the dataset "
-        f"says that it has {facts.length}",
+        evidence=f"index i and index i + {period} {same}, and the dataset says that it has "
+        f"{facts.length}",
     )
 
 
@@ -39,11 +42,8 @@ def _period(observation: Observation) -> int | None:
     """Return after how many indices all samples repeat themselves."""
     samples: dict[int, bytes] = {}
     for fetch in observation.fetches:
-        if fetch.indices is not None:
-            for index, digest in zip(
-                fetch.indices.tolist(), fetch.digests, strict=True
-            ):
-                samples.setdefault(index, digest.tobytes())
+        for index, digest in fetch.pairs():
+            samples.setdefault(index, digest)
     indices: dict[bytes, list[int]] = {}
     for index in sorted(samples):
         indices.setdefault(samples[index], []).append(index)

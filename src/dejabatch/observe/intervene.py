@@ -50,6 +50,8 @@ _MOVES = range(1, 9)
 _MOST_GENERATORS = 16
 _MOST_SIZES = 8
 _MOST_SUSPECTS = 48
+COPIES = 7
+"""Of one sample in a batch: as few batches as possible have that many parts."""
 _WITH_GENERATORS_OF_THEIR_OWN = ("imgaug", "numba")
 
 
@@ -220,11 +222,8 @@ def _suspects(observation: Observation, seen: list[int]) -> list[int]:
     """Choose indices to look at closely: those with a sample of another first."""
     by_digest: dict[bytes, set[int]] = {}
     for fetch in observation.fetches:
-        if fetch.indices is not None:
-            for index, digest in zip(
-                fetch.indices.tolist(), fetch.digests, strict=True
-            ):
-                by_digest.setdefault(digest.tobytes(), set()).add(index)
+        for index, digest in fetch.pairs():
+            by_digest.setdefault(digest, set()).add(index)
     repeated = sorted((i for i in by_digest.values() if len(i) > 1), key=len)
     chosen = [index for group in reversed(repeated) for index in sorted(group)]
     step = max(1, len(seen) // _MOST_SUSPECTS)
@@ -344,6 +343,7 @@ class _Questions:
         if self._in_child(lambda: self._imports_opencv(index)):
             # Its generator can be put into a state, but not before it is there.
             importlib.import_module("cv2")
+            yield {"opencv": True}
         gathered: dict[str, Any] = {}
         for more in self._of_pair(index, others):
             gathered |= more
@@ -363,9 +363,11 @@ class _Questions:
             _Step(index),
             _Step(index),
             *(_Step(index, move) for move in _MOVES),
+            _Step(index),  # one of the moves may have edited what is stored
             _Step(other),
         )
-        first, second, *moved = one.digests[:-1]
+        first, second, *moved, last, _ = one.digests
+        second = last if second == first else second
         yield {"first": first, "second": second, "moved": tuple(moved)}
         yield {"unreachable": one.unreachable}
         yield {"first_again": self._try(_Step(index)).digests[0]}
@@ -433,8 +435,10 @@ class _Questions:
         batches = []
         for move in (0, *_MOVES):
             self._move(_Step(index, move))
-            copies = [copy.deepcopy(sample) for _ in range(4)]
-            batches.append(rows_of(self._collate(copies), 4))
+            copies = [copy.deepcopy(sample) for _ in range(COPIES)]
+            batches.append(rows_of(self._collate(copies), COPIES))
+        if not all(batches):
+            return "rows are unclear"
         alike = all(not differ(row, rows[0]) for rows in batches for row in rows[1:])
         first = batches[0]
         varies = any(
@@ -449,15 +453,20 @@ class _Questions:
     def _swallowed(self) -> dict[int, str]:
         """Find indices whose sample came although ``__getitem__`` met an exception.
 
-        Only those count for which the dataset asked itself for another sample, or which
-        have a sample of another index.
+        Only those count for which the dataset asked itself for another sample, and which
+        meet the exception each time: a cache that has no entry yet does not.
         """
         found = {}
         for index in self._suspects:
             self._move(_Step(index))
             with Watched() as watched:
                 self._fetch(index)
-            if watched.exception is not None and watched.asked_itself:
+            if watched.exception is None or not watched.asked_itself:
+                continue
+            self._move(_Step(index))
+            with Watched() as again:
+                self._fetch(index)
+            if again.exception is not None:
                 found[index] = watched.exception
         return found
 

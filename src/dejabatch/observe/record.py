@@ -236,6 +236,20 @@ class Fetch:
     rows: int | None = None
     labels: npt.NDArray[np.int64] | None = None
 
+    def pairs(self) -> list[tuple[int, bytes]]:
+        """Return each index with the fingerprint of its sample.
+
+        Returns
+        -------
+        list of tuple of int and bytes
+            Empty without indices, and if the dataset is asked for several of them at
+            once, as with a ``BatchSampler`` as the sampler: one sample is then many.
+        """
+        if self.indices is None or len(self.indices) != len(self.digests):
+            return []
+        digests = (digest.tobytes() for digest in self.digests)
+        return list(zip(self.indices.tolist(), digests, strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class EpochEnd:
@@ -295,7 +309,8 @@ class Answers:
     first_again : bytes or None
         The same as `first`, in another process.
     second : bytes or None
-        The sample of `index` right after `first`, from the same generators.
+        The sample of `index` right after `first`, from the same generators; if it is the
+        same, the one after all of `moved`.
     moved : tuple of bytes
         The sample of `index` after those, each from other states of all generators.
     moved_first : tuple of bytes
@@ -331,6 +346,8 @@ class Answers:
         Numbers of indices after which the samples begin again.
     unreachable : tuple of str
         Loaded modules that have a generator which no path leads to.
+    opencv : bool
+        Whether OpenCV is loaded where samples are made.
 
     Examples
     --------
@@ -363,6 +380,7 @@ class Answers:
     idle: tuple[str, ...] | None = None
     periods: tuple[int, ...] | None = None
     unreachable: tuple[str, ...] = ()
+    opencv: bool = False
 
     @property
     def reproducible(self) -> bool:
@@ -531,10 +549,10 @@ class Observation:
             By index; of several samples, the last.
         """
         return {
-            index: digest.tobytes()
+            index: digest
             for fetch in self.fetches
-            if fetch.epoch == epoch and fetch.indices is not None
-            for index, digest in zip(fetch.indices.tolist(), fetch.digests, strict=True)
+            if fetch.epoch == epoch
+            for index, digest in fetch.pairs()
         }
 
     def repeats(self) -> bool | None:
