@@ -244,6 +244,15 @@ class Fetch:
         list of tuple of int and bytes
             Empty without indices, and if the dataset is asked for several of them at
             once, as with a ``BatchSampler`` as the sampler: one sample is then many.
+
+        Examples
+        --------
+        >>> import dejabatch
+        >>> from torch.utils.data import DataLoader
+        >>> loader = DataLoader(range(6), batch_size=4)
+        >>> seen = dejabatch.audit(loader, epochs=1).observation
+        >>> [index for fetch in seen.fetches for index, _ in fetch.pairs()]
+        [0, 1, 2, 3, 4, 5]
         """
         if self.indices is None or len(self.indices) != len(self.digests):
             return []
