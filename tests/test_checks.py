@@ -1222,6 +1222,7 @@ def test_what_cannot_be_known_is_found_if_it_is_told(loader, expect, slug):
         (shuffled_once, Expect(fixed_order=True)),
         (load(CachedNoise()), Expect(deterministic=True)),
         (load(Modulo()), Expect(repeats=True)),
+        (load(Stream(split=False, noise=1.0), num_workers=2), Expect(repeats=True)),
         (lambda: load(AugmentedOnce()), Expect(deterministic=True)),
         (load(Rows(), sampler=distributed()), Expect(fixed_order=True)),
         (load(Rows(), sampler=Balanced()), Expect(replacement=True)),

@@ -165,6 +165,22 @@ def test_transform_of_both_halves_is_named():
     assert found == ("split-shares-transform", "note", "dataset.dataset.transform")
 
 
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [("tfms", True), ("aug", True), ("target_transform", False), ("size", False)],
+)
+def test_transform_is_known_by_its_name(name, named):
+    data = Augmented()
+    setattr(data, name, data.__dict__.pop("transform"))
+    renamed = {
+        "__getitem__": lambda self, index: getattr(self, name)(torch.ones(8)) + index
+    }
+    data.__class__ = type("Renamed", (Augmented,), renamed)
+    a, b = random_split(data, [16, 8], seeded(0))
+    found = ("split-shares-transform", "error", f"dataset.dataset.{name}")
+    assert slugs(load(a), load(b)) == ([found] if named else [])
+
+
 class Coins(Augmented):
     def __getitem__(self, index):
         return torch.randint(2, (1,))

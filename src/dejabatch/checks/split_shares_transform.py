@@ -5,6 +5,9 @@ import re
 from dejabatch.observe.record import Pair
 from dejabatch.report import Finding
 
+# What people call it. A transform of targets belongs to both halves.
+_NAME = re.compile(r"\.(?!\w*target)\w*(transform|tfm|aug|preproc)\w*$")
+
 
 def check(pair: Pair) -> Finding | None:
     """Look for a transform that both halves have, or that neither uses."""
@@ -18,11 +21,7 @@ def check(pair: Pair) -> Finding | None:
                 evidence=f"a torch.utils.data.Subset never uses its attribute {name}: "
                 "its samples are those of dataset.dataset",
             )
-    paths = [
-        path
-        for _, path, _ in pair.shared
-        if re.search(r"\.\w*(transform|augment)\w*$", path)
-    ]
+    paths = [path for _, path, _ in pair.shared if _NAME.search(path)]
     if not paths:
         return None
     answers = pair.b.answers

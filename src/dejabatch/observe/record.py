@@ -124,7 +124,8 @@ class Expect:
         Whether the sampler may draw an index several times in an epoch and leave others
         out.
     repeats : bool or None
-        Whether different indices may have the same sample.
+        Whether different indices may have the same sample; of a stream, whether its
+        workers may draw theirs from the same ones.
     deterministic : bool or None
         Whether an index is to give the same sample in every epoch, as in validation.
     fixed_order : bool or None
