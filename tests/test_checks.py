@@ -5,6 +5,7 @@ The loaders of the gallery's pages are tested with their pages.
 
 import contextlib
 import functools
+import importlib
 import itertools
 import multiprocessing
 import os
@@ -1262,6 +1263,7 @@ class MadeLate(Rows):
 
 
 def test_generator_that_the_first_sample_makes_is_not_taken_for_opencvs():
+    importlib.import_module("cv2")  # whether other tests have done so or not
     (finding,) = audit(load(MadeLate(), num_workers=2, shuffle=True)).findings
     assert (finding.slug, finding.where) == (
         "rng-object-on-dataset",

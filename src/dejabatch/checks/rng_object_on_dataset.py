@@ -27,9 +27,9 @@ def check(observation: Observation) -> Finding | None:
 
 
 def _made_late(observation: Observation) -> Finding | None:
-    """Look for a generator that is not there before the first sample."""
+    """Look for a generator that is not there before the first sample, or out of reach."""
     answers = observation.answers
-    if answers is None or not answers.changes_by_itself or answers.opencv:
+    if answers is None or not answers.changes_by_itself:
         return None
     for other in (stateful_cursor, inplace_edit_of_stored_data):
         # Where another cannot tell, this one may.
@@ -42,7 +42,7 @@ def _made_late(observation: Observation) -> Finding | None:
                 slug="rng-object-on-dataset",
                 severity="error",
                 where="dataset.__getitem__",
-                evidence=f"{evidence}, though no generator was there before",
+                evidence=f"{evidence}, from a generator that was not there before them",
             )
     return None
 

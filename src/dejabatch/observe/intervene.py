@@ -343,7 +343,6 @@ class _Questions:
         if self._in_child(lambda: self._imports_opencv(index)):
             # Its generator can be put into a state, but not before it is there.
             importlib.import_module("cv2")
-            yield {"opencv": True}
         gathered: dict[str, Any] = {}
         for more in self._of_pair(index, others):
             gathered |= more

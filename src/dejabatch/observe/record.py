@@ -356,8 +356,6 @@ class Answers:
         Numbers of indices after which the samples begin again.
     unreachable : tuple of str
         Loaded modules that have a generator which no path leads to.
-    opencv : bool
-        Whether OpenCV is loaded where samples are made.
 
     Examples
     --------
@@ -390,7 +388,6 @@ class Answers:
     idle: tuple[str, ...] | None = None
     periods: tuple[int, ...] | None = None
     unreachable: tuple[str, ...] = ()
-    opencv: bool = False
 
     @property
     def reproducible(self) -> bool:
