@@ -16,7 +16,7 @@ from torch.utils.data import (
 )
 
 from dejabatch import FAILURE_MODES, compare
-from dejabatch.observe import rng as rngs
+from dejabatch.state import generators as rngs
 
 DATA = TensorDataset(torch.arange(48.0).reshape(-1, 2))
 

@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as st_numpy
 from torch.utils.data import DataLoader, Dataset
 
 from dejabatch import audit
-from dejabatch.observe import rng as rngs
-from dejabatch.observe.fingerprint import DIGEST_SIZE, fingerprint
+from dejabatch.state import generators as rngs
+from dejabatch.state.fingerprint import DIGEST_SIZE, fingerprint
 
 DTYPES = st.one_of(
     st_numpy.integer_dtypes(), st_numpy.floating_dtypes(sizes=(16, 32, 64))

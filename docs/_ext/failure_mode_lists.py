@@ -62,7 +62,7 @@ class CatalogueOrder:
         pages = [mode.page for mode in FAILURE_MODES.values()]
         page = f"{self.section}/{filename}"
         if page not in pages:
-            msg = f"gallery/{page} has no record in dejabatch/catalogue.py: add one"
+            msg = f"gallery/{page} has no record in dejabatch/catalogue: add one"
             raise ValueError(msg)
         return pages.index(page)
 

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from dejabatch import EpochIndex, PerSample, audit
-from dejabatch.observe.fingerprint import fingerprint
+from dejabatch.state.fingerprint import fingerprint
 from dejabatch.observe.spy import observe, watch
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "_ext"))

@@ -3,12 +3,12 @@
 from dejabatch.auditing import audit
 from dejabatch.catalogue import FAILURE_MODES, SECTIONS, SIGNS, FailureMode
 from dejabatch.comparing import compare
-from dejabatch.looping import SharedEpoch, forever, set_epoch
+from dejabatch.fixes.looping import SharedEpoch, forever, set_epoch
 from dejabatch.observe.record import Expect
 from dejabatch.report import Finding, FindingsError, Report
-from dejabatch.schemes import SCHEMES, Scheme, SchemeReport, check_seeding
-from dejabatch.seeding import EpochIndex, EpochSampler, PerSample, seed_worker, stream
-from dejabatch.streaming import shard
+from dejabatch.fixes.schemes import SCHEMES, Scheme, SchemeReport, check_seeding
+from dejabatch.fixes.seeding import EpochIndex, EpochSampler, PerSample, seed_worker, stream
+from dejabatch.fixes.streaming import shard
 
 __all__ = [
     "FAILURE_MODES",

@@ -14,10 +14,10 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from dejabatch.checks import CHECKS, judge
-from dejabatch.observe import rng
-from dejabatch.observe.adapters import unwrap
+from dejabatch.state import generators as rng
+from dejabatch.loaders import unwrap
 from dejabatch.observe.isolate import SharedMemory
-from dejabatch.observe.look import look, refuse_bad_limits
+from dejabatch.observe.investigate import look, refuse_bad_limits
 from dejabatch.observe.record import Expect, Observation
 from dejabatch.observe.spy import observe
 from dejabatch.report import Report

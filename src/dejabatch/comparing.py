@@ -12,11 +12,11 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from dejabatch.checks import PAIR_CHECKS, judge
-from dejabatch.observe import rng
-from dejabatch.observe.adapters import unwrap
+from dejabatch.state import generators as rng
+from dejabatch.loaders import unwrap
 from dejabatch.observe.isolate import SharedMemory
-from dejabatch.observe.look import look, refuse_bad_limits
-from dejabatch.observe.reach import LEAVES, is_a, walk
+from dejabatch.observe.investigate import look, refuse_bad_limits
+from dejabatch.state.reach import LEAVES, is_a, walk
 from dejabatch.observe.record import Pair
 from dejabatch.report import Report
 

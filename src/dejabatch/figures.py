@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dejabatch.observe import rng
+from dejabatch.state import generators as rng
 from dejabatch.observe.record import MAIN_PROCESS, Fetch, Observation
 
 if TYPE_CHECKING:

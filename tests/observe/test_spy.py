@@ -12,8 +12,8 @@ from conftest import ROOT
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 from dejabatch import FAILURE_MODES
-from dejabatch.observe import rng as rngs
-from dejabatch.observe.fingerprint import fingerprint
+from dejabatch.state import generators as rngs
+from dejabatch.state.fingerprint import fingerprint
 from dejabatch.observe.record import MAIN_PROCESS
 from dejabatch.observe.spy import observe
 

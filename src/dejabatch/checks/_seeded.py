@@ -6,7 +6,7 @@ from dejabatch.checks import (
     seeds_equal_in_32_bits,
 )
 from dejabatch.checks._alike import Axis, repeated
-from dejabatch.observe import rng
+from dejabatch.state import generators as rng
 from dejabatch.observe.record import Observation
 from dejabatch.report import CannotTell
 

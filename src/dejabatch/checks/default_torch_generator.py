@@ -3,7 +3,7 @@
 import torch
 
 from dejabatch.checks._alike import repeated
-from dejabatch.observe import rng
+from dejabatch.state import generators as rng
 from dejabatch.observe.record import Observation
 from dejabatch.report import CannotTell, Finding
 

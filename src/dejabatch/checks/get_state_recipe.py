@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dejabatch.observe import rng
+from dejabatch.state import generators as rng
 from dejabatch.observe.record import MAIN_PROCESS, Observation
 from dejabatch.report import CannotTell, Finding
 

@@ -1,7 +1,7 @@
 """The collate function augments a batch as a whole."""
 
 from dejabatch.checks._answers import answers_of
-from dejabatch.observe.intervene import COPIES
+from dejabatch.observe.experiments.ask_again import COPIES
 from dejabatch.observe.record import Observation
 from dejabatch.report import CannotTell, Finding
 

@@ -1,7 +1,7 @@
 """Making a sample seeds a random generator with a constant."""
 
 from dejabatch.checks._answers import answers_of
-from dejabatch.observe import rng
+from dejabatch.state import generators as rng
 from dejabatch.observe.record import Observation
 from dejabatch.report import CannotTell, Finding
 

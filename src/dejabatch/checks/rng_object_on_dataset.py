@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from dejabatch.checks import inplace_edit_of_stored_data, stateful_cursor
 from dejabatch.checks._alike import Axis, repeated, repeated_variation
-from dejabatch.observe import rng
+from dejabatch.state import generators as rng
 from dejabatch.observe.record import Observation
 from dejabatch.report import CannotTell, Finding
 

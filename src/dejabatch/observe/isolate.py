@@ -26,8 +26,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dejabatch.observe.files import offsets
-from dejabatch.observe.reach import is_a, memory_of, walk
+from dejabatch.state.open_files import offsets
+from dejabatch.state.reach import is_a, memory_of, walk
 
 Send = Callable[[Any], None]
 

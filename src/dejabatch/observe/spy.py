@@ -27,12 +27,12 @@ from torch.utils.data import (
     get_worker_info,
 )
 
-from dejabatch.observe import rng
-from dejabatch.observe.epochs import with_set_epoch
-from dejabatch.observe.files import Positions, holds_lock
-from dejabatch.observe.fingerprint import DIGEST_SIZE, fingerprint
+from dejabatch.state import generators as rng
+from dejabatch.observe.experiments.set_epoch import with_set_epoch
+from dejabatch.state.open_files import Positions, holds_lock
+from dejabatch.state.fingerprint import DIGEST_SIZE, fingerprint
 from dejabatch.observe.isolate import Send, run_isolated
-from dejabatch.observe.reach import library_of
+from dejabatch.state.reach import library_of
 from dejabatch.observe.record import (
     MAIN_PROCESS,
     Census,

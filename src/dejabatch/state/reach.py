@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from dejabatch.observe.fingerprint import fingerprint
+from dejabatch.state.fingerprint import fingerprint
 
 LEAVES: Final = (
     torch.Tensor,

@@ -15,7 +15,7 @@ from torch.utils.data import (
 )
 from torch.utils.data.distributed import DistributedSampler
 
-import dejabatch.looping
+import dejabatch.fixes.looping
 from dejabatch import (
     EpochIndex,
     EpochSampler,
@@ -69,7 +69,7 @@ def distributed():
 
 
 def test_examples():
-    assert doctest.testmod(dejabatch.looping).failed == 0
+    assert doctest.testmod(dejabatch.fixes.looping).failed == 0
 
 
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])

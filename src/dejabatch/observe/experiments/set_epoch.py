@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
-from dejabatch.observe.fingerprint import fingerprint
+from dejabatch.state.fingerprint import fingerprint
 from dejabatch.observe.isolate import Send, SharedMemory, run_isolated
-from dejabatch.observe.reach import LEAVES, is_a, walk
+from dejabatch.state.reach import LEAVES, is_a, walk
 
 # Where samplers and datasets keep those that they wrap.
 _WRAPPED = ("sampler", "batch_sampler", "dataset")

@@ -31,7 +31,7 @@ from dejabatch import (
     seeding,
     stream,
 )
-from dejabatch.observe import rng as rngs
+from dejabatch.state import generators as rngs
 
 NUMBERS = st.integers(0, 2**63 - 1)
 KINDS = [np.random.default_rng, np.random.RandomState, random.Random, torch.Generator]

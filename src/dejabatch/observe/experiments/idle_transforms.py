@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from dejabatch.observe.fingerprint import fingerprint
-from dejabatch.observe.reach import is_a, walk
+from dejabatch.state.fingerprint import fingerprint
+from dejabatch.state.reach import is_a, walk
 
 _RANDOM = (
     "Random",

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 import torch
 
-from dejabatch.observe.fingerprint import fingerprint
-from dejabatch.observe.reach import is_a, walk
+from dejabatch.state.fingerprint import fingerprint
+from dejabatch.state.reach import is_a, walk
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs

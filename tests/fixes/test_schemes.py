@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from dejabatch import SCHEMES, Scheme, check_seeding, seed_worker
-from dejabatch.observe import rng as rngs
-from dejabatch.schemes import AXES
+from dejabatch.state import generators as rngs
+from dejabatch.fixes.schemes import AXES
 
 SEEDS = (42, 43, 44)
 # Share of NumPy's streams that come again within an epoch, in other epochs, for other seeds.

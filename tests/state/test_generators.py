@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dejabatch.observe import rng as rngs
+from dejabatch.state import generators as rngs
 
 KINDS = {
     "numpy Generator": np.random.default_rng,

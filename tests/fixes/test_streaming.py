@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
-import dejabatch.streaming
+import dejabatch.fixes.streaming
 from dejabatch import audit, shard
 
 
@@ -15,7 +15,7 @@ def read(loader):
 
 
 def test_examples():
-    assert doctest.testmod(dejabatch.streaming).failed == 0
+    assert doctest.testmod(dejabatch.fixes.streaming).failed == 0
 
 
 @pytest.mark.parametrize("shuffle_buffer", [None, 4])

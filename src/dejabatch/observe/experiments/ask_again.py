@@ -32,16 +32,16 @@ from torch.utils.data import (
     get_worker_info,
 )
 
-from dejabatch.observe import rng
-from dejabatch.observe.fingerprint import fingerprint
+from dejabatch.state import generators as rng
+from dejabatch.state.fingerprint import fingerprint
 from dejabatch.observe.isolate import (
     Send,
     SharedMemory,
     file_offsets_kept,
     run_isolated,
 )
-from dejabatch.observe.parts import Watched, differ, idle_transforms, lengths
-from dejabatch.observe.reach import contents, holders
+from dejabatch.observe.experiments.idle_transforms import Watched, differ, idle_transforms, lengths
+from dejabatch.state.reach import contents, holders
 from dejabatch.observe.record import Answers, Observation
 from dejabatch.observe.spy import observe, rows_of
 

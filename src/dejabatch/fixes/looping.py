@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import torch
 from torch.utils.data import DataLoader
 
-from dejabatch.observe.adapters import unwrap
-from dejabatch.observe.epochs import stays_here, with_set_epoch
+from dejabatch.loaders import unwrap
+from dejabatch.observe.experiments.set_epoch import stays_here, with_set_epoch
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from dejabatch.observe import intervene
-from dejabatch.observe.epochs import unheard
+from dejabatch.observe.experiments import ask_again as intervene
+from dejabatch.observe.experiments.set_epoch import unheard
 from dejabatch.observe.record import Observation
 from dejabatch.observe.spy import observe
 

@@ -8,7 +8,7 @@ import os
 import stat
 from pathlib import Path
 
-from dejabatch.observe.reach import is_a, walk
+from dejabatch.state.reach import is_a, walk
 
 
 def offsets() -> dict[int, int]:

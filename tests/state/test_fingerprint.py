@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dejabatch.observe.fingerprint import DIGEST_SIZE, fingerprint
+from dejabatch.state.fingerprint import DIGEST_SIZE, fingerprint
 
 Point = collections.namedtuple("Point", "x y")
 

@@ -19,7 +19,7 @@ import torch
 import xxhash
 from torch.utils.data import Dataset, get_worker_info
 
-from dejabatch.observe import rng
+from dejabatch.state import generators as rng
 from dejabatch.ranks import rank_and_world_size
 
 

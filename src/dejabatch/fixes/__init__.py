@@ -1,0 +1,1 @@
+"""Remedies to use in training programs: seeding, streams, loops, and checks of them."""

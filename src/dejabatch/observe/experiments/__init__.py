@@ -1,0 +1,1 @@
+"""Experiments: what a loader does when one thing about it is changed."""

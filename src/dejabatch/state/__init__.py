@@ -1,0 +1,1 @@
+"""What a process holds: objects, generators, open files and shared memory."""
