@@ -164,7 +164,7 @@ def test_any_sample_can_be_read(make, num_workers):
     # A sample that is the same for every index is one for None alone; of a generator
     # and a lock nothing can be said.
     assert report.ok == (make is not SAMPLES["None"])
-    opaque = report.observation.opaque
+    opaque = report.observation.opaque_types
     assert bool(opaque) == (make in (SAMPLES["generator"], SAMPLES["lock"]))
 
 

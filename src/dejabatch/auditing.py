@@ -1,26 +1,23 @@
-"""The whole way from a loader to a report."""
+"""From a loader, or a function that makes it, to a report."""
 
 from __future__ import annotations
 
 import dataclasses
 import sys
 import threading
-import time
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from dejabatch.checks import CHECKS, judge
-from dejabatch.state import generators as rng
+from dejabatch.expect import Expect
 from dejabatch.loaders import unwrap
-from dejabatch.observe.isolate import SharedMemory
-from dejabatch.observe.investigate import look, refuse_bad_limits
-from dejabatch.observe.record import Expect, Observation
-from dejabatch.observe.spy import observe
+from dejabatch.observe.investigate import investigate, validate_limits
 from dejabatch.report import Report
+from dejabatch.state.shared_memory import SharedMemory
 
 
 def audit(
@@ -35,43 +32,43 @@ def audit(
 ) -> Report:
     """Name the failures in a DataLoader.
 
-    The loader is read in forked child processes, so that nothing of it changes here: not
-    its workers, its sampler, its dataset, nor any random state.
+    The loader is read in forked child processes, so that your own loader stays as it is:
+    its workers, its sampler, its dataset and all random states.
 
     Parameters
     ----------
     loader : torch.utils.data.DataLoader, iterable or callable
-        The loader, or a function without arguments that makes it. Loaders that
-        accelerate, Lightning Fabric or webdataset made of a DataLoader will do, too. Of
-        any other iterable only the batches are seen. A function shows the most: it is
-        called again, and what it makes is compared.
+        The loader, or a function without arguments that makes it. Loaders wrapped by
+        accelerate, Lightning Fabric or webdataset are unwrapped. For any other iterable
+        only the batches are inspected. A function shows the most: it is called a second
+        time, and the two loaders are compared.
     epochs : int
-        How many epochs to read. With one, nothing can be said about repeated epochs.
+        How many epochs to read. One epoch shows nothing about repeated epochs.
     max_batches : int
         How many batches of each epoch to read.
     time_limit : float
-        Seconds after which reading stops; the report is about what was seen until then.
+        Seconds after which reading stops; the report covers what was observed by then.
     expect : Expect, optional
-        What cannot be known from outside, such as whether an order is meant to repeat.
+        What you expect of the loader, such as an order that is meant to repeat.
     checks : collection of str, optional
         Slugs of the failure modes to look for; by default all that can be detected.
     progress : bool, optional
-        Whether to show a progress bar; by default on a terminal only.
+        Whether to show a progress bar; by default only on a terminal.
 
     Returns
     -------
     Report
-        The findings, what was checked, and what could not be.
+        The findings, what was checked, and what could not be checked.
 
     Raises
     ------
     TypeError
-        If `loader` is neither iterable nor callable, or `expect` is no `Expect`.
+        If `loader` is neither iterable nor callable, or `expect` is not an `Expect`.
     ValueError
         If another argument cannot be used. The message names it.
     RuntimeError
-        If the loader gave not a single batch because it, or the function that makes it,
-        raised or took longer than `time_limit`; or on systems that cannot fork.
+        If the loader gave not a single batch because it raised or took longer than
+        `time_limit`, or the function that makes it did; or on systems that cannot fork.
 
     Examples
     --------
@@ -88,58 +85,44 @@ def audit(
       fix:      Make it a class whose `__iter__` begins again each time.
       https://dejabatch.github.io/dejabatch/gallery/3_order/plot_one_shot_sampler.html
 
-    Another look, for this failure alone, at a loader without it:
+    A loader without this failure, checked for this failure alone:
 
     >>> loader = DataLoader(range(8), shuffle=True)
     >>> dejabatch.audit(loader, checks=["one-shot-sampler"]).ok
     True
     """
-    _refuse_bad_arguments(loader, expect, checks)
-    refuse_bad_limits(epochs, max_batches, time_limit)
-    deadline = time.monotonic() + time_limit
+    _validate_arguments(loader, expect, checks)
+    validate_limits(epochs, max_batches, time_limit)
     is_factory = _is_factory(loader)
-
-    def make() -> Any:
-        return unwrap(loader() if is_factory else loader)  # type: ignore[operator]
-
     shared = SharedMemory({} if is_factory else {"loader": loader})
     try:
         with _Progress(progress) as show:
-            seen = look(
-                make,
+            seen = investigate(
+                _Make(loader, is_factory),
                 epochs=epochs,
                 max_batches=max_batches,
                 time_limit=time_limit,
+                make_again=is_factory,
                 show=show,
             )
-            if is_factory:
-                show("making it again")
-                seen = _make_again(make, seen, max_batches, deadline)
     finally:
         shared.restore()
     seen = dataclasses.replace(seen, expect=expect or Expect())
-    chosen = {s: c for s, c in CHECKS.items() if checks is None or s in checks}
-    return judge(seen, chosen)
-
-
-def _make_again(
-    make: Callable[[], Any], seen: Observation, max_batches: int, deadline: float
-) -> Observation:
-    """Add what the loader looks like that the same function makes another time."""
-
-    def make_elsewhere() -> Any:
-        # As in another run of the program: nothing but a seed makes them alike.
-        for number, generator in enumerate(rng.global_rngs().values()):
-            rng.reseed(generator, np.random.SeedSequence([1, number]))
-        return make()
-
-    left = deadline - time.monotonic()
-    if left <= 0:
-        return seen
-    rebuilt = observe(
-        make_elsewhere, epochs=1, max_batches=max_batches, time_limit=left
+    judgement = judge(seen, CHECKS, checks)
+    return Report(
+        judgement.findings, judgement.checked, judgement.skipped, observation=seen
     )
-    return dataclasses.replace(seen, rebuilt=rebuilt)
+
+
+@dataclass(frozen=True, slots=True)
+class _Make:
+    """Return the loader, or what the user's function makes."""
+
+    loader: Any
+    is_factory: bool
+
+    def __call__(self) -> DataLoader[Any] | Iterable[Any]:
+        return unwrap(self.loader() if self.is_factory else self.loader)
 
 
 def _is_factory(loader: object) -> bool:
@@ -147,17 +130,17 @@ def _is_factory(loader: object) -> bool:
 
 
 class _Bar(tqdm):  # type: ignore[type-arg]
-    # That of tqdm is a semaphore between processes, which would stay in this one.
+    # tqdm's default lock is a multiprocessing semaphore, which would leak.
     _lock = threading.RLock()
-    # Nor does the thread stay that would redraw a bar which stands still.
+    # tqdm's monitor is a thread, which would outlive the audit.
     monitor_interval = 0
 
 
 class _Progress:
-    """A line on the terminal that says what is going on."""
+    """A line on the terminal that shows what the audit is doing."""
 
     def __init__(self, wanted: bool | None) -> None:
-        # None stands for "on a terminal only", for tqdm, too.
+        # tqdm understands disable=None as "show the bar only on a terminal".
         self._bar = _Bar(
             desc="dejabatch",
             bar_format="{desc}: {postfix} ({elapsed})",
@@ -173,7 +156,7 @@ class _Progress:
         self._bar.close()
 
 
-def _refuse_bad_arguments(loader: Any, expect: Any, checks: Any) -> None:
+def _validate_arguments(loader: Any, expect: Any, checks: Any) -> None:
     if not _is_factory(loader):
         unwrap(loader)
     if expect is not None and not isinstance(expect, Expect):

@@ -18,8 +18,8 @@ from typing import Any
 
 from dejabatch.auditing import audit
 from dejabatch.catalogue import FAILURE_MODES, SITE
+from dejabatch.findings import FindingsError
 from dejabatch.lint import RULES, Place, lint_paths
-from dejabatch.report import FindingsError
 
 EXIT_CODES = """\
 exit codes:

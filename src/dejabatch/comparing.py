@@ -1,10 +1,10 @@
-"""Two loaders side by side."""
+"""Compare two loaders: what they share and should not."""
 
 from __future__ import annotations
 
-import functools
 import types
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -12,13 +12,13 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from dejabatch.checks import PAIR_CHECKS, judge
-from dejabatch.state import generators as rng
 from dejabatch.loaders import unwrap
-from dejabatch.observe.isolate import SharedMemory
-from dejabatch.observe.investigate import look, refuse_bad_limits
-from dejabatch.state.reach import LEAVES, is_a, walk
+from dejabatch.observe.investigate import investigate, validate_limits
 from dejabatch.observe.record import Pair
 from dejabatch.report import Report
+from dejabatch.state import generators
+from dejabatch.state.reach import LEAVES, is_a, walk
+from dejabatch.state.shared_memory import SharedMemory
 
 _FUNCTIONS: Final = (types.FunctionType, types.BuiltinFunctionType)
 
@@ -33,7 +33,7 @@ def compare(
 ) -> Report:
     """Name what two loaders share and should not, such as samples or a transform.
 
-    Each loader is read as `audit` reads it, so that nothing of them changes.
+    Each loader is read as `audit` reads it: both stay as they are.
 
     Parameters
     ----------
@@ -51,13 +51,13 @@ def compare(
     Returns
     -------
     Report
-        The findings. `Report.observation` is that of `a`, `Report.other` that of `b`.
-        In a finding, `where` begins at the attributes of `b`.
+        The findings. `Report.observation` describes `a`, and `Report.other` describes
+        `b`. In a finding, `where` begins at the attributes of `b`.
 
     Raises
     ------
     TypeError
-        If `a` or `b` is no DataLoader.
+        If `a` or `b` is not a DataLoader.
     ValueError
         If another argument cannot be used. The message names it.
     RuntimeError
@@ -76,32 +76,45 @@ def compare(
     >>> finding.slug, finding.evidence
     ('samples-in-both-loaders', '1 indices of one dataset are in both loaders')
     """
-    refuse_bad_limits(epochs, max_batches, time_limit)
-    loaders = [_loader(name, one) for name, one in (("a", a), ("b", b))]
+    validate_limits(epochs, max_batches, time_limit)
+    loaders = [_loader(name, value) for name, value in (("a", a), ("b", b))]
     shared = SharedMemory({"a": loaders[0], "b": loaders[1]})
-    seen = []
     try:
-        for loader in loaders:
-            one = look(
-                functools.partial(_identity, loader),
+        seen = [
+            investigate(
+                _Return(loader),
                 epochs=epochs,
                 max_batches=max_batches,
                 time_limit=time_limit / 2,
             )
-            seen.append(one)
+            for loader in loaders
+        ]
     finally:
         shared.restore()
     pair = Pair(
         a=seen[0],
         b=seen[1],
-        shared=tuple(_shared_objects(*loaders)),
+        shared_objects=tuple(_shared_objects(*loaders)),
         common_indices=_common_indices(*loaders),
     )
-    return judge(pair, PAIR_CHECKS)
+    judgement = judge(pair, PAIR_CHECKS)
+    return Report(
+        judgement.findings,
+        judgement.checked,
+        judgement.skipped,
+        observation=pair.a,
+        other=pair.b,
+    )
 
 
-def _identity(loader: DataLoader[Any]) -> DataLoader[Any]:
-    return loader
+@dataclass(frozen=True, slots=True)
+class _Return:
+    """Return a loader that is there already."""
+
+    loader: DataLoader[Any]
+
+    def __call__(self) -> DataLoader[Any]:
+        return self.loader
 
 
 def _loader(name: str, value: object) -> DataLoader[Any]:
@@ -127,38 +140,38 @@ def _shared_objects(
     a: DataLoader[Any], b: DataLoader[Any]
 ) -> list[tuple[str, str, str]]:
     """Return (path in a, path in b, kind) of the objects that both loaders hold."""
-    known = {rng.identity(g) for g in rng.global_rngs().values()}
+    known = {generators.identity(g) for g in generators.global_rngs().values()}
     held: dict[int, str] = {}
 
     def key(value: object) -> int | None:
-        if rng.is_rng(value):
-            identity = rng.identity(value)
+        if generators.is_rng(value):
+            identity = generators.identity(value)
             return None if identity in known else identity
         plain = is_a(value, (*LEAVES, type, dict, list, tuple)) or value is None
         return None if plain or isinstance(value, _FUNCTIONS) else id(value)
 
     def enter(value: object) -> bool:
-        return not rng.is_rng(value)
+        return not generators.is_rng(value)
 
     for path, value in walk(_roots(a), enter=enter, classes=False):
-        if (one := key(value)) is not None:
-            held.setdefault(one, path)
+        if (identity := key(value)) is not None:
+            held.setdefault(identity, path)
     shared = {}
     for path, value in walk(_roots(b), enter=enter, classes=False):
-        one = key(value)
-        if one in held and one not in shared:
-            kind = "generator" if rng.is_rng(value) else type(value).__module__
-            shared[one] = (held[one], path, kind)
+        identity = key(value)
+        if identity in held and identity not in shared:
+            kind = "generator" if generators.is_rng(value) else type(value).__module__
+            shared[identity] = (held[identity], path, kind)
     return list(shared.values())
 
 
 def _common_indices(a: DataLoader[Any], b: DataLoader[Any]) -> int | None:
     """Count the samples of one source that two datasets have in common."""
-    of_a = {id(source): (source, set(i)) for source, i in _sources(a.dataset)}
+    sources = {id(source): (source, set(i)) for source, i in _sources(a.dataset)}
     common = [
-        len(of_a[id(source)][1].intersection(indices))
+        len(sources[id(source)][1].intersection(indices))
         for source, indices in _sources(b.dataset)
-        if id(source) in of_a
+        if id(source) in sources
     ]
     return max(common, default=None)
 
@@ -166,10 +179,11 @@ def _common_indices(a: DataLoader[Any], b: DataLoader[Any]) -> int | None:
 def _sources(
     dataset: Any, indices: Sequence[int] | None = None, depth: int = 4
 ) -> Iterator[tuple[Any, Sequence[int]]]:
-    """Yield what a dataset takes its samples from, each with the indices that it takes.
+    """Yield the sources of a dataset's samples, each with the indices that it takes.
 
-    That is the dataset itself; of a subset, the whole one; of a wrapper, what it holds of
-    its own length, such as the dataset that it transforms or its list of files.
+    The sources are the dataset itself; for a subset, the whole dataset; for a wrapper,
+    what it holds that has its length, such as the dataset that it transforms or its list
+    of files.
     """
     length = _length(dataset)
     if length is None:
@@ -189,5 +203,5 @@ def _sources(
 def _length(value: Any) -> int | None:
     try:
         return len(value)
-    except (TypeError, NotImplementedError):  # a stream, or a tensor of no dimension
+    except (TypeError, NotImplementedError):  # a stream, or a tensor without dimensions
         return None

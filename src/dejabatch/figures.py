@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dejabatch.state import generators as rng
 from dejabatch.observe.record import MAIN_PROCESS, Fetch, Observation
+from dejabatch.state import generators as rng
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from dejabatch.report import Report
 
 # Samples of a batch and batches of an epoch that are drawn; more could not be told apart.
 _SAMPLES = 12
@@ -145,6 +147,13 @@ def repeated_generator(observation: Observation, where: str) -> str | None:
         return len(set().union(*by_worker.values()))
 
     return min(rng.GLOBAL_NAMES, key=states)
+
+
+def generator_of(report: Report) -> str | None:
+    """Return the path of the generator that the most severe finding is about, or None."""
+    for finding in report.findings[:1]:
+        return repeated_generator(report.observation, finding.where)
+    return None
 
 
 def _keys(fetch: Fetch, generator: str | None) -> list[bytes]:

@@ -1,11 +1,18 @@
-"""Find the torch DataLoader inside the loaders of other libraries."""
+"""What is inside a loader: the DataLoader of a wrapper, and the objects with set_epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
 from torch.utils.data import DataLoader, Dataset
+
+from dejabatch.state.fingerprint import fingerprint
+from dejabatch.state.reach import LEAVES, is_a, walk
+
+# Attributes under which samplers, batch samplers and datasets store what they wrap.
+_WRAPPED = ("sampler", "batch_sampler", "dataset")
 
 
 def unwrap(loader: object) -> DataLoader[Any] | Iterable[Any]:
@@ -14,19 +21,19 @@ def unwrap(loader: object) -> DataLoader[Any] | Iterable[Any]:
     Parameters
     ----------
     loader : object
-        A DataLoader, what accelerate, Lightning Fabric or webdataset made of one, or any
-        other iterable of batches.
+        A DataLoader, a wrapper of accelerate, Lightning Fabric or webdataset around one,
+        or any other iterable of batches.
 
     Returns
     -------
     torch.utils.data.DataLoader or iterable
         The innermost DataLoader; `loader` itself if there is none. What a wrapper does
-        with finished batches, such as moving them to a device, is not seen.
+        with finished batches, such as moving them to a device, is not observed.
 
     Raises
     ------
     TypeError
-        If it is no loader, or several. The message says what to do.
+        If `loader` is not a loader, or is several. The message says what to do.
     """
     inner: Any = loader
     while (inside := _inside(inner)) is not None:
@@ -61,3 +68,55 @@ def _inside(loader: Any) -> Any:
     if isinstance(pipeline, list) and pipeline and isinstance(pipeline[0], DataLoader):
         return pipeline[0]
     return None
+
+
+def with_set_epoch(loader: DataLoader[Any]) -> dict[str, Any]:
+    """Return the objects in a loader that have a ``set_epoch``, by path, each once."""
+    found: dict[str, Any] = {}
+    seen: set[int] = set()
+    queue = [(name, getattr(loader, name)) for name in reversed(_WRAPPED)]
+    while queue:
+        path, value = queue.pop()
+        if value is None or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if callable(getattr(value, "set_epoch", None)):
+            found[path] = value
+        held = getattr(value, "__dict__", {})
+        queue += [(f"{path}.{n}", held[n]) for n in _WRAPPED if n in held]
+    return found
+
+
+def changed_in_this_process(target: Any, epoch: int) -> tuple[str, ...]:
+    """Call ``set_epoch``, and return what the call changes in this process alone.
+
+    Parameters
+    ----------
+    target : object
+        An object with a ``set_epoch``.
+    epoch : int
+        The argument of the call.
+
+    Returns
+    -------
+    tuple of str
+        Paths from `target`, each beginning with a dot. Empty if some of what changes is
+        in shared memory, where all processes see it.
+    """
+    before = _contents(target)
+    target.set_epoch(epoch)
+    changed = {
+        path: shared
+        for path, (content, shared) in _contents(target).items()
+        if path not in before or before[path][0] != content
+    }
+    return () if any(changed.values()) else tuple(changed)
+
+
+def _contents(root: object) -> Mapping[str, tuple[bytes, bool]]:
+    """Return the numbers and arrays that an object holds, and whether each is shared."""
+    return {
+        path: (fingerprint(value), is_a(value, torch.Tensor) and value.is_shared())  # type: ignore[attr-defined]
+        for path, value in walk({"": root}, classes=False)
+        if is_a(value, LEAVES)
+    }

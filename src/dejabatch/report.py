@@ -1,121 +1,25 @@
-"""What an audit has to say: findings, what was checked, and what could not be."""
+"""What an audit says: the findings, what was checked, and what could not be checked."""
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sys
-import textwrap
-from dataclasses import asdict, dataclass
-from html import escape
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO, get_args
+from typing import TYPE_CHECKING, TextIO
 
 from dejabatch import figures
-from dejabatch.catalogue import FAILURE_MODES
+from dejabatch.findings import SEVERITIES, Finding, FindingsError, Severity
+from dejabatch.formats.html import report_as_html
+from dejabatch.formats.json import report_as_json
+from dejabatch.formats.text import coloured, report_as_text
+from dejabatch.observe.record import Observation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from os import PathLike
 
     from matplotlib.axes import Axes
-
-    from dejabatch.observe.record import Observation
-
-Severity = Literal["note", "warning", "error"]
-_SEVERITIES: tuple[Severity, ...] = get_args(Severity)
-_WIDTH = 79
-# Bold red, yellow, blue and bold, of any terminal.
-_COLOURS = {"error": "1;31", "warning": "33", "note": "34", "dejabatch": "1"}
-
-
-class CannotTell(Exception):
-    """An observation does not show whether a failure mode is there; says why not."""
-
-
-class FindingsError(AssertionError):
-    """A report has findings; its text is the report.
-
-    Examples
-    --------
-    >>> import dejabatch
-    >>> from torch.utils.data import DataLoader
-    >>> loader = DataLoader(range(8), batch_size=16, drop_last=True)
-    >>> try:
-    ...     dejabatch.audit(loader).raise_for_findings()
-    ... except dejabatch.FindingsError as error:
-    ...     print(str(error).splitlines()[0])
-    dejabatch: 1 error
-    """
-
-
-def _wrapped(label: str, text: str) -> str:
-    return textwrap.fill(
-        text,
-        _WIDTH,
-        initial_indent=label,
-        subsequent_indent=" " * len(label),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One failure mode in one loader.
-
-    Attributes
-    ----------
-    slug : str
-        Which failure mode, a key of `dejabatch.FAILURE_MODES`.
-    severity : {"note", "warning", "error"}
-        ``"error"`` where something is certainly wrong, ``"warning"`` where it is unless
-        you mean it so, ``"note"`` where it does no harm yet.
-    where : str
-        The object that causes it, as an attribute path that begins at the loader's own
-        attributes, such as ``dataset.transform.rng``.
-    evidence : str
-        What was seen, in numbers.
-
-    Examples
-    --------
-    >>> import dejabatch
-    >>> from torch.utils.data import DataLoader
-    >>> loader = DataLoader(range(8), batch_size=16, drop_last=True)
-    >>> (finding,) = dejabatch.audit(loader).findings
-    >>> finding.slug, finding.severity, finding.where
-    ('drop-last', 'error', 'drop_last')
-    >>> finding.fix
-    'Keep the last batch, with `drop_last=False`.'
-    """
-
-    slug: str
-    severity: Severity
-    where: str
-    evidence: str
-
-    @property
-    def title(self) -> str:
-        """The symptom in the words of somebody who has it."""
-        return FAILURE_MODES[self.slug].title
-
-    @property
-    def fix(self) -> str:
-        """What to do, in a sentence."""
-        return FAILURE_MODES[self.slug].fix
-
-    @property
-    def url(self) -> str:
-        """Address of the page that explains it."""
-        return FAILURE_MODES[self.slug].url
-
-    def __str__(self) -> str:
-        """Return the finding as a few lines of text."""
-        lines = [f"{self.severity}: {self.title}"]
-        for name in ("where", "evidence", "fix"):
-            lines.append(_wrapped(f"  {name + ':':10}", getattr(self, name)))
-        return "\n".join([*lines, f"  {self.url}"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +29,15 @@ class Report:
     Attributes
     ----------
     findings : tuple of Finding
-        The worst first.
+        The most severe first.
     checked : tuple of str
         Slugs of the failure modes that would have been found.
-    skipped : mapping of str
-        Slugs of those that could not be looked for, each with the reason.
+    skipped : mapping of str to str
+        Slugs of those that the observation does not show, each with the reason.
     observation : dejabatch.observe.record.Observation
-        What was seen.
+        What was observed.
     other : dejabatch.observe.record.Observation or None
-        What was seen of the second loader of `dejabatch.compare`.
+        What was observed of the second loader of `dejabatch.compare`.
 
     Examples
     --------
@@ -157,23 +61,38 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether there is no error and no warning. A note is no fault."""
+        """Whether there is neither an error nor a warning; notes are allowed."""
         return all(finding.severity == "note" for finding in self.findings)
 
+    @property
+    def verdict(self) -> str:
+        """How many findings of each severity there are, or that there are none."""
+        if self.ok:
+            return "nothing found"
+        counts = {
+            severity: sum(finding.severity == severity for finding in self.findings)
+            for severity in reversed(SEVERITIES)
+        }
+        return ", ".join(
+            f"{count} {severity}{'s' if count > 1 else ''}"
+            for severity, count in counts.items()
+            if count
+        )
+
     def raise_for_findings(self, level: Severity = "warning") -> None:
-        """Raise if there is a finding of at least a severity.
+        """Raise if there is a finding of this severity or a higher one.
 
         Parameters
         ----------
         level : {"note", "warning", "error"}
-            The least severity that raises.
+            The lowest severity that raises.
 
         Raises
         ------
         FindingsError
             An `AssertionError` whose text is this report.
         ValueError
-            If `level` is none of the three.
+            If `level` is not one of the three.
 
         Examples
         --------
@@ -184,11 +103,11 @@ class Report:
         >>> loader = DataLoader(range(16), batch_size=4, shuffle=True)
         >>> dejabatch.audit(loader).raise_for_findings()
         """
-        if level not in _SEVERITIES:
-            msg = f"level must be one of {', '.join(_SEVERITIES)}, not {level!r}"
+        if level not in SEVERITIES:
+            msg = f"level must be one of {', '.join(SEVERITIES)}, not {level!r}"
             raise ValueError(msg)
-        least = _SEVERITIES.index(level)
-        if any(_SEVERITIES.index(f.severity) >= least for f in self.findings):
+        least = SEVERITIES.index(level)
+        if any(SEVERITIES.index(f.severity) >= least for f in self.findings):
             raise FindingsError(str(self))
 
     def to_json(self) -> str:
@@ -197,7 +116,8 @@ class Report:
         Returns
         -------
         str
-            An object whose ``version`` counts changes of its schema.
+            An object; its ``schema`` counts changes of the format. ``loaders`` has one
+            entry, or two after `dejabatch.compare`.
 
         Examples
         --------
@@ -208,65 +128,17 @@ class Report:
         >>> report["ok"], report["findings"][0]["slug"]
         (False, 'drop-last')
         """
-        findings = [
-            {**asdict(f), "title": f.title, "fix": f.fix, "url": f.url}
-            for f in self.findings
-        ]
-        facts, answers = self.observation.facts, self.observation.answers
-        content = {
-            "version": 1,
-            "ok": self.ok,
-            "findings": findings,
-            "checked": self.checked,
-            "skipped": dict(self.skipped),
-            "loader": None if facts is None else asdict(facts),
-            "batches": len(self.observation.fetches),
-            "depends_on": None if answers is None else answers.depends_on,
-            "error": self.observation.error,
-            "out_of_time": self.observation.out_of_time,
-        }
-        return json.dumps(content, indent=2)
+        return report_as_json(self)
 
     def _repr_html_(self) -> str:
         """Return the report as a piece of HTML, which notebooks show."""
-        parts = [f"<p><strong>{escape(self._verdict())}</strong></p>"]
-        for finding in self.findings:
-            link = f'<a href="{escape(finding.url)}">{escape(finding.title)}</a>'
-            rows = {
-                "where": f"<code>{escape(finding.where)}</code>",
-                "evidence": escape(finding.evidence),
-                "fix": escape(finding.fix),
-            }
-            terms = "".join(f"<dt>{k}</dt><dd>{v}</dd>" for k, v in rows.items())
-            parts.append(f"<p>{finding.severity}: {link}</p><dl>{terms}</dl>")
-        parts.append(self._picture())
-        parts.append(f"<pre>{escape(self._scope())}</pre>")
-        return f"<section>{''.join(parts)}</section>"
-
-    def _picture(self) -> str:
-        """Return the picture as HTML; nothing without matplotlib or batches."""
-        if not self.observation.fetches:
-            return ""
-        try:
-            address = figures.as_png(self.observation, generator=self._generator())
-        except ImportError:
-            return ""
-        text = (
-            "The batches of each worker over time; the same colour is the same content."
-        )
-        return f'<p><img src="{address}" alt="{text}" style="max-width:100%"></p>'
-
-    def _generator(self) -> str | None:
-        """Return the random generator that the worst finding is about."""
-        for finding in self.findings[:1]:
-            return figures.repeated_generator(self.observation, finding.where)
-        return None
+        return report_as_html(self)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the batches over time, by worker and epoch.
 
         The same colour stands for the same samples or, if the first finding is about a
-        random generator, for its states. Needs matplotlib.
+        random generator, for the states of that generator. Needs matplotlib.
 
         Parameters
         ----------
@@ -276,7 +148,7 @@ class Report:
         Returns
         -------
         matplotlib.axes.Axes
-            Where it was drawn.
+            `ax`, or the axes of the new figure.
 
         Raises
         ------
@@ -295,21 +167,22 @@ class Report:
             msg = "plot: no batch was read"
             raise ValueError(msg)
         ax = figures.new_axes() if ax is None else ax
-        figures.timeline(self.observation, ax, generator=self._generator())
+        generator = figures.generator_of(self)
+        figures.timeline(self.observation, ax, generator=generator)
         return ax
 
     def to_html(self, path: str | PathLike[str]) -> None:
-        """Write the report as a web page that needs nothing else.
+        """Write the report as a web page in one file.
 
         Parameters
         ----------
         path : str or os.PathLike
-            Where to; a file that is there is replaced.
+            Path of the file; an existing file is replaced.
 
         Raises
         ------
         OSError
-            If it cannot be written.
+            If the file cannot be written.
 
         Examples
         --------
@@ -324,9 +197,8 @@ class Report:
         Path(path).write_text(page, encoding="utf-8")
 
     def __str__(self) -> str:
-        """Return the report as text: verdict, findings, and what was looked for."""
-        parts = [self._verdict(), *map(str, self.findings), self._scope()]
-        return "\n\n".join(parts)
+        """Return the report as text: verdict, findings, and what was checked."""
+        return report_as_text(self)
 
     def print(self, file: TextIO | None = None) -> None:
         """Print the report, in colour on a terminal.
@@ -334,8 +206,9 @@ class Report:
         Parameters
         ----------
         file : typing.TextIO, optional
-            Where to; by default the standard output. It gets no colour if it is no
-            terminal, or if the environment has ``NO_COLOR`` (https://no-color.org).
+            Where to print; by default the standard output. The text is coloured only on
+            a terminal, and only without ``NO_COLOR`` (https://no-color.org) in the
+            environment.
 
         Examples
         --------
@@ -349,57 +222,5 @@ class Report:
         file = sys.stdout if file is None else file
         text = str(self)
         if file.isatty() and not os.environ.get("NO_COLOR"):
-            text = re.sub(
-                rf"^({'|'.join(_COLOURS)})(?=: )",
-                lambda word: f"\033[{_COLOURS[word[0]]}m{word[0]}\033[0m",
-                text,
-                flags=re.MULTILINE,
-            )
+            text = coloured(text)
         file.write(f"{text}\n")
-
-    def _verdict(self) -> str:
-        if self.ok:
-            return "dejabatch: nothing found"
-        counts = [
-            f"{n} {severity}{'s' if n > 1 else ''}"
-            for severity in reversed(_SEVERITIES)
-            if (n := sum(f.severity == severity for f in self.findings))
-        ]
-        return f"dejabatch: {', '.join(counts)}"
-
-    def _asked_again(self) -> list[str]:
-        answers = self.observation.answers
-        if answers is None or not answers.reproducible:
-            return []
-        if answers.changes_by_itself:
-            text = "changes, with its random generators put back"
-        elif answers.depends_on:
-            text = f"changes with {', '.join(answers.depends_on)}"
-        else:
-            text = "the same, whatever the random generators"
-        return [_wrapped(f"index {answers.index} made again: ", text)]
-
-    def _scope(self) -> str:
-        seen = self.observation
-        lines = []
-        for one in filter(None, (seen, self.other)):
-            epochs = {f.epoch for f in one.fetches} | {e.epoch for e in one.ends}
-            samples = sum(len(fetch.digests) for fetch in one.fetches)
-            plural = "" if len(epochs) == 1 else "s"
-            lines.append(f"read: {samples} samples in {len(epochs)} epoch{plural}")
-        if seen.facts is not None and not seen.facts.data_loader:
-            text = f"{seen.facts.dataset} is no DataLoader: its batches are all that was seen"
-            lines.append(_wrapped("note: ", text))
-        if seen.out_of_time:
-            lines.append("stopped: at the time limit")
-        if seen.error is not None:
-            lines.append(f"stopped: {seen.error.strip().splitlines()[-1]}")
-        lines += self._asked_again()
-        # By name they would be the longest part of every report.
-        lines.append(f"checked: {len(self.checked)} failure modes (see .checked)")
-        slugs_by_reason: dict[str, list[str]] = {}
-        for slug, why in self.skipped.items():
-            slugs_by_reason.setdefault(why, []).append(slug)
-        for why, slugs in slugs_by_reason.items():
-            lines.append(_wrapped("not checked: ", f"{', '.join(slugs)} ({why})"))
-        return "\n".join(lines)

@@ -1,68 +1,121 @@
 """One module for each failure mode that an observation shows, named after its slug.
 
-Each has a function ``check(observation)`` that returns a `Finding`, or None where it sees
-nothing wrong, and raises `CannotTell` where the observation does not answer the question.
-A check reads the observation only.
+A module has a function ``check(observation, evidence)``, or ``check_pair(pair, evidence)``
+for two loaders. The function returns a `Diagnosis`, or None where nothing is wrong, and
+raises `CannotTell` where the observation does not answer the question. The function reads
+the observation and the evidence only. Where another failure mode explains the same
+symptom, the module names that mode in ``UNLESS``.
 """
 
-from collections.abc import Callable, Mapping
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from importlib import import_module
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any, TypeAlias
 
 from dejabatch.catalogue import FAILURE_MODES
+from dejabatch.evidence import Evidence
+from dejabatch.findings import SEVERITIES, CannotTell, Diagnosis, Finding
 from dejabatch.observe.record import Observation, Pair
-from dejabatch.report import CannotTell, Finding, Report
 
-Check: TypeAlias = Callable[[Observation], Finding | None]
-PairCheck: TypeAlias = Callable[[Pair], Finding | None]
+Check: TypeAlias = Callable[[Any, Evidence[Any]], Diagnosis | None]
 
-
-def _checks(detected_by: str) -> Mapping[str, Any]:
-    modules = {
-        slug: import_module(f"{__name__}.{slug.replace('-', '_')}")
-        for slug, mode in FAILURE_MODES.items()
-        if mode.detected_by == detected_by
-    }
-    return MappingProxyType({slug: m.check for slug, m in modules.items()})
+_NAMES = {info.name for info in pkgutil.iter_modules(__path__)}
+_MODULES: Mapping[str, ModuleType] = {
+    slug: import_module(f"{__name__}.{name}")
+    for slug in FAILURE_MODES
+    if (name := slug.replace("-", "_")) in _NAMES
+}
 
 
-CHECKS: Mapping[str, Check] = _checks("audit")
-"""The check of every failure mode that `dejabatch.audit` detects, by its slug."""
+def _checks(function: str) -> Mapping[str, Check]:
+    return MappingProxyType(
+        {
+            slug: getattr(module, function)
+            for slug, module in _MODULES.items()
+            if hasattr(module, function)
+        }
+    )
 
-PAIR_CHECKS: Mapping[str, PairCheck] = _checks("compare")
-"""The check of every failure mode that `dejabatch.compare` detects, by its slug."""
+
+CHECKS = _checks("check")
+"""The check of every failure mode that `dejabatch.audit` detects, by slug."""
+
+PAIR_CHECKS = _checks("check_pair")
+"""The check of every failure mode that `dejabatch.compare` detects, by slug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the checks say of one observation.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        The most severe first.
+    checked : tuple of str
+        Slugs of the failure modes that would have been found.
+    skipped : mapping of str to str
+        Slugs of those that the observation does not show, each with the reason.
+    """
+
+    findings: tuple[Finding, ...]
+    checked: tuple[str, ...]
+    skipped: Mapping[str, str]
 
 
 def judge(
-    seen: Observation | Pair, checks: Mapping[str, Callable[[Any], Finding | None]]
-) -> Report:
-    """Run checks on what was seen.
+    seen: Observation | Pair,
+    checks: Mapping[str, Check],
+    chosen: Collection[str] | None = None,
+) -> Judgement:
+    """Run checks on an observation.
 
     Parameters
     ----------
     seen : dejabatch.observe.record.Observation or dejabatch.observe.record.Pair
-        What was seen.
+        What was observed.
     checks : mapping of str to callable
-        The checks by their slugs.
+        `CHECKS` or `PAIR_CHECKS`.
+    chosen : collection of str, optional
+        Slugs to report on; by default all of `checks`.
 
     Returns
     -------
-    Report
-        The findings, the worst first.
+    Judgement
+        A failure mode that another one explains is not among the findings.
     """
-    findings: list[Finding] = []
-    checked: list[str] = []
-    skipped: dict[str, str] = {}
-    for slug, check in checks.items():
+    evidence = Evidence(seen)
+    found: dict[str, Diagnosis | None] = {}
+    reasons: dict[str, str] = {}
+    explained_by = {slug: _unless(slug) & checks.keys() for slug in checks}
+    for slug in TopologicalSorter(explained_by).static_order():
+        explained = any(found.get(other) for other in explained_by[slug])
         try:
-            finding = check(seen)
+            diagnosis = checks[slug](seen, evidence)
         except CannotTell as reason:
-            skipped[slug] = str(reason)
-            continue
-        checked.append(slug)
-        if finding is not None:
-            findings.append(finding)
-    findings.sort(key=lambda f: ("error", "warning", "note").index(f.severity))
-    one, other = (seen.a, seen.b) if isinstance(seen, Pair) else (seen, None)
-    return Report(tuple(findings), tuple(checked), skipped, one, other)
+            reasons[slug] = str(reason)
+        else:
+            found[slug] = None if explained else diagnosis
+    reported = [slug for slug in checks if chosen is None or slug in chosen]
+    findings = [
+        Finding(slug, diagnosis.severity, diagnosis.where, diagnosis.evidence)
+        for slug in reported
+        if (diagnosis := found.get(slug)) is not None
+    ]
+    findings.sort(key=lambda finding: -SEVERITIES.index(finding.severity))
+    return Judgement(
+        findings=tuple(findings),
+        checked=tuple(slug for slug in reported if slug in found),
+        skipped={slug: reasons[slug] for slug in reported if slug in reasons},
+    )
+
+
+def _unless(slug: str) -> set[str]:
+    """Return the slugs whose findings explain what a check finds."""
+    unless: set[str] = getattr(_MODULES.get(slug), "UNLESS", set())
+    return unless

@@ -1,21 +1,23 @@
 """The batch sampler changes a list that it has yielded."""
 
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.facts import map_style
+from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
-from dejabatch.report import CannotTell, Finding
 
 
-def check(observation: Observation) -> Finding | None:
+def check(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> Diagnosis | None:
     """Look for one list yielded as several batches, with workers."""
-    facts = observation.facts
-    if facts is None or not facts.map_style or not facts.batched:
-        msg = "there is no batch sampler of indices"
-        raise CannotTell(msg)
-    if facts.num_workers == 0 or not any(end.reused for end in observation.ends):
+    facts = map_style(observation, "there is no batch sampler of indices")
+    if not facts.batched:
+        cannot_tell("there is no batch sampler of indices")
+    if facts.num_workers == 0 or not any(end.list_reused for end in observation.ends):
         return None
-    return Finding(
-        slug="batch-sampler-reuses-its-list",
+    return Diagnosis(
         severity="error",
         where=facts.sampler_path,
-        evidence="it yields one list again and again, which changes before it is sent to "
-        "a worker",
+        evidence="the batch sampler yields one list again and again, and changes it "
+        "before it is sent to a worker",
     )

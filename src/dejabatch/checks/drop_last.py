@@ -1,31 +1,31 @@
-"""What is dropped at the end of an epoch is all of it, or much of it."""
+"""The end of the epoch that is dropped is all of it, or much of it."""
 
 import numpy as np
 
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.facts import complete_epochs, facts_of
+from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
-from dejabatch.report import CannotTell, Finding
 
 
-def check(observation: Observation) -> Finding | None:
+def check(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> Diagnosis | None:
     """Look for epochs without a full batch, and for workers that each drop one."""
-    facts = observation.facts
-    if facts is None or not facts.drop_last:
-        msg = "drop_last is not set"
-        raise CannotTell(msg)
-    complete = {end.epoch for end in observation.ends if end.complete}
-    if 0 not in complete:
-        msg = "no epoch was read to its end"
-        raise CannotTell(msg)
+    facts = facts_of(observation)
+    if not facts.drop_last:
+        cannot_tell("drop_last is not set")
+    if 0 not in complete_epochs(observation):
+        cannot_tell("no epoch was read to its end")
     size = facts.batch_size
     if facts.map_style:
         if observation.fetches:
             return None
         evidence = "no epoch has a batch: there are fewer samples than batch_size"
     elif size is None:
-        msg = "it has no batch_size"
-        raise CannotTell(msg)
+        cannot_tell("the loader has no batch_size")
     else:
-        # The spy lets a stream's workers give what they would drop.
+        # The spy lets a stream's workers return the batches that they would drop.
         lengths = np.array(
             [len(f.digests) for f in observation.fetches if f.epoch == 0], dtype=int
         )
@@ -36,9 +36,4 @@ def check(observation: Observation) -> Finding | None:
             f"{lost} of {lengths.sum()} samples are dropped in each epoch, because each "
             f"of {max(facts.num_workers, 1)} workers drops its own last batch"
         )
-    return Finding(
-        slug="drop-last",
-        severity="error",
-        where="drop_last",
-        evidence=evidence,
-    )
+    return Diagnosis(severity="error", where="drop_last", evidence=evidence)

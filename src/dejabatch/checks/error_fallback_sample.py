@@ -1,21 +1,23 @@
 """An error is hidden behind another sample."""
 
-from dejabatch.checks._answers import answers_of, given
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.answers import answers_of, required
+from dejabatch.findings import Diagnosis
 from dejabatch.observe.record import Observation
-from dejabatch.report import Finding
 
 
-def check(observation: Observation) -> Finding | None:
+def check(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> Diagnosis | None:
     """Look for a sample that came from elsewhere after an exception."""
     answers = answers_of(observation)
-    swallowed = given(answers, answers.swallowed)
+    swallowed = required(answers, answers.swallowed_errors)
     if not swallowed:
         return None
     index, name = next(iter(swallowed.items()))
-    return Finding(
-        slug="error-fallback-sample",
+    return Diagnosis(
         severity="error",
         where="dataset.__getitem__",
-        evidence=f"index {index} raises {name}, which is caught, and gives the sample of "
-        f"another index; so do {len(swallowed)} of the indices that were tried",
+        evidence=f"__getitem__ catches the {name} that index {index} raises, and returns "
+        f"the sample of another index; {len(swallowed)} of the tried indices do so",
     )

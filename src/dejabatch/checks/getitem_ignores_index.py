@@ -2,37 +2,37 @@
 
 import numpy as np
 
+from dejabatch.evidence import Evidence
+from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
-from dejabatch.report import CannotTell, Finding
 
 
-def check(observation: Observation) -> Finding | None:
+def check(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> Diagnosis | None:
     """Look for a single fingerprint behind several indices.
 
-    One worker has to have made samples of several indices, one after the other: samples
-    of different workers may also be the same because their generators are.
+    One worker must have made samples of several indices, one after the other: samples of
+    different workers may also be equal because their generators are.
     """
     if observation.expect.repeats:
         return None
     fetches = [f for f in observation.fetches if f.indices is not None]
     if not fetches:
-        msg = "no sample was asked for by an integer index"
-        raise CannotTell(msg)
+        cannot_tell("no sample was asked for by an integer index")
     by_worker: dict[tuple[int, int], set[int]] = {}
     for fetch in fetches:
         indices = by_worker.setdefault((fetch.epoch, fetch.worker), set())
         indices.update(() if fetch.indices is None else fetch.indices.tolist())
     if max(map(len, by_worker.values())) < 2:
-        msg = "no worker made samples of two different indices"
-        raise CannotTell(msg)
+        cannot_tell("no worker made samples of two different indices")
     if len(np.unique(np.concatenate([f.digests for f in fetches]), axis=0)) > 1:
         return None
-    if observation.opaque:
-        msg = f"samples hold {', '.join(observation.opaque)}, which show no content"
-        raise CannotTell(msg)
+    if observation.opaque_types:
+        types = ", ".join(observation.opaque_types)
+        cannot_tell(f"samples hold {types}, whose content cannot be read")
     count = len(set().union(*by_worker.values()))
-    return Finding(
-        slug="getitem-ignores-index",
+    return Diagnosis(
         severity="error",
         where="dataset.__getitem__",
         evidence=f"{count} different indices gave one and the same sample",

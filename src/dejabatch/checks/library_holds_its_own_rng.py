@@ -2,23 +2,25 @@
 
 from dataclasses import replace
 
-from dejabatch.checks._alike import repeated
-from dejabatch.checks.rng_object_on_dataset import finding_of
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.facts import facts_of
+from dejabatch.evidence.generators import diagnose, repeated_in_samples
+from dejabatch.findings import Diagnosis
 from dejabatch.observe.record import Observation
-from dejabatch.report import Finding
 
 
-def check(observation: Observation) -> Finding | None:
-    """Look for generators of installed libraries that start and are drawn from alike."""
-    facts = observation.facts
-    libraries = {} if facts is None else facts.libraries
+def check(
+    observation: Observation, evidence: Evidence[Observation]
+) -> Diagnosis | None:
+    """Look for generators of installed libraries that repeat themselves."""
+    libraries = facts_of(observation).library_generators
     found = {
         path: axes
-        for path, axes in repeated(observation).items()
-        if path in libraries and not path.startswith("collate_fn")
+        for path, axes in evidence.of(repeated_in_samples).items()
+        if path in libraries
     }
-    finding = finding_of("library-holds-its-own-rng", found, observation)
-    if finding is None:
+    diagnosis = diagnose(found, observation)
+    if diagnosis is None:
         return None
-    whose = f"{libraries[finding.where]} holds it: {finding.evidence}"
-    return replace(finding, evidence=whose)
+    library = libraries[diagnosis.where]
+    return replace(diagnosis, evidence=f"{library} holds it: {diagnosis.evidence}")

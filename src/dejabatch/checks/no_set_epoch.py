@@ -1,24 +1,25 @@
 """The sampler shuffles by an epoch number that stays the same."""
 
-from dejabatch.checks._orders import repeated_order
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.facts import facts_of
+from dejabatch.evidence.orders import repeated_order
+from dejabatch.findings import Diagnosis
 from dejabatch.observe.record import Observation
-from dejabatch.report import Finding
 
 
-def check(observation: Observation) -> Finding | None:
+def check(
+    observation: Observation, evidence: Evidence[Observation]
+) -> Diagnosis | None:
     """Look for a repeated order of a sampler whose ``set_epoch`` was never called.
 
-    The call belongs into the training loop, which no loader shows.
+    The training loop makes that call, and a loader does not show its loop.
     """
-    facts, order = observation.facts, repeated_order(observation)
-    if facts is None or order is None or facts.set_epoch != 0:
+    facts, order = facts_of(observation), evidence.of(repeated_order)
+    if order is None or facts.sampler_epoch != 0 or observation.expect.fixed_order:
         return None
-    if observation.expect.fixed_order:
-        return None
-    return Finding(
-        slug="no-set-epoch",
+    return Diagnosis(
         severity="note" if observation.expect.fixed_order is None else "error",
         where=facts.sampler_path,
-        evidence=f"{len(observation.orders())} epochs have the same order, since its epoch "
-        "is 0 and nothing has set another",
+        evidence=f"{len(observation.orders())} epochs have the same order: the epoch of "
+        "the sampler is 0, and set_epoch was not called",
     )

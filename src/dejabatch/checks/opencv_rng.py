@@ -1,16 +1,17 @@
 """Workers repeat the numbers of OpenCV's generator, which Python code cannot see."""
 
-from dejabatch.checks._alike import repeated_variation
-from dejabatch.checks._answers import answers_of
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.answers import answers_of
+from dejabatch.evidence.generators import same_variation_in_workers
+from dejabatch.findings import Diagnosis
 from dejabatch.observe.record import Observation
-from dejabatch.report import Finding
 
 
-def check(observation: Observation) -> Finding | None:
-    """Look for one index that varies with OpenCV's generator, alike in all workers."""
+def check(
+    observation: Observation, evidence: Evidence[Observation]
+) -> Diagnosis | None:
+    """Look for one index that varies with OpenCV's generator equally in all workers."""
     if "cv2" not in answers_of(observation).depends_on:
         return None
-    evidence = repeated_variation(observation)
-    if evidence is None:
-        return None
-    return Finding(slug="opencv-rng", severity="error", where="cv2", evidence=evidence)
+    same = evidence.of(same_variation_in_workers)
+    return None if same is None else Diagnosis("error", "cv2", same)

@@ -2,36 +2,39 @@
 
 import numpy as np
 
-from dejabatch.checks._orders import repeated_order
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.facts import facts_of
+from dejabatch.evidence.orders import repeated_order
+from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
-from dejabatch.report import CannotTell, Finding
 
 
-def check(observation: Observation) -> Finding | None:
-    """Look for epochs in one order that differs between two makings of the loader.
+def check(
+    observation: Observation, evidence: Evidence[Observation]
+) -> Diagnosis | None:
+    """Look for epochs in one order that differs when the loader is made again.
 
-    One order in every epoch is right where samples are sorted, by length for example.
-    What was drawn when the sampler was made is another order when it is made again.
+    One order in every epoch is right where samples are sorted, for example by length.
+    A sampler that shuffles when it is made has another order when it is made again.
     """
-    facts, order = observation.facts, repeated_order(observation)
-    if facts is None or order is None or observation.expect.fixed_order:
+    facts, order = facts_of(observation), evidence.of(repeated_order)
+    fixed, rebuilt = observation.expect.fixed_order, observation.rebuilt
+    if order is None or fixed:
         return None
-    if facts.shuffles or facts.set_epoch is not None:
+    if facts.shuffles or facts.sampler_epoch is not None:
         return None
-    finding = Finding(
-        slug="order-fixed-at-construction",
+    if fixed is None and (rebuilt is None or not rebuilt.orders()):
+        cannot_tell(
+            "every epoch has the same order; audit a function that makes the loader, or "
+            "pass expect=Expect(fixed_order=True) if that is meant"
+        )
+    if fixed is None and rebuilt is not None:
+        again = rebuilt.orders()[0][: len(order)]
+        if np.array_equal(order, again):
+            return None
+    return Diagnosis(
         severity="error",
         where=facts.sampler_path,
         evidence=f"{len(observation.orders())} epochs have the same {len(order)} indices "
         "in the same order",
     )
-    if observation.expect.fixed_order is False:
-        return finding
-    if observation.rebuilt is None or not observation.rebuilt.orders():
-        msg = (
-            "every epoch has the same order; audit a function that makes the loader, or "
-            "pass expect=Expect(fixed_order=True) if that is meant"
-        )
-        raise CannotTell(msg)
-    again = observation.rebuilt.orders()[0][: len(order)]
-    return None if np.array_equal(order, again) else finding

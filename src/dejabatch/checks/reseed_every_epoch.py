@@ -1,23 +1,22 @@
-"""A generator is put back at the beginning of every epoch."""
+"""A generator is reseeded at the beginning of every epoch."""
 
-from dejabatch.checks import reseed_in_getitem
-from dejabatch.checks._orders import repeated_order
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.facts import facts_of
+from dejabatch.evidence.orders import repeated_order
+from dejabatch.findings import Diagnosis
 from dejabatch.observe.record import Observation
-from dejabatch.report import CannotTell, Finding
+
+UNLESS = {"reseed-in-getitem"}
 
 
-def check(observation: Observation) -> Finding | None:
+def check(
+    observation: Observation, evidence: Evidence[Observation]
+) -> Diagnosis | None:
     """Look for a shuffling sampler of torch's that repeats its order."""
-    facts, order = observation.facts, repeated_order(observation)
-    if facts is None or order is None or not facts.shuffles:
+    facts, order = facts_of(observation), evidence.of(repeated_order)
+    if order is None or not facts.shuffles:
         return None
-    try:
-        if reseed_in_getitem.check(observation):
-            return None
-    except CannotTell:
-        pass
-    return Finding(
-        slug="reseed-every-epoch",
+    return Diagnosis(
         severity="error",
         where=facts.sampler_path,
         evidence=f"{len(observation.orders())} shuffled epochs have the same {len(order)} "

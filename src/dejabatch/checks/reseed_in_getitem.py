@@ -1,25 +1,24 @@
 """Making a sample seeds a random generator with a constant."""
 
-from dejabatch.checks._answers import answers_of
-from dejabatch.state import generators as rng
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.answers import answers_of
+from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
-from dejabatch.report import CannotTell, Finding
+from dejabatch.state import GLOBAL_NAMES
 
 
-def check(observation: Observation) -> Finding | None:
+def check(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> Diagnosis | None:
     """Look for generators in one state after every sample, whatever their state before."""
     answers = answers_of(observation)
     if answers.index == answers.other:
-        msg = "only one index was seen"
-        raise CannotTell(msg)
+        cannot_tell("only one index was seen")
     if not answers.reseeded:
         return None
-    reseeded = ", ".join(answers.reseeded)
-    shuffles = set(answers.reseeded) & set(rng.GLOBAL_NAMES)
-    return Finding(
-        slug="reseed-in-getitem",
-        severity="error" if shuffles else "warning",
+    return Diagnosis(
+        severity="error" if {*answers.reseeded} & {*GLOBAL_NAMES} else "warning",
         where="dataset.__getitem__",
-        evidence=f"{reseeded} is in one and the same state after each sample, whatever "
-        "its state before",
+        evidence=f"{', '.join(answers.reseeded)} is in one and the same state after each "
+        "sample, whatever its state before",
     )

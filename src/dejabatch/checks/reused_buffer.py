@@ -1,25 +1,28 @@
 """All samples of a batch are one object, which holds the last of them."""
 
-from dejabatch.checks._answers import answers_of
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.answers import answers_of
+from dejabatch.evidence.facts import facts_of
+from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
-from dejabatch.report import CannotTell, Finding
 
 
-def check(observation: Observation) -> Finding | None:
+def check(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> Diagnosis | None:
     """Look for a sample that changes when the next one is made."""
-    facts = observation.facts
+    facts = facts_of(observation)
     answers = answers_of(observation, again=False)
-    # A sample that changes even when nothing else is made has another cause.
-    if not answers.overwritten or answers.changes_by_itself or facts is None:
+    # A sample that changes even when no other is made has another cause.
+    if not answers.overwritten or answers.changes_by_itself:
         return None
     largest = max(len(fetch.digests) for fetch in observation.fetches)
     if facts.batched and largest == 1:
-        msg = "samples overwrite each other, but every batch has one sample"
-        raise CannotTell(msg)
+        cannot_tell("samples overwrite each other, but every batch has one sample")
     method = "__getitem__" if facts.map_style else "__iter__"
-    return Finding(
-        slug="reused-buffer",
+    held = answers.held_by_dataset
+    return Diagnosis(
         severity="error" if facts.batched or facts.num_workers else "warning",
-        where=answers.held[0] if answers.held else f"dataset.{method}",
-        evidence="a sample changed its content when the next one was made",
+        where=held[0] if held else f"dataset.{method}",
+        evidence="the content of a sample changed when the next sample was made",
     )

@@ -1,16 +1,18 @@
 """A generator that ``collate_fn`` draws from is copied into every worker."""
 
-from dejabatch.checks._alike import repeated
-from dejabatch.checks.rng_object_on_dataset import finding_of
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.generators import diagnose, repeated
+from dejabatch.findings import Diagnosis
 from dejabatch.observe.record import Observation
-from dejabatch.report import Finding
 
 
-def check(observation: Observation) -> Finding | None:
-    """Look for generators of ``collate_fn`` that start alike and are drawn from alike."""
+def check(
+    observation: Observation, evidence: Evidence[Observation]
+) -> Diagnosis | None:
+    """Look for generators of ``collate_fn`` that repeat themselves."""
     found = {
         path: axes
-        for path, axes in repeated(observation).items()
+        for path, axes in evidence.of(repeated).items()
         if path.startswith("collate_fn")
     }
-    return finding_of("rng-in-collate", found, observation)
+    return diagnose(found, observation)

@@ -1,65 +1,52 @@
-"""A generator that is copied into every worker, and that nothing seeds there."""
+"""A generator is copied into every worker, and nothing seeds the copies."""
 
 import contextlib
-from collections.abc import Mapping
 
-from dejabatch.checks import inplace_edit_of_stored_data, stateful_cursor
-from dejabatch.checks._alike import Axis, repeated, repeated_variation
-from dejabatch.state import generators as rng
-from dejabatch.observe.record import Observation
-from dejabatch.report import CannotTell, Finding
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.answers import changed, counts_its_calls, edited_array
+from dejabatch.evidence.facts import facts_of
+from dejabatch.evidence.generators import (
+    diagnose,
+    repeated_in_samples,
+    same_variation_in_workers,
+)
+from dejabatch.findings import CannotTell, Diagnosis
+from dejabatch.observe.record import Answers, Observation
 
 
-def check(observation: Observation) -> Finding | None:
-    """Look for stored generators that start alike and are drawn from alike."""
-    facts = observation.facts
-    libraries = {} if facts is None else facts.libraries
+def check(
+    observation: Observation, evidence: Evidence[Observation]
+) -> Diagnosis | None:
+    """Look for stored generators that repeat themselves."""
+    libraries = facts_of(observation).library_generators
     found = {
         path: axes
-        for path, axes in repeated(observation).items()
-        if path not in rng.GLOBAL_NAMES
-        and path not in libraries
-        and not path.startswith("collate_fn")
+        for path, axes in evidence.of(repeated_in_samples).items()
+        if path not in libraries
     }
-    return finding_of("rng-object-on-dataset", found, observation) or _made_late(
-        observation
-    )
+    return diagnose(found, observation) or _made_late(observation, evidence)
 
 
-def _made_late(observation: Observation) -> Finding | None:
-    """Look for a generator that is not there before the first sample, or out of reach."""
+def _made_late(
+    observation: Observation, evidence: Evidence[Observation]
+) -> Diagnosis | None:
+    """Look for a generator that the first sample makes, or that no path leads to."""
     answers = observation.answers
-    if answers is None or not answers.changes_by_itself:
+    if answers is None or not answers.changes_by_itself or _edits_state(answers):
         return None
-    for other in (stateful_cursor, inplace_edit_of_stored_data):
-        # Where another cannot tell, this one may.
-        with contextlib.suppress(CannotTell):
-            if other.check(observation):
-                return None
     with contextlib.suppress(CannotTell):
-        if evidence := repeated_variation(observation):
-            return Finding(
-                slug="rng-object-on-dataset",
+        if same := evidence.of(same_variation_in_workers):
+            return Diagnosis(
                 severity="error",
                 where="dataset.__getitem__",
-                evidence=f"{evidence}, from a generator that was not there before them",
+                evidence=f"{same}, from a generator that the first sample makes",
             )
     return None
 
 
-def finding_of(
-    slug: str, found: Mapping[str, set[Axis]], observation: Observation
-) -> Finding | None:
-    """Tell of generators that repeat themselves; None if there is none."""
-    if not found:
-        return None
-    workers = len({worker for _, worker in observation.first_fetches()})
-    by_axis = {
-        "worker": f"the {workers} workers draw the same numbers from it",
-        "epoch": "a worker draws the same numbers from it in the next epoch",
-    }
-    path = min(found, key=len)
-    evidence = " and ".join(text for a, text in by_axis.items() if a in found[path])
-    if others := sorted(found.keys() - {path}):
-        evidence += f"; so it is with {', '.join(others)}"
-    return Finding(slug=slug, severity="error", where=path, evidence=evidence)
+def _edits_state(answers: Answers) -> bool:
+    """Return whether stored state explains that the sample changes by itself."""
+    if edited_array(answers) is not None:
+        return True
+    hidden = answers.unreachable_generators and changed(answers, "value") is None
+    return counts_its_calls(answers) and not hidden

@@ -1,14 +1,14 @@
-"""Samples of one loader are in the other, too."""
+"""Samples of one loader are also in the other."""
 
-from dejabatch.checks._streams import coincide
+from dejabatch.evidence import Evidence
+from dejabatch.findings import Diagnosis
 from dejabatch.observe.record import Pair
-from dejabatch.report import Finding
+
+UNLESS = {"stream-not-split-by-rank"}
 
 
-def check(pair: Pair) -> Finding | None:
+def check_pair(pair: Pair, _evidence: Evidence[Pair]) -> Diagnosis | None:
     """Look for common indices of one dataset, and for samples with the same content."""
-    if coincide(pair):
-        return None  # stream-not-split-by-rank
     if pair.common_indices == 0 and (pair.a.random or pair.b.random):
         return None  # random samples of other indices are equal by chance only
     samples_a, samples_b = pair.a.contents(), pair.b.contents()
@@ -17,13 +17,12 @@ def check(pair: Pair) -> Finding | None:
         evidence = f"{pair.common_indices} indices of one dataset are in both loaders"
     elif common and len(samples_b) > 1:
         evidence = (
-            f"{common} of the {len(samples_b)} different samples that were read are in "
-            f"the other loader, too, which gave {len(samples_a)}"
+            f"{common} of the {len(samples_b)} different samples that were read are also "
+            f"in the other loader, which gave {len(samples_a)}"
         )
     else:
         return None
-    return Finding(
-        slug="samples-in-both-loaders",
+    return Diagnosis(
         severity="error" if pair.common_indices else "warning",
         where="dataset",
         evidence=evidence,

@@ -1,32 +1,31 @@
 """Samples are sorted by label, and the loader does not shuffle."""
 
-from dejabatch.checks._labels import grouped
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.facts import map_style
+from dejabatch.evidence.labels import grouped_labels
+from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
-from dejabatch.report import CannotTell, Finding
 
 
-def check(observation: Observation) -> Finding | None:
+def check(
+    observation: Observation, evidence: Evidence[Observation]
+) -> Diagnosis | None:
     """Look for batches of one label each, where the loader is one for training.
 
-    Without shuffling that is right for validation. Random samples show that it is for
-    training; otherwise only the user knows.
+    Sorted samples without shuffling are right in validation. Random samples show that the
+    loader is for training; otherwise only the user knows.
     """
-    facts, expect = observation.facts, observation.expect
-    if facts is None or not facts.map_style or not facts.data_loader:
-        msg = "the dataset is iterable"
-        raise CannotTell(msg)
-    evidence = grouped(observation)
-    if evidence is None or expect.fixed_order or facts.shuffles:
+    facts, fixed = map_style(observation), observation.expect.fixed_order
+    grouped = evidence.of(grouped_labels)
+    if grouped is None or fixed or facts.shuffles:
         return None
-    if expect.fixed_order is None and not observation.random:
-        msg = (
-            f"{evidence}; pass expect=Expect(fixed_order=False) if it is for training, "
+    if fixed is None and not observation.random:
+        cannot_tell(
+            f"{grouped}; pass expect=Expect(fixed_order=False) if it is for training, "
             "or True if not"
         )
-        raise CannotTell(msg)
-    return Finding(
-        slug="sorted-without-shuffle",
-        severity="warning" if expect.fixed_order is None else "error",
+    return Diagnosis(
+        severity="warning" if fixed is None else "error",
         where=facts.sampler_path,
-        evidence=evidence,
+        evidence=grouped,
     )

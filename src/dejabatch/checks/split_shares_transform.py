@@ -2,26 +2,26 @@
 
 import re
 
+from dejabatch.evidence import Evidence
+from dejabatch.findings import Diagnosis
 from dejabatch.observe.record import Pair
-from dejabatch.report import Finding
 
-# What people call it. A transform of targets belongs to both halves.
+# What people call a transform. A transform of targets belongs to both halves.
 _NAME = re.compile(r"\.(?!\w*target)\w*(transform|tfm|aug|preproc)\w*$")
 
 
-def check(pair: Pair) -> Finding | None:
+def check_pair(pair: Pair, _evidence: Evidence[Pair]) -> Diagnosis | None:
     """Look for a transform that both halves have, or that neither uses."""
     for seen in (pair.b, pair.a):
-        if seen.facts is not None and seen.facts.unused:
-            name = seen.facts.unused[0]
-            return Finding(
-                slug="split-shares-transform",
+        if seen.facts is not None and seen.facts.unused_attributes:
+            name = seen.facts.unused_attributes[0]
+            return Diagnosis(
                 severity="error",
                 where=f"dataset.{name}",
                 evidence=f"a torch.utils.data.Subset never uses its attribute {name}: "
                 "its samples are those of dataset.dataset",
             )
-    paths = [path for _, path, _ in pair.shared if _NAME.search(path)]
+    paths = [path for _, path, _ in pair.shared_objects if _NAME.search(path)]
     if not paths:
         return None
     answers = pair.b.answers
@@ -30,8 +30,7 @@ def check(pair: Pair) -> Finding | None:
         evidence += f", and samples change with {', '.join(answers.depends_on)}"
     else:
         evidence += ", so that neither can be augmented without the other"
-    return Finding(
-        slug="split-shares-transform",
+    return Diagnosis(
         severity="error" if pair.b.random else "note",
         where=min(paths, key=len),
         evidence=evidence,

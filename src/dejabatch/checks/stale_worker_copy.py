@@ -1,23 +1,24 @@
-"""A dataset's set_epoch changes the main process's copy, and workers live on with theirs."""
+"""A dataset's set_epoch changes the main process's copy; workers live on with theirs."""
 
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.facts import facts_of
+from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
-from dejabatch.report import CannotTell, Finding
 
 
-def check(observation: Observation) -> Finding | None:
+def check(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> Diagnosis | None:
     """Look for what ``set_epoch`` changes in the main process alone."""
-    facts = observation.facts
-    if facts is None or not facts.persistent_workers:
-        msg = "workers do not live on from one epoch to the next"
-        raise CannotTell(msg)
-    if observation.unheard is None:
-        msg = "set_epoch of the dataset could not be tried"
-        raise CannotTell(msg)
-    if not observation.unheard:
+    facts = facts_of(observation)
+    if not facts.persistent_workers:
+        cannot_tell("workers do not live on from one epoch to the next")
+    if observation.unseen_by_workers is None:
+        cannot_tell("set_epoch of the dataset could not be tried")
+    if not observation.unseen_by_workers:
         return None
-    where = observation.unheard[0]
-    return Finding(
-        slug="stale-worker-copy",
+    where = observation.unseen_by_workers[0]
+    return Diagnosis(
         severity="error",
         where=where,
         evidence=f"set_epoch changes {where} in the main process, and not in the "

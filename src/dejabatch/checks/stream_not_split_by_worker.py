@@ -3,59 +3,57 @@
 import numpy as np
 import numpy.typing as npt
 
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.facts import iterable_style
+from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
-from dejabatch.report import CannotTell, Finding
 
 _Stream = npt.NDArray[np.uint8]
 
 
-def check(observation: Observation) -> Finding | None:
+def check(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> Diagnosis | None:
     """Look for workers that give the same samples.
 
     If a stream's samples are random, its workers give the same samples when all their
-    generators are in the same states. So does a generator of endless noise, which nobody
-    can split; that is why such a stream has to come to an end.
+    generators are in the same states. An endless stream of noise does so too, and cannot
+    be split; the stream must therefore come to an end.
     """
-    facts = observation.facts
-    if facts is None or facts.map_style:
-        msg = "the dataset is not iterable"
-        raise CannotTell(msg)
+    iterable_style(observation)
     streams = observation.streams()
     if len(streams) < 2:
-        msg = "there are no two workers with samples"
-        raise CannotTell(msg)
-    sure = _repeated(streams)
-    if not sure:
+        cannot_tell("there are no two workers with samples")
+    certain = _same_samples(streams)
+    if not certain:
         replay = observation.replay
-        if replay is None or not _repeated(replay.streams()):
+        if replay is None or not _same_samples(replay.streams()):
             return None
         if observation.expect.repeats:
             return None
         if not any(end.epoch == 0 and end.complete for end in observation.ends):
-            msg = (
+            cannot_tell(
                 "workers differ by their random numbers alone, and the stream was not "
                 "read to its end"
             )
-            raise CannotTell(msg)
     evidence = f"the {len(streams)} workers give the same samples"
-    if not sure:
+    if not certain:
         evidence += " when their random generators are in the same states"
-    return Finding(
-        slug="stream-not-split-by-worker",
-        severity="error" if sure else "warning",
+    return Diagnosis(
+        severity="error" if certain else "warning",
         where="dataset.__iter__",
         evidence=evidence,
     )
 
 
-def _repeated(streams: dict[int, _Stream]) -> bool:
-    """Tell whether all streams have the same samples, in the same order or unique ones."""
+def _same_samples(streams: dict[int, _Stream]) -> bool:
+    """Return whether all streams have the same samples: in one order, or unique ones."""
     if len(streams) < 2:
         return False
     shortest = min(map(len, streams.values()))
     cut = {stream[:shortest].tobytes() for stream in streams.values()}
     sets = [{digest.tobytes() for digest in stream} for stream in streams.values()]
-    if min(map(len, sets)) < 2:  # they may all be blank
+    if min(map(len, sets)) < 2:  # all samples may be blank
         return False
     unique = all(
         len(s) > 0.9 * len(stream)

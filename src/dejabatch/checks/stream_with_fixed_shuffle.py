@@ -1,43 +1,38 @@
 """A stream shuffles in one and the same way in every epoch."""
 
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.facts import iterable_style
+from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
-from dejabatch.report import CannotTell, Finding
 
 
-def check(observation: Observation) -> Finding | None:
+def check(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> Diagnosis | None:
     """Look for epochs with the same samples in the same order.
 
-    Many streams are meant to have one order. Where only new workers bring another, the
-    stream was shuffled when its workers started; otherwise only the user knows.
+    Many streams are meant to have one order. Where only new workers bring another order,
+    the stream was shuffled when its workers started; otherwise only the user knows.
     """
-    facts, expect = observation.facts, observation.expect
-    if facts is None or facts.map_style:
-        msg = "the dataset is not iterable"
-        raise CannotTell(msg)
+    facts, fixed = iterable_style(observation), observation.expect.fixed_order
     repeats = observation.repeats()
     if repeats is None:
-        msg = "fewer than two epochs of ten samples that differ were read"
-        raise CannotTell(msg)
-    if not repeats or expect.fixed_order:
+        cannot_tell("fewer than two epochs of ten samples that differ were read")
+    if not repeats or fixed:
         return None
     restarted = observation.restarted
     at_start = restarted is not None and restarted.repeats() is False
-    if not at_start and facts.told_epoch:
-        msg = "the dataset has a set_epoch, which your loop calls and this does not"
-        raise CannotTell(msg)
-    if not at_start and expect.fixed_order is None:
-        msg = (
+    if not at_start and facts.dataset_has_set_epoch:
+        cannot_tell(
+            "the dataset has a set_epoch; your loop calls it, and audit does not"
+        )
+    if not at_start and fixed is None:
+        cannot_tell(
             "all epochs have the same samples in the same order; pass "
             "expect=Expect(fixed_order=False) if they should not, or True if they should"
         )
-        raise CannotTell(msg)
     samples = sum(len(stream) for stream in observation.streams().values())
     evidence = f"both epochs have the same {samples} samples in the same order"
     if at_start:
         evidence += ", and with new workers they do not"
-    return Finding(
-        slug="stream-with-fixed-shuffle",
-        severity="error",
-        where="dataset.__iter__",
-        evidence=evidence,
-    )
+    return Diagnosis(severity="error", where="dataset.__iter__", evidence=evidence)

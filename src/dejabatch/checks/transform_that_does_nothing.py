@@ -1,23 +1,21 @@
-"""A random transform that changes nothing."""
+"""A random transform changes nothing."""
 
-from dejabatch.checks._answers import answers_of, given
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.answers import answers_of, required
+from dejabatch.findings import Diagnosis
 from dejabatch.observe.record import Observation
-from dejabatch.report import Finding
 
 
-def check(observation: Observation) -> Finding | None:
-    """Look for random transforms of torchvision's that return what they are given."""
+def check(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> Diagnosis | None:
+    """Look for random transforms of torchvision's that return their input."""
     answers = answers_of(observation)
-    idle = given(answers, answers.idle)
+    idle = required(answers, answers.idle_transforms)
     if not idle:
         return None
     where, *others = idle
-    evidence = "it returned what it was given, from many random states"
+    evidence = f"{where} returned its input unchanged, from many random states"
     if others:
         evidence += f"; so did {', '.join(others)}"
-    return Finding(
-        slug="transform-that-does-nothing",
-        severity="warning",
-        where=where,
-        evidence=evidence,
-    )
+    return Diagnosis(severity="warning", where=where, evidence=evidence)

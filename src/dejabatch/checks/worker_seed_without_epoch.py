@@ -1,24 +1,25 @@
 """Each worker seeds a global generator with one number in every epoch."""
 
-from dejabatch.checks import constant_worker_seed
-from dejabatch.checks._seeded import seeded_alike
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.facts import facts_of
+from dejabatch.evidence.generators import reseeded_globals
+from dejabatch.findings import Diagnosis
 from dejabatch.observe.record import Observation
-from dejabatch.report import Finding
+
+UNLESS = {"constant-worker-seed"}
 
 
-def check(observation: Observation) -> Finding | None:
-    """Look for global generators that a worker starts alike in several epochs.
+def check(
+    observation: Observation, evidence: Evidence[Observation]
+) -> Diagnosis | None:
+    """Look for global generators with one state in several epochs of a worker.
 
     Without a ``worker_init_fn`` the cause is another: the main process repeats itself.
     """
-    facts = observation.facts
-    found = seeded_alike(observation, "epoch")
-    if not found or facts is None or not facts.worker_init_fn:
+    found = evidence.of(reseeded_globals)["epoch"]
+    if not found or not facts_of(observation).worker_init_fn:
         return None
-    if constant_worker_seed.check(observation):
-        return None
-    return Finding(
-        slug="worker-seed-without-epoch",
+    return Diagnosis(
         severity="error",
         where="worker_init_fn",
         evidence=f"a worker draws the same numbers from {', '.join(found)} in the next "

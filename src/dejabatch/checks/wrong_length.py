@@ -3,38 +3,38 @@
 from collections import Counter
 from itertools import pairwise
 
-from dejabatch.checks._answers import answers_of, given
+from dejabatch.chance import FEWEST_EQUAL
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.answers import answers_of, required
+from dejabatch.evidence.facts import facts_of
+from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
-from dejabatch.report import CannotTell, Finding
-
-# Fewer equal samples may be true duplicates, or blank images with one label in turn.
-_FEWEST = 8
 
 
-def check(observation: Observation) -> Finding | None:
-    """Look for samples that begin again after a number of indices."""
-    facts = observation.facts
-    if facts is None or facts.length is None or not facts.map_style:
-        msg = "there is no map-style dataset with a length"
-        raise CannotTell(msg)
+def check(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> Diagnosis | None:
+    """Look for samples that start over after a number of indices."""
+    facts = facts_of(observation)
+    if facts.length is None or not facts.map_style:
+        cannot_tell("there is no map-style dataset with a length")
     if observation.expect.repeats:
         return None
     period = _period(observation)
     if period is None:
         answers = answers_of(observation)
-        periods = [p for p in given(answers, answers.periods) if p >= _FEWEST]
+        periods = [p for p in required(answers, answers.periods) if p >= FEWEST_EQUAL]
         period = min(periods, default=None)
     if period is None:
         return None
     same = "give the same sample"
     if observation.random:
         same += " when the random generators are in the same states"
-    return Finding(
-        slug="wrong-length",
+    return Diagnosis(
         severity="warning",
         where="dataset.__len__",
-        evidence=f"index i and index i + {period} {same}, and the dataset says that it has "
-        f"{facts.length}",
+        evidence=f"index i and index i + {period} {same}, and the length of the dataset "
+        f"is {facts.length}",
     )
 
 
@@ -55,7 +55,7 @@ def _period(observation: Observation) -> int | None:
     for step, count in steps.most_common(1):
         pairs = [i for i in samples if i + step in samples]
         equal = sum(samples[i] == samples[i + step] for i in pairs)
-        # Neighbours that are alike are blank or sorted, and not begun again.
-        if step >= _FEWEST and count >= _FEWEST and equal >= 0.9 * len(pairs):
+        # Equal neighbours are blank or sorted, and do not start over.
+        if step >= FEWEST_EQUAL and count >= FEWEST_EQUAL and equal >= 0.9 * len(pairs):
             return step
     return None

@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch.utils.data import DataLoader
 
-from dejabatch.loaders import unwrap
-from dejabatch.observe.experiments.set_epoch import stays_here, with_set_epoch
+from dejabatch.loaders import changed_in_this_process, unwrap, with_set_epoch
 
 T = TypeVar("T")
 
@@ -122,7 +121,7 @@ def set_epoch(loader: Any, epoch: int) -> None:
         )
         raise RuntimeError(msg)
     for path, target in targets.items():
-        here_only = stays_here(target, epoch)
+        here_only = changed_in_this_process(target, epoch)
         if here_only and path.partition(".")[0] == "dataset" and workers is not None:
             msg = (
                 f"loader: {path}.set_epoch changes the copy of the main process, and the "

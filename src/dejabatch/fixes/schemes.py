@@ -20,9 +20,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 from torch.utils.data._utils import worker as torch_worker
 
-from dejabatch.state import generators as rng
-from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.fixes.seeding import seed_worker
+from dejabatch.observe.isolate import Send, run_isolated
+from dejabatch.state import generators as rng
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -19,8 +19,8 @@ import torch
 import xxhash
 from torch.utils.data import Dataset, get_worker_info
 
-from dejabatch.state import generators as rng
 from dejabatch.ranks import rank_and_world_size
+from dejabatch.state import generators as rng
 
 
 def seed_worker(worker_id: int) -> None:

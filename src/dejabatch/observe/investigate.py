@@ -1,4 +1,4 @@
-"""Everything that is done to see a loader, in order and within a time limit."""
+"""All that is done to observe a loader, in order and within a time limit."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from dejabatch.observe.experiments import ask_again as intervene
-from dejabatch.observe.experiments.set_epoch import unheard
+from dejabatch.observe.experiments.ask_again import ask
+from dejabatch.observe.experiments.made_again import made_again
+from dejabatch.observe.experiments.new_workers import new_workers
+from dejabatch.observe.experiments.same_work import same_work
+from dejabatch.observe.experiments.set_epoch import unseen_by_workers
 from dejabatch.observe.record import Observation
 from dejabatch.observe.spy import observe
 
-# Of the time limit, to read the epochs. The rest is for making samples again.
+# Share of time_limit for reading epochs; experiments get the rest.
 _READING = 0.6
 
 
-def look(
+def investigate(
     make_loader: Callable[[], Any],
     *,
     epochs: int,
     max_batches: int,
     time_limit: float,
+    make_again: bool = False,
     show: Callable[[str], object] = lambda _: None,
 ) -> Observation:
-    """Read a loader's epochs, then ask its dataset for single samples.
+    """Read a loader's epochs, then make experiments with its dataset.
 
     Parameters
     ----------
@@ -34,14 +38,16 @@ def look(
     epochs, max_batches : int
         How many epochs to read, and how many batches of each.
     time_limit : float
-        Seconds after which the look ends with what was seen so far.
+        Seconds after which the investigation ends with what was observed so far.
+    make_again : bool
+        Whether `make_loader` makes a new loader each time, which is then compared.
     show : callable, optional
         Called with what is going on.
 
     Returns
     -------
     dejabatch.observe.record.Observation
-        What was seen.
+        What was observed.
 
     Raises
     ------
@@ -56,40 +62,20 @@ def look(
         max_batches=max_batches,
         time_limit=time_limit * _READING,
     )
-    if not seen.fetches:
-        if seen.out_of_time:
-            msg = f"loader: it gave no batch within {time_limit * _READING:g} seconds; "
-            msg += f"raise time_limit, which is {time_limit:g}"
-            raise RuntimeError(msg)
-        if seen.error is not None and not _explains_errors(seen):
-            msg = f"loader: it could not be read.\n{seen.error}"
-            raise RuntimeError(msg)
+    _require_batches(seen, time_limit)
     facts = seen.facts
-    if facts is None or not facts.data_loader:
-        return seen
-    show("asking again")
-    if left := _left(deadline):
-        answers = intervene.ask(make_loader, seen, time_limit=left / 2)
-        seen = dataclasses.replace(seen, answers=answers)
-    # What the generators explain that are Python objects needs no further look.
-    answers = seen.answers
-    unexplained = answers is not None and (
-        answers.changes_by_itself or "cv2" in answers.depends_on
-    )
-    if (unexplained or not facts.map_style) and (left := _left(deadline)):
-        replayed = intervene.replay(make_loader, seen, time_limit=left / 2)
-        seen = dataclasses.replace(seen, replay=replayed)
-    if facts.persistent_workers and (left := _left(deadline)):
-        restarted = intervene.restart(make_loader, seen, time_limit=left / 2)
-        seen = dataclasses.replace(seen, restarted=restarted)
-    if facts.persistent_workers and (left := _left(deadline)):
-        stale = unheard(make_loader, time_limit=left / 2)
-        seen = dataclasses.replace(seen, unheard=stale)
+    if facts is not None and facts.data_loader:
+        show("asking again")
+        seen = _experiment(make_loader, seen, deadline)
+    if make_again and (left := _seconds_until(deadline)):
+        show("making it again")
+        rebuilt = made_again(make_loader, max_batches=max_batches, time_limit=left)
+        seen = dataclasses.replace(seen, rebuilt=rebuilt)
     return seen
 
 
-def refuse_bad_limits(epochs: Any, max_batches: Any, time_limit: Any) -> None:
-    """Raise if `look` could not work so.
+def validate_limits(epochs: Any, max_batches: Any, time_limit: Any) -> None:
+    """Validate the limits of an investigation.
 
     Raises
     ------
@@ -110,11 +96,54 @@ def refuse_bad_limits(epochs: Any, max_batches: Any, time_limit: Any) -> None:
         raise RuntimeError(msg)
 
 
-def _explains_errors(seen: Observation) -> bool:
-    """Tell whether something was seen by which the very first batch may fail."""
-    misread = seen.facts is not None and seen.facts.misread is not None
-    return misread or any(end.moved for end in seen.ends)
+def _experiment(
+    make_loader: Callable[[], Any], seen: Observation, deadline: float
+) -> Observation:
+    """Add the answers of all experiments for which there is time and reason."""
+    facts = seen.facts
+    assert facts is not None
+    if left := _seconds_until(deadline):
+        answers = ask(make_loader, seen, time_limit=left / 2)
+        seen = dataclasses.replace(seen, answers=answers)
+    # Generators that are Python objects explain the rest without this experiment.
+    answers = seen.answers
+    unexplained = answers is not None and (
+        answers.changes_by_itself or "cv2" in answers.depends_on
+    )
+    if (unexplained or not facts.map_style) and (left := _seconds_until(deadline)):
+        replay = same_work(make_loader, seen, time_limit=left / 2)
+        seen = dataclasses.replace(seen, replay=replay)
+    if facts.persistent_workers and (left := _seconds_until(deadline)):
+        restarted = new_workers(make_loader, seen, time_limit=left / 2)
+        seen = dataclasses.replace(seen, restarted=restarted)
+    if facts.persistent_workers and (left := _seconds_until(deadline)):
+        unseen = unseen_by_workers(make_loader, time_limit=left / 2)
+        seen = dataclasses.replace(seen, unseen_by_workers=unseen)
+    return seen
 
 
-def _left(deadline: float) -> float:
+def _require_batches(seen: Observation, time_limit: float) -> None:
+    if seen.fetches:
+        return
+    if seen.out_of_time:
+        msg = (
+            f"loader: no batch came within {time_limit * _READING:g} seconds; raise "
+            f"time_limit, which is {time_limit:g}"
+        )
+        raise RuntimeError(msg)
+    if seen.error is not None and not _explains_an_error(seen):
+        msg = f"loader: it could not be read.\n{seen.error}"
+        raise RuntimeError(msg)
+
+
+def _explains_an_error(seen: Observation) -> bool:
+    """Return whether a check will name the reason why the first batch failed."""
+    out_of_range = any(
+        len(subset.indices) and subset.indices.max() >= len(subset.inner_indices)
+        for subset in seen.nested_subsets
+    )
+    return out_of_range or any(end.moved_files for end in seen.ends)
+
+
+def _seconds_until(deadline: float) -> float:
     return max(0.0, deadline - time.monotonic())

@@ -7,32 +7,29 @@ happens to copies, and killing the child's process group ends its workers with i
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import mmap
 import multiprocessing
 import multiprocessing.forkserver
 import multiprocessing.resource_tracker
 import os
+import pickle
+import select
 import signal
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from dejabatch.state.open_files import offsets
-from dejabatch.state.reach import is_a, memory_of, walk
 
 Send = Callable[[Any], None]
 
 # Seconds that a child has to end by itself.
-_TO_END = 2.0
+_SECONDS_TO_END = 2.0
 
 
 @dataclass(slots=True)
@@ -42,16 +39,20 @@ class Outcome:
     Attributes
     ----------
     sent : list
-        Everything that the function sent, in order, also if it did not get to its end.
+        Everything that the function sent, in order, even if it did not reach its end.
     error : str or None
-        The traceback if it raised; a sentence if its process died; None otherwise.
+        The traceback if the function raised; a sentence if its process died; else None.
     out_of_time : bool
-        Whether it was killed at the time limit.
+        Whether the process was killed at the time limit.
     """
 
     sent: list[Any] = field(default_factory=list)
     error: str | None = None
     out_of_time: bool = False
+
+
+class NoAnswer(Exception):
+    """A function that was run by `in_fork` gave no answer; says why."""
 
 
 def run_isolated(function: Callable[[Send], None], time_limit: float) -> Outcome:
@@ -60,40 +61,89 @@ def run_isolated(function: Callable[[Send], None], time_limit: float) -> Outcome
     Parameters
     ----------
     function : callable
-        Called in the child with a function ``send`` that takes any picklable object.
+        Called in the child with a function ``send`` that takes any picklable object. It
+        can be pickled if what it holds can: an instance of a small class, not a closure.
     time_limit : float
         Seconds after which the child and the processes that it started are killed.
 
     Returns
     -------
     Outcome
-        What was sent, and how it ended. Nothing that the function raises is raised here.
+        What was sent, and how the child ended. What the function raises is part of the
+        outcome, and is not raised here.
     """
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(function, sender))
+    child = context.Process(target=_child, args=(function, sender, _start_method()))
     deadline = time.monotonic() + time_limit
     with file_offsets_kept():
         with warnings.catch_warnings():
             # Python warns of deadlocks where there are threads. `_child` avoids OpenMP's,
-            # and the time limit ends any other.
+            # and the time limit ends all others.
             warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork")
             child.start()
         sender.close()
         try:
             outcome = _collect(receiver, deadline)
             if not outcome.out_of_time:
-                # It removes its temporary folders and semaphores when it ends by itself.
-                child.join(_TO_END)
+                # The child removes its temporary folders and semaphores when it ends.
+                child.join(_SECONDS_TO_END)
             return outcome
         finally:
             receiver.close()
             with contextlib.suppress(ProcessLookupError):
-                # Its own group, or nothing yet: then its workers do not exist either.
+                # The child has its own group, or has not started any worker yet.
                 os.killpg(child.pid or 0, signal.SIGKILL)
             child.kill()
             child.join()
             child.close()
+
+
+def in_fork(function: Callable[[], Any], deadline: float) -> Any:
+    """Run a function in a forked child and return what it returns.
+
+    This works in a worker as well: multiprocessing forbids its daemonic processes to have
+    children.
+
+    Parameters
+    ----------
+    function : callable
+        Returns a picklable object. What it changes is lost with the child.
+    deadline : float
+        Value of ``time.monotonic()`` at which the child is killed.
+
+    Returns
+    -------
+    object
+        What `function` returned.
+
+    Raises
+    ------
+    NoAnswer
+        If `function` raised, took too long, or ended its process.
+    """
+    reading, writing = os.pipe()
+    with file_offsets_kept():
+        child = os.fork()
+        if child == 0:
+            _answer_and_exit(function, writing)
+        os.close(writing)
+        try:
+            answered, content = pickle.loads(_read(reading, deadline))
+        finally:
+            os.close(reading)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    if not answered:
+        raise NoAnswer(content)
+    return content
+
+
+def _start_method() -> str:
+    """Return the start method of the program, without fixing it as a question would."""
+    chosen = multiprocessing.get_start_method(allow_none=True)
+    return chosen or multiprocessing.get_all_start_methods()[0]
 
 
 def _collect(receiver: Connection, deadline: float) -> Outcome:
@@ -114,19 +164,23 @@ def _collect(receiver: Connection, deadline: float) -> Outcome:
             return outcome
 
 
-def _child(function: Callable[[Send], None], sender: Connection) -> None:
+def _child(
+    function: Callable[[Send], None], sender: Connection, start_method: str
+) -> None:
+    # A forked child would start its own workers by fork, whatever the program does.
+    multiprocessing.set_start_method(start_method, force=True)
     _forget_helpers_of_the_parent()
-    # After the resource tracker has started, which then is outside the group: when the
-    # group is killed it finds its pipe closed, and unlinks what the group left.
+    # The resource tracker starts before setpgid, and so stays outside the group: when the
+    # group is killed, its pipe closes, and it unlinks what the group left.
     multiprocessing.resource_tracker.ensure_running()
     os.setpgid(0, 0)
-    # More threads than one deadlock if the parent's OpenMP was at work when it forked.
+    # More than one thread deadlocks if the parent's OpenMP was at work when it forked.
     torch.set_num_threads(1)
-    # Said when the loader was made; it would be said again each time it is read.
+    # The warning was shown when the loader was made, and would be shown at each reading.
     warnings.filterwarnings("ignore", message="This DataLoader will create")
     try:
         function(lambda content: sender.send(("sent", content)))
-    except BaseException:  # noqa: BLE001 - it is raised to nobody here, and told below
+    except BaseException:  # noqa: BLE001 - the parent gets the traceback
         sender.send(("ended", traceback.format_exc()))
     else:
         sender.send(("ended", None))
@@ -135,7 +189,8 @@ def _child(function: Callable[[Send], None], sender: Connection) -> None:
 def _forget_helpers_of_the_parent() -> None:
     """Let this process start a fork server and a resource tracker of its own.
 
-    The copies of the parent's handles cannot be used here: neither process is its child.
+    The copies of the parent's handles cannot be used here: neither helper is a child of
+    this process.
     """
     server: Any = multiprocessing.forkserver._forkserver
     server._forkserver_address = server._forkserver_alive_fd = None
@@ -144,9 +199,38 @@ def _forget_helpers_of_the_parent() -> None:
     tracker._fd = tracker._pid = None
 
 
+def _answer_and_exit(function: Callable[[], Any], descriptor: int) -> None:
+    try:
+        answer = (True, function())
+    except BaseException as error:  # noqa: BLE001 - the parent gets the error
+        answer = (False, f"making one sample again raised {error!r}")
+    try:
+        with os.fdopen(descriptor, "wb") as pipe:
+            pickle.dump(answer, pipe)
+    finally:
+        os._exit(0)
+
+
+def _read(descriptor: int, deadline: float) -> bytes:
+    received = b""
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            msg = "making one sample again took too long"
+            raise NoAnswer(msg)
+        chunk = os.read(descriptor, 2**16)
+        if not chunk:
+            break
+        received += chunk
+    if not received:
+        msg = "the process that made one sample again died"
+        raise NoAnswer(msg)
+    return received
+
+
 @contextlib.contextmanager
 def file_offsets_kept() -> Iterator[None]:
-    """Put the offsets of open files back, which a forked child shares with its parent."""
+    """Restore the offsets of open files, which a forked child shares with its parent."""
     before = offsets()
     try:
         yield
@@ -154,57 +238,3 @@ def file_offsets_kept() -> Iterator[None]:
         for descriptor, offset in before.items():
             with contextlib.suppress(OSError):
                 os.lseek(descriptor, offset, os.SEEK_SET)
-
-
-class SharedMemory:
-    """A copy of memory that child processes share, to put it back when they have ended.
-
-    Such memory is that of tensors which a spawned worker has been given, and of files
-    that are mapped for writing: an in-place edit in a child reaches it. Up to 1 GiB of it
-    is copied.
-
-    Parameters
-    ----------
-    roots : mapping of str to object
-        From where to look for tensors and arrays.
-    """
-
-    def __init__(self, roots: Mapping[str, object]) -> None:
-        blocks: dict[int, npt.NDArray[np.uint8]] = {}
-        for _, value in walk(roots):
-            block = memory_of(value)
-            if block is not None and block not in blocks:
-                whole = _whole_if_shared(value)
-                if whole is not None:
-                    blocks[block] = whole
-        self._copies = []
-        room = 2**30
-        for whole in sorted(blocks.values(), key=len):
-            room -= len(whole)
-            if room >= 0:
-                self._copies.append((whole, whole.copy()))
-
-    def restore(self) -> None:
-        """Put back what has changed."""
-        for whole, copy in self._copies:
-            if not np.array_equal(whole, copy):
-                whole[...] = copy
-
-
-def _whole_if_shared(value: Any) -> npt.NDArray[np.uint8] | None:
-    """Return a block of shared memory as bytes, whatever part of it a value is."""
-    if is_a(value, torch.Tensor):
-        if value.device.type != "cpu" or not value.is_shared():
-            return None
-        storage = value.untyped_storage()
-        whole: npt.NDArray[np.uint8] = (
-            torch.empty(0, dtype=torch.uint8).set_(storage).numpy()
-        )
-        return whole
-    while is_a(value.base, np.ndarray):
-        value = value.base
-    if not is_a(value.base, (mmap.mmap, memoryview, ctypes.Array)):
-        return None
-    if not value.flags.writeable or not value.flags.c_contiguous:
-        return None
-    return value.reshape(-1).view(np.uint8)  # type: ignore[no-any-return]

@@ -1,22 +1,36 @@
-"""What was seen of a loader: plain values that can be pickled, compared and stored."""
+"""What was observed of a loader: plain values that can be pickled, compared and stored."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-MAIN_PROCESS = -1
+from dejabatch.chance import FEWEST_TO_COMPARE
+from dejabatch.expect import Expect
+
+MAIN_PROCESS: Final = -1
 """Number of the "worker" that is the main process."""
 
-# Fewer samples may come in one order twice by chance.
-_FEWEST = 10
+COPIES_IN_BATCH: Final = 7
+"""How many copies of one sample ``collate_fn`` is given to make a batch of.
+
+Few batches have that many parts, so the rows of the batch can be told from its parts.
+"""
+
+DEFAULT_TORCH_GENERATOR: Final = "torch.Generator()"
+"""Name of a state in `Observation.known_states`."""
 
 Census: TypeAlias = dict[str, bytes]
 """Digest of every random generator, by its path."""
+
+
+def numpy_recipe(worker: int) -> str:
+    """Return the name of a state in `Observation.known_states`: NumPy, after a recipe."""
+    return f"np.random.seed(2147483648 + {worker})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +43,11 @@ class Facts:
         False for an iterable dataset.
     dataset, sampler : str
         Their classes, as ``module.name``. The sampler is the object that decides on the
-        order: that of a batch sampler of torch's, or a batch sampler of another kind.
+        order: the sampler of torch's batch sampler, or a batch sampler of another class.
     sampler_path : str
         Where that object is, such as ``batch_sampler.sampler``.
     length : int or None
-        ``len(dataset)``; None if it has none.
+        ``len(dataset)``; None if the dataset has no length.
     batch_size : int or None
         None without automatic batching, and with a custom batch sampler.
     batched : bool
@@ -50,30 +64,27 @@ class Facts:
         Whether the sampler, or the iterable dataset, is an iterator, which has one pass.
     replacement : bool
         Whether the sampler says that it draws with replacement.
-    own_generator : bool
-        Whether the sampler has a generator of its own instead of torch's global one.
+    sampler_has_generator : bool
+        Whether the sampler has its own generator instead of torch's global one.
     shuffles : bool
         Whether the sampler is one of torch's that draw a new order for each epoch.
-    replicas : int
+    num_replicas : int
         Over how many ranks the sampler spreads the indices; 1 if it does not.
-    set_epoch : int or None
-        The epoch that was set by the sampler's ``set_epoch``; None if it has none.
-    told_epoch : bool
+    sampler_epoch : int or None
+        The epoch that the sampler's ``set_epoch`` has set; None without ``set_epoch``.
+    dataset_has_set_epoch : bool
         Whether the dataset, or one that it wraps, has a ``set_epoch``.
     drop_last : bool
         Whether batches that are not full are left out.
-    weights : int or None
+    num_weights : int or None
         How many weights a :class:`~torch.utils.data.WeightedRandomSampler` has.
-    locked : bool
+    holds_lock : bool
         Whether the dataset holds a lock of multiprocessing.
-    misread : str or None
-        Path of a :class:`~torch.utils.data.Subset` of a subset whose indices are those of
-        the whole dataset, as far as chance can be excluded.
-    unused : tuple of str
+    unused_attributes : tuple of str
         Attributes of a :class:`~torch.utils.data.Subset` that have no effect.
     data_loader : bool
-        False for any other iterable, of which only the batches are seen.
-    libraries : mapping of str to str
+        False for any other iterable, of which only the batches are observed.
+    library_generators : mapping of str to str
         Paths of the random generators that objects of installed libraries hold, each
         with the library.
 
@@ -100,66 +111,43 @@ class Facts:
     worker_init_fn: bool = False
     one_shot: bool = False
     replacement: bool = False
-    own_generator: bool = False
+    sampler_has_generator: bool = False
     shuffles: bool = False
-    replicas: int = 1
-    set_epoch: int | None = None
-    told_epoch: bool = False
+    num_replicas: int = 1
+    sampler_epoch: int | None = None
+    dataset_has_set_epoch: bool = False
     drop_last: bool = False
-    weights: int | None = None
-    locked: bool = False
-    misread: str | None = None
-    unused: tuple[str, ...] = ()
+    num_weights: int | None = None
+    holds_lock: bool = False
+    unused_attributes: tuple[str, ...] = ()
     data_loader: bool = True
-    libraries: Mapping[str, str] = field(default_factory=dict)
+    library_generators: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expect:
-    """What cannot be known from outside. None, the default, stands for "not known".
+@dataclass(frozen=True, slots=True)
+class NestedSubset:
+    """A :class:`~torch.utils.data.Subset` of another `Subset`.
 
     Attributes
     ----------
-    replacement : bool or None
-        Whether the sampler may draw an index several times in an epoch and leave others
-        out.
-    repeats : bool or None
-        Whether different indices may have the same sample; of a stream, whether its
-        workers may draw theirs from the same ones.
-    deterministic : bool or None
-        Whether an index is to give the same sample in every epoch, as in validation.
-    fixed_order : bool or None
-        Whether every epoch is to have the same order.
-
-    Raises
-    ------
-    TypeError
-        If a value is neither a bool nor None.
+    path : str
+        Where its indices are, such as ``dataset.indices``.
+    indices, inner_indices : numpy.ndarray
+        The indices of both, int64 of shape (samples,).
 
     Examples
     --------
     >>> import dejabatch
-    >>> from torch.utils.data import DataLoader
-    >>> loader = DataLoader(range(4), sampler=[0, 1, 2, 2])
-    >>> dejabatch.audit(loader).ok  # it may be meant
-    True
-    >>> expect = dejabatch.Expect(replacement=False)
-    >>> [finding.slug for finding in dejabatch.audit(loader, expect=expect).findings]
-    ['sampler-repeats-indices']
+    >>> from torch.utils.data import DataLoader, Subset
+    >>> loader = DataLoader(Subset(Subset(range(9), [3, 4, 5]), [0, 2]))
+    >>> (subset,) = dejabatch.audit(loader, epochs=1).observation.nested_subsets
+    >>> subset.path, subset.indices.tolist(), subset.inner_indices.tolist()
+    ('dataset.indices', [0, 2], [3, 4, 5])
     """
 
-    replacement: bool | None = None
-    repeats: bool | None = None
-    deterministic: bool | None = None
-    fixed_order: bool | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what is no answer."""
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if not (value is None or isinstance(value, bool)):
-                msg = f"Expect: {name} must be True, False or None, not {value!r}"
-                raise TypeError(msg)
+    path: str
+    indices: npt.NDArray[np.int64]
+    inner_indices: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +157,10 @@ class WorkerStart:
     Attributes
     ----------
     epoch, worker : int
-        The worker is -1 for the main process, which is there once, whether it
-        makes samples or not.
+        The worker is -1 for the main process, which is recorded once, whether it makes
+        samples or not.
     census : dict of str to bytes
-        Digest of its generators after ``worker_init_fn``, the global ones included.
+        Digests of its generators after ``worker_init_fn``, the global ones included.
     seed : int
         The seed of torch's global generator, of 64 bits.
 
@@ -196,20 +184,20 @@ class WorkerStart:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """One batch, as the worker had it before it was collated.
+    """One batch, as the worker had it before collation.
 
     Attributes
     ----------
     epoch, batch, worker : int
-        Where and when; `batch` counts from 0 in each epoch.
+        Which epoch, batch and worker; `batch` counts from 0 in each epoch.
     indices : numpy.ndarray or None
-        What the sampler asked for, int64 of shape (samples,). None for an iterable dataset and for indices that are
-        no integers.
+        What the sampler asked for, int64 of shape (samples,). None for an iterable
+        dataset, and for indices that are not integers.
     digests : numpy.ndarray
         Fingerprint of each sample, uint8 of shape (samples, 16).
     rows : int or None
-        How many different rows the collated batch has: 1, too, if a part of one sample
-        is in all rows. None if that was not counted.
+        How many different rows the collated batch has; 1 also if a part of one sample
+        is in all rows. None if the rows were not counted.
     census : dict of str to bytes
         Digest of the generators after the samples were made and collated.
     labels : numpy.ndarray or None
@@ -243,8 +231,8 @@ class Fetch:
         Returns
         -------
         list of tuple of int and bytes
-            Empty without indices, and if the dataset is asked for several of them at
-            once, as with a ``BatchSampler`` as the sampler: one sample is then many.
+            Empty without indices, and if the dataset is asked for several indices at
+            once, as with a ``BatchSampler`` as the sampler.
 
         Examples
         --------
@@ -271,14 +259,14 @@ class EpochEnd:
         Which one.
     complete : bool
         False if reading stopped at ``max_batches``, or at an error.
-    unseeded : tuple of str
+    unseeded_generators : tuple of str
         Paths of the generators of the loader and its sampler that have torch's default
-        seed, so that nobody has seeded them.
-    reused : bool
+        seed, because nothing has seeded them.
+    list_reused : bool
         Whether the batch sampler yielded one list several times.
-    moved : tuple of str
-        Paths of the dataset's open files in which workers read at the position of the
-        main process.
+    moved_files : tuple of str
+        Paths of the dataset's open files whose position in the main process was moved by
+        workers.
 
     Examples
     --------
@@ -292,9 +280,9 @@ class EpochEnd:
 
     epoch: int
     complete: bool
-    unseeded: tuple[str, ...] = ()
-    reused: bool = False
-    moved: tuple[str, ...] = ()
+    unseeded_generators: tuple[str, ...] = ()
+    list_reused: bool = False
+    moved_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,59 +290,59 @@ class Answers:
     """What a dataset gave when it was asked for the same sample again.
 
     Each process began with a copy of the dataset that had made no sample yet, in a worker
-    if the loader has any. "The same generators" are all that it can reach, in the states
-    in which they were at that time; "moved" ones have other states.
+    if the loader has any. "The same states" are those in which all generators within
+    reach were at that time; "other states" come from reseeding all of them.
 
     Attributes
     ----------
     index, other : int or None
         The two indices asked for; None for an iterable dataset.
     error : str or None
-        Why some answers are missing: they are None, or empty.
+        Why some answers are missing; missing answers are None, or empty.
     first : bytes or None
-        Digest of the sample of `index`, the first in its process. Of an iterable dataset
-        this is the first sample of its stream, and all that follows is missing.
+        Digest of the sample of `index`, the first in its process. For an iterable dataset
+        this is the first sample of its stream, and all answers after it are missing.
     overwritten : bool or None
         Whether the sample's content had changed when later samples had been made.
-    first_again : bytes or None
+    first_in_new_process : bytes or None
         The same as `first`, in another process.
-    second : bytes or None
-        The sample of `index` right after `first`, from the same generators; if it is the
-        same, the one after all of `moved`.
-    moved : tuple of bytes
-        The sample of `index` after those, each from other states of all generators.
-    moved_first : tuple of bytes
-        The same, each the first in its process.
-    other_first : bytes or None
+    same_states : bytes or None
+        The sample of `index` right after `first`, from the same states. If it equals
+        `first`, the sample from the same states after all of `other_states`.
+    other_states : tuple of bytes
+        The sample of `index` after those, each from other states.
+    other_states_first : tuple of bytes
+        The sample of `index` from other states, each the first in its process.
+    other_index_first : bytes or None
         Digest of the sample of `other`, the first in its process.
-    after_other : bytes or None
-        The sample of `index` right after that one, from the same generators.
+    after_other_index : bytes or None
+        The sample of `index` right after the sample of `other`, from the same states.
     depends_on : tuple of str
-        Paths of the generators that change the sample of `index` or of `other` when
-        nothing else is moved; OpenCV's is called ``cv2``.
+        Paths of the generators that change the sample of `index` or of `other` when they
+        alone are reseeded; OpenCV's generator is called ``cv2``.
     reseeded : tuple of str
         Paths of the generators that are in one and the same state after the samples of
         `index` and of `other`, whatever their state before.
-    changed : mapping of str to str
-        Paths of what `first` or `second` changed in the dataset, each with its kind:
+    changed_objects : mapping of str to str
+        Paths of what the first two samples changed in the dataset, each with its kind:
         ``"array"``, ``"value"``, ``"container"`` or ``"cache"``.
-    held : tuple of str
+    held_by_dataset : tuple of str
         Paths of objects of the dataset that are part of the sample or share its memory.
-    by_item : bytes or None
+    by_getitem : bytes or None
         The sample of `index` by ``dataset[index]``, where loaders use
         ``dataset.__getitems__``; None if they do not.
     batch_of_copies : str or None
-        What ``collate_fn`` makes of copies of one sample, from several random states:
-        ``"rows differ"``, ``"rows vary together"`` or ``"rows are fixed"``. None if it
-        is torch's.
-    swallowed : mapping of int to str, or None
+        What ``collate_fn`` makes of `COPIES_IN_BATCH` copies of one sample, from several
+        random states: ``"rows differ"``, ``"rows vary together"``, ``"rows are fixed"``
+        or ``"rows are unclear"``. None for torch's own ``collate_fn``.
+    swallowed_errors : mapping of int to str, or None
         Indices for which ``__getitem__`` met an exception and then took another sample,
         each with the exception's name.
-    idle : tuple of str, or None
-        Paths of random transforms that returned what they were given.
+    idle_transforms : tuple of str, or None
+        Paths of random transforms that returned their input.
     periods : tuple of int, or None
-        Numbers of indices after which the samples begin again.
-    unreachable : tuple of str
+        Numbers of indices after which the samples start over.
+    unreachable_generators : tuple of str
         Loaded modules that have a generator which no path leads to.
 
     Examples
@@ -372,60 +360,65 @@ class Answers:
     error: str | None = None
     first: bytes | None = None
     overwritten: bool | None = None
-    first_again: bytes | None = None
-    second: bytes | None = None
-    moved: tuple[bytes, ...] = ()
-    moved_first: tuple[bytes, ...] = ()
-    other_first: bytes | None = None
-    after_other: bytes | None = None
+    first_in_new_process: bytes | None = None
+    same_states: bytes | None = None
+    other_states: tuple[bytes, ...] = ()
+    other_states_first: tuple[bytes, ...] = ()
+    other_index_first: bytes | None = None
+    after_other_index: bytes | None = None
     depends_on: tuple[str, ...] = ()
     reseeded: tuple[str, ...] = ()
-    changed: Mapping[str, str] = field(default_factory=dict)
-    held: tuple[str, ...] = ()
-    by_item: bytes | None = None
+    changed_objects: Mapping[str, str] = field(default_factory=dict)
+    held_by_dataset: tuple[str, ...] = ()
+    by_getitem: bytes | None = None
     batch_of_copies: str | None = None
-    swallowed: Mapping[int, str] | None = None
-    idle: tuple[str, ...] | None = None
+    swallowed_errors: Mapping[int, str] | None = None
+    idle_transforms: tuple[str, ...] | None = None
     periods: tuple[int, ...] | None = None
-    unreachable: tuple[str, ...] = ()
+    unreachable_generators: tuple[str, ...] = ()
 
     @property
     def reproducible(self) -> bool:
-        """Whether the same generators in another process give the same sample."""
-        return self.first is not None and self.first == self.first_again
+        """Whether the same states in another process give the same sample."""
+        return self.first is not None and self.first == self.first_in_new_process
 
     @property
     def random(self) -> bool:
         """Whether the sample changes with the generators that the dataset can reach."""
-        others = {*self.moved, *self.moved_first} - {self.first}
+        others = {*self.other_states, *self.other_states_first} - {self.first}
         return self.reproducible and not self.changes_by_itself and bool(others)
 
     @property
     def changes_by_itself(self) -> bool:
-        """Whether a second sample differs although its generators are the same."""
-        return self.reproducible and self.second not in {self.first, None}
+        """Whether a second sample differs although its generators are restored."""
+        return self.reproducible and self.same_states not in {self.first, None}
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Everything that was seen of one loader.
+    """Everything that was observed of one loader.
 
     Attributes
     ----------
     facts : dejabatch.observe.record.Facts or None
-        What the loader says of itself; None if it could not be made.
+        What the loader says of itself; None if the loader could not be made.
     starts : tuple of dejabatch.observe.record.WorkerStart
         The main process, and each worker in each epoch in which it was started.
     fetches : tuple of dejabatch.observe.record.Fetch
         The batches in the order of delivery.
     ends : tuple of dejabatch.observe.record.EpochEnd
         The epochs, in their order.
-    opaque : tuple of str
-        Types of parts of samples that show no content.
+    opaque_types : tuple of str
+        Types of parts of samples whose content cannot be read.
     error : str or None
         Traceback of what ended the reading early.
     out_of_time : bool
         Whether the time limit ended it.
+    nested_subsets : tuple of dejabatch.observe.record.NestedSubset
+        Subsets of subsets among the datasets, the outermost first.
+    known_states : mapping of str to bytes
+        Digests of generators in well-known states, to compare a `Census` with:
+        `DEFAULT_TORCH_GENERATOR`, and `numpy_recipe` of each worker.
     answers : dejabatch.observe.record.Answers or None
         What the dataset gave when asked for one sample again and again.
     replay : dejabatch.observe.record.Observation or None
@@ -434,13 +427,13 @@ class Observation:
     restarted : dejabatch.observe.record.Observation or None
         The loader with new workers for each epoch, where those that live on repeat their
         samples.
-    unheard : tuple of str or None
+    unseen_by_workers : tuple of str or None
         Paths of what the dataset's ``set_epoch`` changes in the main process alone; None
-        if there are no persistent workers, or if it could not be tried.
+        without persistent workers, and if ``set_epoch`` could not be tried.
     rebuilt : dejabatch.observe.record.Observation or None
-        The loader that the same function made once more, in another random state.
+        The loader that the same function made a second time, in another random state.
     expect : dejabatch.Expect
-        What the user says of the loader.
+        What the user expects of the loader.
 
     Examples
     --------
@@ -458,15 +451,17 @@ class Observation:
     starts: tuple[WorkerStart, ...]
     fetches: tuple[Fetch, ...]
     ends: tuple[EpochEnd, ...]
-    opaque: tuple[str, ...] = ()
+    opaque_types: tuple[str, ...] = ()
     error: str | None = None
     out_of_time: bool = False
+    nested_subsets: tuple[NestedSubset, ...] = ()
+    known_states: Mapping[str, bytes] = field(default_factory=dict)
     answers: Answers | None = None
     replay: Observation | None = None
     restarted: Observation | None = None
-    unheard: tuple[str, ...] | None = None
+    unseen_by_workers: tuple[str, ...] | None = None
     rebuilt: Observation | None = None
-    expect: Expect = Expect()
+    expect: Expect = field(default_factory=Expect)
 
     @property
     def random(self) -> bool:
@@ -489,8 +484,8 @@ class Observation:
         Returns
         -------
         dict of tuple to dict
-            By epoch and worker. A worker that lives on starts an epoch as it left the one
-            before.
+            By epoch and worker. A worker that lives on starts an epoch in the state in
+            which it ended the epoch before.
         """
         started = {(s.epoch, s.worker): s.census for s in self.starts}
         ends = self.epoch_ends()
@@ -553,7 +548,7 @@ class Observation:
         Returns
         -------
         dict of int to bytes
-            By index; of several samples, the last.
+            By index; the last sample where an index has several.
         """
         return {
             index: digest
@@ -563,16 +558,16 @@ class Observation:
         }
 
     def repeats(self) -> bool | None:
-        """Tell whether the second epoch has the samples of the first.
+        """Return whether the second epoch has the samples of the first.
 
-        Of a map-style dataset, indices are compared that both have; of an iterable one,
-        the workers' streams.
+        For a map-style dataset, the indices that both epochs have are compared; for an
+        iterable one, the workers' streams.
 
         Returns
         -------
         bool or None
-            None if there are fewer than ten to compare, which may be alike by chance, or
-            if all are alike.
+            None if there are fewer than ten samples to compare, which may be equal by
+            chance, or if all samples are equal.
         """
         if self.facts is not None and self.facts.map_style:
             first, second = self.by_index(0), self.by_index(1)
@@ -585,7 +580,7 @@ class Observation:
             same = one.keys() == other.keys() and all(
                 np.array_equal(one[worker], other[worker]) for worker in one
             )
-        if len(samples) < _FEWEST or len(set(samples)) < 2:
+        if len(samples) < FEWEST_TO_COMPARE or len(set(samples)) < 2:
             return None
         return same
 
@@ -617,8 +612,8 @@ class Pair:
     Attributes
     ----------
     a, b : dejabatch.observe.record.Observation
-        What was seen of each.
-    shared : tuple of tuple
+        What was observed of each.
+    shared_objects : tuple of tuple
         Objects that both hold: the path in `a`, the path in `b`, and the module of the
         object's class, or ``"generator"``.
     common_indices : int or None
@@ -632,19 +627,19 @@ class Pair:
     >>> from torch.utils.data import DataLoader
     >>> loader = DataLoader(range(6), batch_size=4)
     >>> seen = dejabatch.audit(loader, epochs=1).observation
-    >>> pair = Pair(a=seen, b=seen, shared=(), common_indices=6)
+    >>> pair = Pair(a=seen, b=seen, shared_objects=(), common_indices=6)
     >>> pair.a.facts.length
     6
     """
 
     a: Observation
     b: Observation
-    shared: tuple[tuple[str, str, str], ...]
+    shared_objects: tuple[tuple[str, str, str], ...]
     common_indices: int | None
 
 
 def as_indices(indices: Any) -> npt.NDArray[np.int64] | None:
-    """Return a batch sampler's indices as an array; None if they are no integers."""
+    """Return a batch sampler's indices as an array; None if they are not integers."""
     try:
         array = np.asarray(indices)
     except (TypeError, ValueError):

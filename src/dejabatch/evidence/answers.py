@@ -1,0 +1,78 @@
+"""What a check needs of a dataset's answers before it can judge by them."""
+
+from typing import TypeVar
+
+from dejabatch.findings import CannotTell, cannot_tell
+from dejabatch.observe.record import Answers, Observation
+
+T = TypeVar("T")
+
+
+def answers_of(observation: Observation, *, again: bool = True) -> Answers:
+    """Return what the dataset gave when it was asked for one sample again.
+
+    Parameters
+    ----------
+    observation : dejabatch.observe.record.Observation
+        What was observed.
+    again : bool
+        Whether the check needs one sample made more than once, which an iterable dataset
+        cannot do.
+
+    Raises
+    ------
+    dejabatch.findings.CannotTell
+        If the answers are missing, or if the sample is not reproducible.
+    """
+    answers = observation.answers
+    if answers is None:
+        cannot_tell("no sample was made again")
+    if again and observation.facts is not None and not observation.facts.map_style:
+        cannot_tell("an iterable dataset cannot be asked for one sample again")
+    missing = (
+        answers.first_in_new_process is None if again else answers.overwritten is None
+    )
+    if missing:
+        cannot_tell(answers.error or "no sample was made again")
+    if again and not answers.reproducible:
+        cannot_tell("a sample differs each time, whatever its random generators")
+    return answers
+
+
+def required(answers: Answers, answer: T | None) -> T:
+    """Return the answer to one question.
+
+    Raises
+    ------
+    dejabatch.findings.CannotTell
+        If the question was not answered.
+    """
+    if answer is None:
+        raise CannotTell(answers.error or "the dataset could not be asked for it")
+    return answer
+
+
+def changed(answers: Answers, *kinds: str) -> str | None:
+    """Return the shortest path of a changed object of these kinds."""
+    paths = [path for path, kind in answers.changed_objects.items() if kind in kinds]
+    return min(paths, key=len, default=None)
+
+
+def counts_its_calls(answers: Answers) -> bool:
+    """Return whether two indices have one first sample, and the second one differs."""
+    return (
+        answers.changes_by_itself
+        and answers.first == answers.other_index_first
+        and answers.index != answers.other
+    )
+
+
+def edited_array(answers: Answers) -> str | None:
+    """Return the path of a stored array that making a sample changes with the sample."""
+    if not answers.changes_by_itself or answers.first == answers.other_index_first:
+        return None
+    # A generator in C++ code, whose numbers are stored, shows in the same way.
+    hidden = answers.unreachable_generators
+    if hidden and answers.after_other_index != answers.first:
+        return None
+    return changed(answers, "array")

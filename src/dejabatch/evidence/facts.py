@@ -1,0 +1,61 @@
+"""What kind of loader an observation shows: most checks apply to one kind only."""
+
+from dejabatch.findings import cannot_tell
+from dejabatch.observe.record import Facts, Observation
+
+
+def facts_of(observation: Observation) -> Facts:
+    """Return what a loader says of itself.
+
+    Raises
+    ------
+    dejabatch.findings.CannotTell
+        If the loader could not be made.
+    """
+    if observation.facts is None:
+        cannot_tell("the loader could not be made")
+    return observation.facts
+
+
+def map_style(
+    observation: Observation, reason: str = "the dataset is iterable"
+) -> Facts:
+    """Return the facts of a map-style loader.
+
+    Raises
+    ------
+    dejabatch.findings.CannotTell
+        With `reason`, if the dataset is iterable.
+    """
+    facts = facts_of(observation)
+    if not facts.map_style:
+        cannot_tell(reason)
+    return facts
+
+
+def iterable_style(observation: Observation) -> Facts:
+    """Return the facts of a loader of an iterable dataset.
+
+    Raises
+    ------
+    dejabatch.findings.CannotTell
+        If the dataset is map-style.
+    """
+    facts = facts_of(observation)
+    if facts.map_style:
+        cannot_tell("the dataset is not iterable")
+    return facts
+
+
+def complete_epochs(observation: Observation) -> list[int]:
+    """Return the epochs that were read to their end.
+
+    Raises
+    ------
+    dejabatch.findings.CannotTell
+        If there are none.
+    """
+    complete = [end.epoch for end in observation.ends if end.complete]
+    if not complete:
+        cannot_tell("no epoch was read to its end")
+    return complete

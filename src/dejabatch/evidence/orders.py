@@ -1,0 +1,73 @@
+"""What the order of indices, epochs and streams shows."""
+
+import numpy as np
+import numpy.typing as npt
+
+from dejabatch.chance import FEWEST_TO_COMPARE
+from dejabatch.evidence import Evidence
+from dejabatch.findings import cannot_tell
+from dejabatch.observe.record import Observation, Pair
+
+
+def repeated_order(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> npt.NDArray[np.int64] | None:
+    """Return the order that all epochs share, unless the order is ascending.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        Indices, int64 of shape (samples,).
+
+    Raises
+    ------
+    dejabatch.findings.CannotTell
+        If the epochs had no indices, if only one was read, or if they are too short.
+    """
+    orders = observation.orders()
+    if len(orders) < 2:
+        cannot_tell("fewer than two epochs with integer indices were read")
+    shortest = min(map(len, orders))
+    if shortest < FEWEST_TO_COMPARE:
+        cannot_tell(
+            f"epochs of fewer than {FEWEST_TO_COMPARE} samples may repeat by chance"
+        )
+    first, *others = (order[:shortest] for order in orders)
+    if any(not np.array_equal(first, other) for other in others):
+        return None
+    # A sampler for several ranks may start over once, at its end.
+    descents = int((np.diff(first) < 0).sum())
+    return first if descents > 1 else None
+
+
+def empty_epochs(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> list[int]:
+    """Return the epochs that ended without a batch although an earlier one had some.
+
+    Raises
+    ------
+    dejabatch.findings.CannotTell
+        If no epoch was read to its end, or if only one was read.
+    """
+    if len(observation.ends) < 2:
+        cannot_tell("fewer than two epochs were read")
+    if not any(end.complete for end in observation.ends):
+        cannot_tell("no epoch was read to its end")
+    full = {fetch.epoch for fetch in observation.fetches}
+    return [
+        end.epoch
+        for end in observation.ends
+        if end.complete
+        and end.epoch not in full
+        and end.epoch > min(full, default=end.epoch)
+    ]
+
+
+def streams_coincide(pair: Pair, _evidence: Evidence[Pair]) -> bool:
+    """Return whether two iterable datasets of one class gave exactly the same samples."""
+    a, b = pair.a.facts, pair.b.facts
+    if a is None or b is None or a.map_style or b.map_style or a.dataset != b.dataset:
+        return False
+    one, other = pair.a.contents(), pair.b.contents()
+    return len(one) > 1 and one == other

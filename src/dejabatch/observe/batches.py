@@ -1,0 +1,169 @@
+"""Take batches and samples apart: rows, labels and tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from dejabatch.state.fingerprint import fingerprint
+
+_INTEGERS = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
+# Keys under which the label of a sample is stored in a dictionary.
+_LABELS = ("label", "labels", "target", "targets", "y", "cls", "class")
+# Rows whose values differ by less, relative to the largest, are equal but for rounding.
+_ROUNDING = 0.02
+
+
+def rows_of(batch: Any, length: int | None = None) -> list[tuple[Any, ...]]:
+    """Take a batch apart into the parts that belong to one sample each.
+
+    Parameters
+    ----------
+    batch : object
+        Any nesting of tensors, arrays and lists.
+    length : int, optional
+        The number of samples; by default the length of the first tensor or array.
+
+    Returns
+    -------
+    list of tuple
+        One tuple of parts for each sample. Empty if no part has that length, or if the
+        parts cannot be assigned to samples: two tensors of two rows in one list may be
+        two samples, or two parts of two samples.
+    """
+    columns = _Columns(length)
+    columns.collect(batch)
+    return [] if columns.unclear else list(zip(*columns.parts, strict=True))
+
+
+class _Columns:
+    """The parts of a batch that have one row for each sample.
+
+    A class, because a recursive inner function would be a reference cycle, which keeps
+    the batch's shared memory until the next garbage collection.
+    """
+
+    def __init__(self, length: int | None) -> None:
+        self._length = length
+        self.parts: list[Any] = []
+        self.unclear = False
+
+    def collect(self, value: Any) -> None:
+        """Add the parts of a value."""
+        if self._has_length(value):
+            self.parts.append(value)
+        elif isinstance(value, Mapping):
+            for item in value.values():
+                self.collect(item)
+        elif isinstance(value, (list, tuple)):
+            has_columns = any(self._has_length(item) for item in value)
+            self.unclear |= has_columns and len(value) == self._length
+            if len(value) == self._length and not has_columns:
+                self.parts.append(value)
+            else:
+                for item in value:
+                    self.collect(item)
+
+    def _has_length(self, value: Any) -> bool:
+        if not isinstance(value, (torch.Tensor, np.ndarray)) or not value.ndim:
+            return False
+        self._length = len(value) if self._length is None else self._length
+        return len(value) == self._length
+
+
+def count_different_rows(batch: Any, samples: list[Any]) -> int | None:
+    """Count the rows of a batch that differ: 1 if a part of one sample is in all rows.
+
+    None if the batch cannot be taken apart.
+    """
+    rows = rows_of(batch, len(samples))
+    if not rows:
+        return None
+    # Content of the tensors in the samples that differ between samples.
+    differing: set[bytes] = set()
+    # Content that all samples share, which all rows may have.
+    common: set[bytes] = set()
+    columns = zip(*map(_tensors, samples), strict=False)
+    for column in columns:
+        digests = {fingerprint(tensor) for tensor in column}
+        if len(digests) > 1:
+            differing |= digests
+        else:
+            common |= digests
+    for part in zip(*rows, strict=True):
+        content = {fingerprint(row) for row in part}
+        if len(content) == 1 and content <= differing - common:
+            return 1
+    return len({fingerprint(row) for row in rows})
+
+
+def rows_differ(one: Any, other: Any) -> bool:
+    """Return whether two rows of one shape differ by more than rounding."""
+    if isinstance(one, Mapping):
+        common = one.keys() & other.keys()
+        return any(rows_differ(one[key], other[key]) for key in common)
+    if isinstance(one, (tuple, list)):
+        return any(rows_differ(a, b) for a, b in zip(one, other, strict=False))
+    if isinstance(one, (int, float, torch.Tensor, np.ndarray, np.generic)):
+        a, b = np.asarray(one), np.asarray(other)
+        if a.shape != b.shape or a.dtype.kind not in "biuf" or not a.size:
+            return False
+        a, b = a.astype(np.float64), b.astype(np.float64)
+        return bool(np.abs(a - b).max() > _ROUNDING * np.abs(a).max())
+    return fingerprint(one) != fingerprint(other)
+
+
+def labels_of(samples: list[Any]) -> npt.NDArray[np.int64] | None:
+    """Return the label of each sample: the last of its parts that is one integer.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        int64 of shape (samples,); None if a sample has no such part.
+    """
+    labels = []
+    for sample in samples:
+        if isinstance(sample, Mapping):
+            parts = [sample[name] for name in _LABELS if name in sample]
+        elif isinstance(sample, (list, tuple)) and 1 < len(sample) <= 4:
+            parts = list(sample)
+        else:
+            return None
+        integers = [part for part in parts if _is_integer(part)]
+        if not integers:
+            return None
+        labels.append(int(integers[-1]))
+    try:
+        return np.array(labels, dtype=np.int64)
+    except OverflowError:
+        return None
+
+
+def _is_integer(value: object) -> bool:
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        if value.ndim:
+            return False
+        if isinstance(value, np.ndarray):
+            return value.dtype.kind in "iu"
+        return value.dtype in _INTEGERS and value.device.type == "cpu"
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _tensors(sample: Any) -> list[torch.Tensor]:
+    """Return the tensors and arrays in a sample, as default_collate would have them."""
+    if isinstance(sample, torch.Tensor):
+        return [sample]
+    if isinstance(sample, np.ndarray):
+        try:
+            return [torch.as_tensor(sample)]
+        except (TypeError, ValueError):  # text, foreign byte order, 128 bits
+            return []
+    if isinstance(sample, Mapping):
+        return [tensor for value in sample.values() for tensor in _tensors(value)]
+    if isinstance(sample, (list, tuple)):
+        return [tensor for value in sample for tensor in _tensors(value)]
+    return []

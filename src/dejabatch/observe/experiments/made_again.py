@@ -1,0 +1,48 @@
+"""Call the function that makes the loader a second time, in another random state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dejabatch.observe.record import Observation
+from dejabatch.observe.spy import observe
+from dejabatch.state import generators
+
+
+def made_again(
+    make_loader: Callable[[], Any], *, max_batches: int, time_limit: float
+) -> Observation:
+    """Make the loader a second time and observe its first epoch.
+
+    Parameters
+    ----------
+    make_loader : callable
+        Returns a new loader; called in a process of its own.
+    max_batches : int
+        How many batches to read.
+    time_limit : float
+        Seconds after which reading ends.
+
+    Returns
+    -------
+    dejabatch.observe.record.Observation
+        What was observed of the second loader.
+    """
+    make = _InOtherStates(make_loader)
+    return observe(make, epochs=1, max_batches=max_batches, time_limit=time_limit)
+
+
+@dataclass(frozen=True, slots=True)
+class _InOtherStates:
+    """Make a loader as another run of the program would, unless it sets a seed."""
+
+    make_loader: Callable[[], Any]
+
+    def __call__(self) -> Any:
+        for number, generator in enumerate(generators.global_rngs().values()):
+            generators.reseed(generator, np.random.SeedSequence([1, number]))
+        return self.make_loader()

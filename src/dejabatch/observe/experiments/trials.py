@@ -1,0 +1,245 @@
+"""Make a sample again from generators in known states, each trial in a process of its own.
+
+Each trial runs in a forked child of the process that makes the loader's samples, so that
+it begins with a dataset that has made no sample yet, and its changes are gone when it
+ends.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from torch.utils.data import get_worker_info
+
+from dejabatch.observe.isolate import NoAnswer, in_fork
+from dejabatch.state import generators
+from dejabatch.state.fingerprint import fingerprint
+from dejabatch.state.shared_memory import SharedMemory
+
+OTHER_STATES = range(1, 9)
+"""Numbers of the states to which generators are reseeded.
+
+A random decision with a probability of one half stays unseen once in 2**8.
+"""
+
+# Libraries whose generators lie in compiled code, where no path leads.
+_WITH_HIDDEN_GENERATORS = ("imgaug", "numba")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One sample to make.
+
+    Attributes
+    ----------
+    index : int
+        The sample's index.
+    state : int
+        0 for the generators' own states, else a number in `OTHER_STATES`.
+    only : str or None
+        Path of the one generator to reseed; None for all of them.
+    """
+
+    index: int
+    state: int = 0
+    only: str | None = None
+
+
+@dataclass(slots=True)
+class Trial:
+    """What one process gave, step by step.
+
+    Attributes
+    ----------
+    digests : list of bytes
+        The sample of each step.
+    states : list of dict of str to bytes
+        The generators after each step, by path.
+    overwritten : bool
+        Whether the content of the first sample had changed at the end.
+    unreachable_generators : tuple of str
+        Loaded modules that have a generator which no path leads to.
+    """
+
+    digests: list[bytes] = field(default_factory=list)
+    states: list[dict[str, bytes]] = field(default_factory=list)
+    overwritten: bool = False
+    unreachable_generators: tuple[str, ...] = ()
+
+
+class Samples:
+    """A dataset that makes samples from chosen random states.
+
+    Parameters
+    ----------
+    dataset, collate_fn : object
+        Of a loader.
+    batched : bool
+        Whether the loader makes batches.
+    deadline : float
+        Value of ``time.monotonic()`` at which trials end.
+    """
+
+    def __init__(
+        self, dataset: Any, collate_fn: Any, *, batched: bool, deadline: float
+    ) -> None:
+        self.dataset = dataset
+        self.collate_fn = collate_fn
+        self.batched = batched
+        self._deadline = deadline
+        # Python seeds `random` anew in every forked child, so the states are saved here.
+        found = self.generators()
+        self._states = {name: generators.get_state(g) for name, g in found.items()}
+        self._shared = SharedMemory({"dataset": dataset})
+
+    @property
+    def roots(self) -> dict[str, object]:
+        """Where to look for what takes part in making a sample or a batch."""
+        return {"dataset": self.dataset, "collate_fn": self.collate_fn}
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the deadline has passed."""
+        return time.monotonic() > self._deadline
+
+    def generators(self) -> dict[str, generators.Generator]:
+        """Return the generators that take part in making a sample, by path."""
+        return reachable_generators(self.roots)
+
+    def in_fork(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return what a function returns in a forked child.
+
+        Raises
+        ------
+        dejabatch.observe.isolate.NoAnswer
+            If the function raised, or took too long.
+        """
+        try:
+            return in_fork(partial(function, *arguments), self._deadline)
+        finally:
+            self._shared.restore()
+
+    def attempt(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Do as `in_fork`, but return None for an answer that the dataset refuses."""
+        try:
+            return self.in_fork(function, *arguments)
+        except NoAnswer:
+            if self.out_of_time:
+                raise
+            return None
+
+    def trial(self, *steps: Step) -> Trial:
+        """Make samples one after another in a new process."""
+        trial: Trial = self.in_fork(self._run, steps)
+        return trial
+
+    def _run(self, steps: tuple[Step, ...]) -> Trial:
+        trial = Trial()
+        kept = digest = None
+        for step in steps:
+            sample = self.make(step)
+            trial.digests.append(fingerprint(sample))
+            after = self.generators()
+            trial.states.append(
+                {name: generators.digest(g) for name, g in after.items()}
+            )
+            if kept is None:
+                kept, digest = sample, trial.digests[0]
+        trial.overwritten = fingerprint(kept) != digest
+        # The first sample may have imported these.
+        trial.unreachable_generators = tuple(
+            name for name in _WITH_HIDDEN_GENERATORS if name in sys.modules
+        )
+        return trial
+
+    def make(self, step: Step) -> Any:
+        """Make one sample in this process."""
+        self.set_states(step)
+        return self.fetch(step.index)
+
+    def digest(self, step: Step) -> bytes:
+        """Make one sample in this process, and return its digest."""
+        return fingerprint(self.make(step))
+
+    def fetch(self, index: int) -> Any:
+        """Return a sample as ``torch.utils.data._utils.fetch`` does."""
+        if self.batched and getattr(self.dataset, "__getitems__", None):
+            return self.dataset.__getitems__([index])[0]
+        return self.dataset[index]
+
+    def set_states(self, step: Step) -> None:
+        """Set all generators to a step's states."""
+        for position, (name, generator) in enumerate(self.generators().items()):
+            if name in self._states:
+                generators.set_state(generator, self._states[name])
+            if step.state and step.only in {None, name}:
+                seed = np.random.SeedSequence([step.state, position])
+                generators.reseed(generator, seed)
+        if "cv2" in sys.modules:
+            state = step.state if step.only in {None, "cv2"} else 0
+            sys.modules["cv2"].setRNGSeed(1 + state)
+
+    def depends_on(self, expected: Mapping[int, bytes], most: int) -> tuple[str, ...]:
+        """Return the generators that change a sample when they alone are reseeded.
+
+        Parameters
+        ----------
+        expected : mapping of int to bytes
+            Digests of samples from the generators' own states, by index.
+        most : int
+            How many generators to try.
+        """
+        names = list(self.generators())[:most]
+        names += ["cv2"] if "cv2" in sys.modules else []
+        drawn_from = self.in_fork(self._drawn_from, tuple(expected))
+        return tuple(
+            name
+            for name in names
+            if self.in_fork(self._differs, name, name in drawn_from, expected)
+        )
+
+    def _differs(
+        self, name: str, drawn_from: bool, expected: Mapping[int, bytes]
+    ) -> bool:
+        # A sample that only reads a generator's state, to seed another, differs at once.
+        states = OTHER_STATES if drawn_from or name == "cv2" else OTHER_STATES[:2]
+        return any(
+            self.digest(Step(index, state, name)) != digest
+            for state in states
+            for index, digest in expected.items()
+        )
+
+    def _drawn_from(self, indices: tuple[int, ...]) -> set[str]:
+        """Return the generators that some sample draws from, or that a sample makes."""
+        untouched = set(self._states)
+        for index in indices:
+            self.set_states(Step(index))
+            found = self.generators()
+            before = {name: generators.digest(g) for name, g in found.items()}
+            self.fetch(index)
+            untouched -= {
+                name
+                for name, g in found.items()
+                if generators.digest(g) != before[name]
+            }
+        return set(self.generators()) - untouched
+
+
+def reachable_generators(
+    roots: Mapping[str, object],
+) -> dict[str, generators.Generator]:
+    """Return the global generators and all that some objects can reach, by path."""
+    found = generators.find(roots)
+    return generators.global_rngs() | {one.path: one.rng for one in found}
+
+
+def dataset_of_worker(otherwise: Any) -> Any:
+    """Return the dataset of the worker that runs this, or `otherwise` in no worker."""
+    info = get_worker_info()
+    return otherwise if info is None else info.dataset

@@ -1,0 +1,341 @@
+"""Observations for the checks of section 3_order, and for no-set-epoch."""
+
+import numpy as np
+from observations import epochs, facts, fetch, observation, pair, random_answers
+
+from dejabatch import Expect
+from dejabatch.observe.record import EpochEnd, NestedSubset
+
+ORDER = list(range(16))
+SHUFFLED = np.random.default_rng(0).permutation(16).tolist()
+OTHERWISE = np.random.default_rng(1).permutation(16).tolist()
+TWICE = [0, 0, 1, 1, *range(2, 14)]
+WHOLE = EpochEnd(0, True)
+
+
+def read(*orders, **changes):
+    return observation(epochs(orders), **changes)
+
+
+def nested(indices, inner_indices):
+    subset = NestedSubset(
+        "dataset.indices",
+        np.array(indices, np.int64),
+        np.array(inner_indices, np.int64),
+    )
+    return read(ORDER, nested_subsets=(subset,))
+
+
+def grouped(labels, **changes):
+    """Return batches of four samples with these labels."""
+    return observation(
+        [
+            fetch(
+                [(batch, i) for i in range(4)],
+                batch=batch,
+                indices=range(4 * batch, 4 * batch + 4),
+                labels=labels[4 * batch : 4 * batch + 4],
+            )
+            for batch in range(len(labels) // 4)
+        ],
+        **changes,
+    )
+
+
+SORTED = [label for label in range(12) for _ in range(4)]
+MIXED = np.random.default_rng(0).permutation(SORTED).tolist()
+# Every third index below 300, and of these again every index below 100.
+INNER = list(range(0, 300, 3))
+
+BROKEN = {
+    "a list of indices that is reused": (
+        "batch-sampler-reuses-its-list",
+        read(
+            ORDER,
+            facts=facts(num_workers=2, sampler_path="batch_sampler"),
+            ends=[EpochEnd(0, True, list_reused=True)],
+        ),
+        ("error", "batch_sampler"),
+        "yields one list again and again",
+    ),
+    "a weight for each class": (
+        "class-weights-as-sample-weights",
+        read(ORDER, facts=facts(num_weights=3)),
+        ("error", "sampler.weights"),
+        "3 weights for 16 samples, so that only indices 0 to 2",
+    ),
+    "no full batch": (
+        "drop-last",
+        observation(facts=facts(drop_last=True), ends=[WHOLE]),
+        ("error", "drop_last"),
+        "fewer samples than batch_size",
+    ),
+    "workers that each drop a batch": (
+        "drop-last",
+        observation(
+            [
+                fetch([(worker, i) for i in range(3)], batch=worker, worker=worker)
+                for worker in range(2)
+            ],
+            facts=facts(drop_last=True, map_style=False, num_workers=2),
+        ),
+        ("error", "drop_last"),
+        "6 of 6 samples are dropped in each epoch, because each of 2 workers",
+    ),
+    "an iterator as the sampler": (
+        "one-shot-sampler",
+        read(ORDER, facts=facts(one_shot=True, sampler="builtins.range_iterator")),
+        ("error", "sampler"),
+        "a builtins.range_iterator, which has one pass",
+    ),
+    "an empty second epoch": (
+        "one-shot-sampler",
+        read(ORDER, ends=[WHOLE, EpochEnd(1, True)]),
+        ("error", "sampler"),
+        "epoch 1, counted from 0, has no batch",
+    ),
+    "an order drawn at construction": (
+        "order-fixed-at-construction",
+        read(SHUFFLED, SHUFFLED, rebuilt=read(OTHERWISE)),
+        ("error", "sampler"),
+        "2 epochs have the same 16 indices",
+    ),
+    "a fixed order, said to vary": (
+        "order-fixed-at-construction",
+        read(SHUFFLED, SHUFFLED, expect=Expect(fixed_order=False)),
+        ("error", "sampler"),
+        "2 epochs have the same 16 indices",
+    ),
+    "indices drawn twice, said to be drawn once": (
+        "sampler-repeats-indices",
+        read(TWICE, expect=Expect(replacement=False)),
+        ("error", "sampler"),
+        "an epoch of 16 samples has 2 indices more than once and leaves out 2 of 16",
+    ),
+    "indices of the whole dataset": (
+        "subset-of-a-subset",
+        nested(INNER[:33], INNER),
+        ("error", "dataset.indices"),
+        "needs positions in that subset",
+    ),
+    "indices that are no positions": (
+        "subset-of-a-subset",
+        nested([297], INNER),
+        ("error", "dataset.indices"),
+        "needs positions in that subset",
+    ),
+    "sorted labels of random samples": (
+        "sorted-without-shuffle",
+        grouped(SORTED, answers=random_answers("torch")),
+        ("warning", "sampler"),
+        "12 of 12 batches have one label only, of 12 labels",
+    ),
+    "sorted labels, said to be shuffled": (
+        "sorted-without-shuffle",
+        grouped(SORTED, expect=Expect(fixed_order=False)),
+        ("error", "sampler"),
+        "one label only",
+    ),
+    "a sampler at epoch 0": (
+        "no-set-epoch",
+        read(SHUFFLED, SHUFFLED, facts=facts(sampler_epoch=0)),
+        ("note", "sampler"),
+        "set_epoch was not called",
+    ),
+    "a sampler at epoch 0, said to shuffle": (
+        "no-set-epoch",
+        read(
+            SHUFFLED,
+            SHUFFLED,
+            facts=facts(sampler_epoch=0),
+            expect=Expect(fixed_order=False),
+        ),
+        ("error", "sampler"),
+        "2 epochs have the same order",
+    ),
+    "indices in both loaders": (
+        "samples-in-both-loaders",
+        pair(read(ORDER), read(ORDER), common=16),
+        ("error", "dataset"),
+        "16 indices of one dataset",
+    ),
+    "contents in both loaders": (
+        "samples-in-both-loaders",
+        pair(read(ORDER), read(ORDER[:4])),
+        ("warning", "dataset"),
+        "4 of the 4 different samples that were read are also in the other",
+    ),
+}
+
+RIGHT = {
+    "lists of their own": (
+        "batch-sampler-reuses-its-list",
+        read(ORDER, facts=facts(num_workers=2)),
+    ),
+    "a reused list without workers": (
+        "batch-sampler-reuses-its-list",
+        read(ORDER, ends=[EpochEnd(0, True, list_reused=True)]),
+    ),
+    "a weight for each sample": (
+        "class-weights-as-sample-weights",
+        read(ORDER, facts=facts(num_weights=16)),
+    ),
+    "one dropped batch": ("drop-last", read(ORDER, facts=facts(drop_last=True))),
+    "one dropped batch of a stream": (
+        "drop-last",
+        observation(
+            [fetch(range(4), batch=0), fetch(range(4, 7), batch=1)],
+            facts=facts(drop_last=True, map_style=False),
+        ),
+    ),
+    "two full epochs": ("one-shot-sampler", read(ORDER, ORDER)),
+    "two orders": ("order-fixed-at-construction", read(SHUFFLED, OTHERWISE)),
+    "an ascending order": ("order-fixed-at-construction", read(ORDER, ORDER)),
+    "sorted by length": (
+        "order-fixed-at-construction",
+        read(SHUFFLED, SHUFFLED, rebuilt=read(SHUFFLED)),
+    ),
+    "a fixed order, as expected": (
+        "order-fixed-at-construction",
+        read(SHUFFLED, SHUFFLED, expect=Expect(fixed_order=True)),
+    ),
+    "a sampler with set_epoch is reported elsewhere": (
+        "order-fixed-at-construction",
+        read(SHUFFLED, SHUFFLED, facts=facts(sampler_epoch=0)),
+    ),
+    "all indices": ("sampler-repeats-indices", read(ORDER)),
+    "a subset of the indices": ("sampler-repeats-indices", read(ORDER[:12])),
+    "all indices and one again": ("sampler-repeats-indices", read([*ORDER, 0])),
+    "replacement": (
+        "sampler-repeats-indices",
+        read(TWICE, facts=facts(replacement=True)),
+    ),
+    "padding of ranks": (
+        "sampler-repeats-indices",
+        read(TWICE, facts=facts(num_replicas=2)),
+    ),
+    "replacement, as expected": (
+        "sampler-repeats-indices",
+        read(TWICE, expect=Expect(replacement=True)),
+    ),
+    "positions in the inner subset": (
+        "subset-of-a-subset",
+        nested(range(0, 100, 2), INNER),
+    ),
+    "few positions that are indices by chance": (
+        "subset-of-a-subset",
+        nested([0, 3], INNER),
+    ),
+    "no subset": ("subset-of-a-subset", read(ORDER)),
+    "mixed labels": (
+        "sorted-without-shuffle",
+        grouped(MIXED, answers=random_answers("torch")),
+    ),
+    "sorted labels of a shuffling sampler": (
+        "sorted-without-shuffle",
+        grouped(SORTED, answers=random_answers("torch"), facts=facts(shuffles=True)),
+    ),
+    "sorted labels, as expected": (
+        "sorted-without-shuffle",
+        grouped(SORTED, expect=Expect(fixed_order=True)),
+    ),
+    "a sampler at a later epoch": (
+        "no-set-epoch",
+        read(SHUFFLED, SHUFFLED, facts=facts(sampler_epoch=3)),
+    ),
+    "a sampler without set_epoch": ("no-set-epoch", read(SHUFFLED, SHUFFLED)),
+    "a sampler at epoch 0, as expected": (
+        "no-set-epoch",
+        read(
+            SHUFFLED,
+            SHUFFLED,
+            facts=facts(sampler_epoch=0),
+            expect=Expect(fixed_order=True),
+        ),
+    ),
+    "different samples in two loaders": (
+        "samples-in-both-loaders",
+        pair(read(ORDER[:8]), read(ORDER[8:])),
+    ),
+    "random samples that are equal by chance": (
+        "samples-in-both-loaders",
+        pair(read(ORDER), read(ORDER, answers=random_answers("torch")), common=0),
+    ),
+}
+
+OPEN = {
+    "no batch sampler": (
+        "batch-sampler-reuses-its-list",
+        read(ORDER, facts=facts(batched=False)),
+        "no batch sampler",
+    ),
+    "no weights": ("class-weights-as-sample-weights", read(ORDER), "Weighted"),
+    "nothing dropped": ("drop-last", read(ORDER), "not set"),
+    "no whole epoch to drop from": (
+        "drop-last",
+        read(ORDER, complete=False, facts=facts(drop_last=True)),
+        "to its end",
+    ),
+    "a stream without batch_size": (
+        "drop-last",
+        read(ORDER, facts=facts(drop_last=True, map_style=False, batch_size=None)),
+        "no batch_size",
+    ),
+    "a stream has no sampler": (
+        "one-shot-sampler",
+        read(ORDER, facts=facts(map_style=False)),
+        "no sampler",
+    ),
+    "one epoch may be the only one": (
+        "one-shot-sampler",
+        read(ORDER),
+        "fewer than two epochs",
+    ),
+    "epochs without an end": (
+        "one-shot-sampler",
+        read(ORDER, ORDER, complete=False),
+        "to its end",
+    ),
+    "a fixed order of a loader": (
+        "order-fixed-at-construction",
+        read(SHUFFLED, SHUFFLED),
+        "audit a function",
+    ),
+    "one order": (
+        "order-fixed-at-construction",
+        read(SHUFFLED),
+        "fewer than two epochs",
+    ),
+    "replacement that may be meant": (
+        "sampler-repeats-indices",
+        read(TWICE),
+        r"Expect\(replacement=True\) if that is meant",
+    ),
+    "a dataset without a length": (
+        "sampler-repeats-indices",
+        read(TWICE, facts=facts(length=None)),
+        "a length",
+    ),
+    "part of an epoch": (
+        "sampler-repeats-indices",
+        read(TWICE, complete=False),
+        "to its end",
+    ),
+    "a stream has no subsets": (
+        "subset-of-a-subset",
+        read(ORDER, facts=facts(map_style=False)),
+        "iterable",
+    ),
+    "sorted labels that may be meant": (
+        "sorted-without-shuffle",
+        grouped(SORTED),
+        r"Expect\(fixed_order=False\) if it is for training",
+    ),
+    "no labels": ("sorted-without-shuffle", read(ORDER), "as a label is"),
+    "one label": ("sorted-without-shuffle", grouped([1] * 8), "two labels"),
+    "one epoch of a sampler with set_epoch": (
+        "no-set-epoch",
+        read(SHUFFLED, facts=facts(sampler_epoch=0)),
+        "fewer than two epochs",
+    ),
+}

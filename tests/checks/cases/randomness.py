@@ -1,0 +1,464 @@
+"""Observations for the checks of section 2_randomness."""
+
+import itertools
+
+import numpy as np
+from observations import (
+    MAIN,
+    answers,
+    digest,
+    epochs,
+    facts,
+    fetch,
+    observation,
+    pair,
+    random_answers,
+    streams,
+    worker_runs,
+)
+
+from dejabatch.observe.record import (
+    DEFAULT_TORCH_GENERATOR,
+    EpochEnd,
+    WorkerStart,
+    numpy_recipe,
+)
+
+ORDER = list(range(16))
+RNG = "dataset.rng"
+PLACES = [(epoch, worker) for epoch in range(2) for worker in range(2)]
+# States of a generator before and after the first batch, by (epoch, worker).
+COPIED = dict.fromkeys(PLACES, ("start", "after"))
+COPIED_ONCE = COPIED | {(1, 0): ("e1 w0", "f1 w0"), (1, 1): ("e1 w1", "f1 w1")}
+EACH_EPOCH = {(e, w): (f"start {w}", f"after {w}") for e, w in PLACES}
+NEVER_DRAWN = dict.fromkeys(PLACES, ("start", "start"))
+OF_THEIR_OWN = {(e, w): (f"start {e} {w}", f"after {e} {w}") for e, w in PLACES}
+WITH_INIT = facts(num_workers=2, start_method="fork", worker_init_fn=True)
+
+
+def replayed(*workers):
+    """Return what each of the workers makes of one index, several times."""
+    return observation(streams(*workers), facts=facts(num_workers=len(workers)))
+
+
+VARIES = answers(same_states=b"1", other_index_first=b"2")
+SAME_NOISE = replayed(["a", "b", "c"], ["a", "b", "c"])
+OWN_NOISE = replayed(["a", "b", "c"], ["d", "e", "f"])
+
+
+def starts_with(known, used=True):
+    """Return two workers that start in known states of NumPy's generator."""
+    states = {
+        (0, worker): (
+            f"recipe {worker}",
+            f"used {worker}" if used else f"recipe {worker}",
+        )
+        for worker in range(2)
+    }
+    names = {numpy_recipe(worker): digest(f"recipe {worker}") for worker in range(2)}
+    return worker_runs("np.random", states, known_states=names if known else {})
+
+
+def copies_of_main(drawn):
+    """Return two workers whose NumPy starts as in the main process."""
+    after = digest("drawn") if drawn else MAIN["np.random"]
+    starts = [WorkerStart(0, worker, MAIN, 100 + worker) for worker in range(2)]
+    census = MAIN | {"np.random": after}
+    fetches = [
+        fetch([worker], batch=worker, worker=worker, indices=[worker], census=census)
+        for worker in range(2)
+    ]
+    return observation(fetches, starts=starts, facts=facts(num_workers=2))
+
+
+def torch_seeds(*seeds):
+    """Return workers that draw the same numbers from torch, with these seeds."""
+    starts = [
+        WorkerStart(0, worker, MAIN | {"torch": digest("start")}, seed)
+        for worker, seed in enumerate(seeds)
+    ]
+    census = MAIN | {"torch": digest("after")}
+    fetches = [
+        fetch([worker], batch=worker, worker=worker, indices=[worker], census=census)
+        for worker in range(len(seeds))
+    ]
+    return observation(
+        fetches,
+        starts=starts,
+        facts=facts(num_workers=len(seeds), worker_init_fn=True),
+    )
+
+
+def unseeded(**changes):
+    """Return a stored generator in torch's default state at the start, no workers."""
+    start = MAIN | {RNG: digest("default")}
+    return observation(
+        [fetch(ORDER, indices=ORDER, census=MAIN | {RNG: digest("later")})],
+        **{
+            "starts": [WorkerStart(0, -1, start, 0)],
+            "known_states": {DEFAULT_TORCH_GENERATOR: digest("default")},
+            **changes,
+        },
+    )
+
+
+def pairs(one, other, **changes):
+    """Return two loaders that read their samples in these orders."""
+    kind = facts(sampler_has_generator=True, shuffles=True)
+    return pair(
+        observation(epochs([one]), facts=kind),
+        observation(epochs([other]), facts=kind),
+        **changes,
+    )
+
+
+SHUFFLED = np.random.default_rng(0).permutation(16).tolist()
+OTHERWISE = np.random.default_rng(1).permutation(16).tolist()
+
+BROKEN = {
+    "a copied generator": (
+        "rng-object-on-dataset",
+        worker_runs(RNG, COPIED),
+        ("error", RNG),
+        "the 2 workers draw the same numbers from it and a worker draws the same",
+    ),
+    "a generator that repeats its epochs": (
+        "rng-object-on-dataset",
+        worker_runs(RNG, EACH_EPOCH),
+        ("error", RNG),
+        "a worker draws the same numbers from it in the next epoch",
+    ),
+    "a generator that each epoch may reseed, and on which the sample depends": (
+        "rng-object-on-dataset",
+        worker_runs(
+            RNG,
+            EACH_EPOCH,
+            indices={(e, w): [w, w + 2] for e, w in PLACES},
+            answers=random_answers(RNG),
+        ),
+        ("error", RNG),
+        "in the next epoch",
+    ),
+    "a generator that the first sample makes": (
+        "rng-object-on-dataset",
+        worker_runs(RNG, OF_THEIR_OWN, answers=VARIES, replay=SAME_NOISE),
+        ("error", "dataset.__getitem__"),
+        "gives the same 3 samples in each of 2 workers, from a generator that",
+    ),
+    "a library's generator": (
+        "library-holds-its-own-rng",
+        worker_runs(
+            RNG, COPIED, facts=facts(num_workers=2, library_generators={RNG: "albu"})
+        ),
+        ("error", RNG),
+        "albu holds it: the 2 workers",
+    ),
+    "a generator of collate_fn": (
+        "rng-in-collate",
+        worker_runs("collate_fn.rng", COPIED_ONCE),
+        ("error", "collate_fn.rng"),
+        "the 2 workers draw the same numbers from it",
+    ),
+    "one seed for all workers": (
+        "constant-worker-seed",
+        worker_runs("torch", COPIED, facts=WITH_INIT),
+        ("error", "worker_init_fn"),
+        "the 2 workers draw the same numbers from torch",
+    ),
+    "one seed for all epochs": (
+        "worker-seed-without-epoch",
+        worker_runs("random", EACH_EPOCH, facts=WITH_INIT),
+        ("error", "worker_init_fn"),
+        "from random in the next epoch",
+    ),
+    "the recipe": (
+        "get-state-recipe",
+        starts_with(known=True),
+        ("error", "worker_init_fn"),
+        "2 of 2 times a worker started an epoch with np.random.seed(2147483648",
+    ),
+    "the recipe, not drawn from": (
+        "get-state-recipe",
+        starts_with(known=True, used=False),
+        ("note", "worker_init_fn"),
+        "nothing was drawn",
+    ),
+    "copies of the main process's NumPy": (
+        "numpy-global-before-1-9",
+        copies_of_main(drawn=True),
+        ("error", "np.random"),
+        "2 of 2 workers draw from np.random",
+    ),
+    "seeds with the same low bits": (
+        "seeds-equal-in-32-bits",
+        torch_seeds(7, 7 + 2**32),
+        ("error", "worker_init_fn"),
+        "0x0000000000000007 (worker 0, epoch 0) and 0x0000000100000007 (worker 1",
+    ),
+    "a constant seed in __getitem__": (
+        "reseed-in-getitem",
+        observation(epochs([ORDER]), answers=answers(reseeded=("torch",))),
+        ("error", "dataset.__getitem__"),
+        "torch is in one and the same state",
+    ),
+    "a constant seed for a generator of its own": (
+        "reseed-in-getitem",
+        observation(epochs([ORDER]), answers=answers(reseeded=(RNG,))),
+        ("warning", "dataset.__getitem__"),
+        f"{RNG} is in one and the same state",
+    ),
+    "a shuffled order that repeats": (
+        "reseed-every-epoch",
+        observation(
+            epochs([SHUFFLED] * 2), facts=facts(shuffles=True), answers=answers()
+        ),
+        ("error", "sampler"),
+        "2 shuffled epochs have the same 16 indices",
+    ),
+    "OpenCV's generator": (
+        "opencv-rng",
+        worker_runs(
+            "cv2", OF_THEIR_OWN, answers=random_answers("cv2"), replay=SAME_NOISE
+        ),
+        ("error", "cv2"),
+        "index 0, made 3 times, gives the same 3 samples in each of 2 workers",
+    ),
+    "an unseeded generator of the sampler": (
+        "default-torch-generator",
+        observation(
+            epochs([ORDER]),
+            ends=[EpochEnd(0, True, unseeded_generators=("sampler.generator",))],
+        ),
+        ("warning", "sampler.generator"),
+        "sampler.generator was never seeded",
+    ),
+    "an unseeded generator of the samples": (
+        "default-torch-generator",
+        unseeded(answers=random_answers(RNG)),
+        ("warning", RNG),
+        f"{RNG} was never seeded",
+    ),
+    "a generator of two loaders": (
+        "one-generator-for-two-loaders",
+        pairs(SHUFFLED, OTHERWISE, shared=[("generator", "generator", "generator")]),
+        ("warning", "generator"),
+        "both loaders draw from one generator",
+    ),
+    "two generators with one seed": (
+        "one-generator-for-two-loaders",
+        pairs(SHUFFLED, SHUFFLED),
+        ("error", "sampler.generator"),
+        "the first 16 indices of both loaders are the same",
+    ),
+}
+
+RIGHT = {
+    "generators that are never drawn from": (
+        "rng-object-on-dataset",
+        worker_runs(RNG, NEVER_DRAWN),
+    ),
+    "generators of their own": (
+        "rng-object-on-dataset",
+        worker_runs(RNG, OF_THEIR_OWN),
+    ),
+    "a counter instead of a generator": (
+        "rng-object-on-dataset",
+        worker_runs(
+            RNG,
+            OF_THEIR_OWN,
+            answers=answers(
+                same_states=b"1",
+                other_index_first=b"0",
+                changed_objects={"dataset.n": "value"},
+            ),
+            replay=SAME_NOISE,
+        ),
+    ),
+    "an edit instead of a generator": (
+        "rng-object-on-dataset",
+        worker_runs(
+            RNG,
+            OF_THEIR_OWN,
+            answers=answers(
+                same_states=b"1", changed_objects={"dataset.data": "array"}
+            ),
+            replay=SAME_NOISE,
+        ),
+    ),
+    "noise of their own": (
+        "rng-object-on-dataset",
+        worker_runs(RNG, OF_THEIR_OWN, answers=VARIES, replay=OWN_NOISE),
+    ),
+    "a copied generator of a library is reported elsewhere": (
+        "rng-object-on-dataset",
+        worker_runs(
+            RNG, COPIED, facts=facts(num_workers=2, library_generators={RNG: "albu"})
+        ),
+    ),
+    "a generator that orders a split stream": (
+        "rng-object-on-dataset",
+        observation(
+            [
+                fetch(
+                    [(worker, batch)],
+                    batch=2 * batch + worker,
+                    worker=worker,
+                    census=MAIN | {RNG: digest("ordered")},
+                )
+                for batch in range(2)
+                for worker in range(2)
+            ],
+            starts=[
+                WorkerStart(0, worker, MAIN | {RNG: digest("start")}, worker)
+                for worker in range(2)
+            ],
+            facts=facts(map_style=False, num_workers=2),
+        ),
+    ),
+    "a user's generator": ("library-holds-its-own-rng", worker_runs(RNG, COPIED)),
+    "a dataset's generator": ("rng-in-collate", worker_runs(RNG, COPIED)),
+    "seeds of their own": (
+        "constant-worker-seed",
+        worker_runs("torch", OF_THEIR_OWN, facts=WITH_INIT),
+    ),
+    "one seed for all workers, explained by the recipe": (
+        "constant-worker-seed",
+        worker_runs(
+            "np.random",
+            dict.fromkeys([(0, 0), (0, 1)], ("recipe", "used")),
+            facts=WITH_INIT,
+            known_states={numpy_recipe(0): digest("recipe")},
+        ),
+    ),
+    "one seed for all workers is not one for all epochs": (
+        "worker-seed-without-epoch",
+        worker_runs("torch", COPIED, facts=WITH_INIT),
+    ),
+    "epochs of a main process that repeats itself": (
+        "worker-seed-without-epoch",
+        worker_runs("torch", EACH_EPOCH),
+    ),
+    "other states of NumPy": ("get-state-recipe", starts_with(known=False)),
+    "copies that are never drawn from": (
+        "numpy-global-before-1-9",
+        copies_of_main(drawn=False),
+    ),
+    "one seed is equal in all bits": ("seeds-equal-in-32-bits", torch_seeds(7, 7)),
+    "low bits of their own": ("seeds-equal-in-32-bits", torch_seeds(7, 8 + 2**32)),
+    "a generator that is not reseeded": (
+        "reseed-in-getitem",
+        observation(epochs([ORDER]), answers=answers()),
+    ),
+    "two shuffled orders": (
+        "reseed-every-epoch",
+        observation(epochs([SHUFFLED, OTHERWISE]), facts=facts(shuffles=True)),
+    ),
+    "a repeated order that __getitem__ explains": (
+        "reseed-every-epoch",
+        observation(
+            epochs([SHUFFLED] * 2),
+            facts=facts(shuffles=True),
+            answers=answers(reseeded=("torch",)),
+        ),
+    ),
+    "a repeated order of another sampler": (
+        "reseed-every-epoch",
+        observation(epochs([SHUFFLED] * 2)),
+    ),
+    "OpenCV draws its own in each worker": (
+        "opencv-rng",
+        worker_runs(
+            "cv2", OF_THEIR_OWN, answers=random_answers("cv2"), replay=OWN_NOISE
+        ),
+    ),
+    "samples that do not depend on OpenCV": (
+        "opencv-rng",
+        worker_runs(
+            "cv2", OF_THEIR_OWN, answers=random_answers("torch"), replay=SAME_NOISE
+        ),
+    ),
+    "seeded generators": (
+        "default-torch-generator",
+        unseeded(answers=random_answers(RNG), known_states={}),
+    ),
+    "an unseeded generator without effect": (
+        "default-torch-generator",
+        unseeded(answers=answers()),
+    ),
+    "a generator that worker_init_fn may seed": (
+        "default-torch-generator",
+        unseeded(answers=random_answers(RNG), facts=facts(worker_init_fn=True)),
+    ),
+    "two orders from two generators": (
+        "one-generator-for-two-loaders",
+        pairs(SHUFFLED, OTHERWISE),
+    ),
+    "two ascending orders": ("one-generator-for-two-loaders", pairs(ORDER, ORDER)),
+    "a shared generator of the transforms": (
+        "one-generator-for-two-loaders",
+        pairs(
+            SHUFFLED, OTHERWISE, shared=[("dataset.rng", "dataset.rng", "generator")]
+        ),
+    ),
+}
+
+NO_WORKERS = observation(epochs([ORDER]), answers=VARIES)
+OPEN = {
+    f"{slug} without workers": (slug, NO_WORKERS, "workers")
+    for slug in (
+        "rng-object-on-dataset",
+        "library-holds-its-own-rng",
+        "rng-in-collate",
+        "constant-worker-seed",
+        "worker-seed-without-epoch",
+        "get-state-recipe",
+        "numpy-global-before-1-9",
+        "seeds-equal-in-32-bits",
+    )
+} | {
+    "one worker in one epoch": (
+        "constant-worker-seed",
+        worker_runs("torch", dict(itertools.islice(COPIED.items(), 1))),
+        "fewer than two workers",
+    ),
+    "reseeded for each sample, or in each epoch": (
+        "rng-object-on-dataset",
+        worker_runs(RNG, EACH_EPOCH, indices={(e, w): [w, w + 2] for e, w in PLACES}),
+        "shuffle=True would tell",
+    ),
+    "one index cannot show a constant seed": (
+        "reseed-in-getitem",
+        observation(epochs([ORDER]), answers=answers(other=0, reseeded=("torch",))),
+        "only one index",
+    ),
+    "one epoch cannot show a repeated order": (
+        "reseed-every-epoch",
+        observation(epochs([SHUFFLED]), facts=facts(shuffles=True)),
+        "fewer than two epochs",
+    ),
+    "nine samples may repeat by chance": (
+        "reseed-every-epoch",
+        observation(epochs([SHUFFLED[:9]] * 2), facts=facts(shuffles=True)),
+        "fewer than 10 samples",
+    ),
+    "OpenCV in one worker": (
+        "opencv-rng",
+        observation(epochs([ORDER]), answers=random_answers("cv2")),
+        "not two workers",
+    ),
+    "no end of an epoch": (
+        "default-torch-generator",
+        observation(epochs([ORDER]), ends=[]),
+        "no epoch was read",
+    ),
+    "no generators of their own": (
+        "one-generator-for-two-loaders",
+        pair(observation(epochs([ORDER])), observation(epochs([ORDER]))),
+        "global generator",
+    ),
+    "short orders": (
+        "one-generator-for-two-loaders",
+        pairs(SHUFFLED[:9], SHUFFLED[:9]),
+        "fewer than 10",
+    ),
+}

@@ -1,0 +1,235 @@
+"""Observations for the checks of section 4_streaming."""
+
+from observations import facts, fetch, observation, pair, streams
+
+from dejabatch import Expect
+from dejabatch.observe.record import EpochEnd
+
+STREAM = facts(map_style=False, length=None, num_workers=2, start_method="fork")
+SAME = streams(range(12), range(12))
+SPLIT = streams(range(0, 24, 2), range(1, 24, 2))
+WHOLE = EpochEnd(0, True)
+
+
+def read(fetches, *, kind=STREAM, **changes):
+    return observation(fetches, facts=kind, **changes)
+
+
+def two_epochs(first, second, **changes):
+    return read(
+        [*streams(first, epoch=0), *streams(second, epoch=1)],
+        **{"kind": facts(map_style=False, length=None, num_workers=1), **changes},
+    )
+
+
+def shards(**changes):
+    """Return batches of one label each, in two epochs."""
+    batches = [
+        fetch(
+            [(epoch if changes.get("again") else 0, label, i) for i in range(4)],
+            epoch=epoch,
+            batch=label,
+            labels=[label] * 4,
+        )
+        for epoch in range(2)
+        for label in range(12)
+    ]
+    changes.pop("again", None)
+    return read(batches, **changes)
+
+
+def of_class(name):
+    return (
+        facts(map_style=False, length=None, num_workers=2)
+        if name is None
+        else facts(map_style=False, length=None, num_workers=2, dataset=name)
+    )
+
+
+BROKEN = {
+    "an iterator as the dataset": (
+        "exhausted-stream",
+        read(SAME, kind=facts(map_style=False, one_shot=True)),
+        ("error", "dataset.__iter__"),
+        "an iterator, which has one pass",
+    ),
+    "an empty second epoch of a stream": (
+        "exhausted-stream",
+        read(SAME, ends=[WHOLE, EpochEnd(1, True)]),
+        ("error", "dataset.__iter__"),
+        "epoch 1, counted from 0, has no batch",
+    ),
+    "an empty second epoch of batches": (
+        "exhausted-stream",
+        read(
+            SAME,
+            kind=facts(map_style=False, data_loader=False),
+            ends=[WHOLE, EpochEnd(1, True)],
+        ),
+        ("error", "loader"),
+        "has no batch",
+    ),
+    "workers with one stream": (
+        "stream-not-split-by-worker",
+        read(SAME),
+        ("error", "dataset.__iter__"),
+        "the 2 workers give the same samples",
+    ),
+    "workers with one stream in another order": (
+        "stream-not-split-by-worker",
+        read(streams(range(12), [*range(6, 12), *range(6)])),
+        ("error", "dataset.__iter__"),
+        "the 2 workers give the same samples",
+    ),
+    "workers with one stream and random numbers of their own": (
+        "stream-not-split-by-worker",
+        read(streams("abcdefgh", "ijklmnop"), replay=read(SAME)),
+        ("warning", "dataset.__iter__"),
+        "when their random generators are in the same states",
+    ),
+    "one order, said to vary": (
+        "stream-with-fixed-shuffle",
+        two_epochs(range(12), range(12), expect=Expect(fixed_order=False)),
+        ("error", "dataset.__iter__"),
+        "both epochs have the same 12 samples in the same order",
+    ),
+    "one order of persistent workers": (
+        "stream-with-fixed-shuffle",
+        two_epochs(
+            range(12), range(12), restarted=two_epochs(range(12), range(11, -1, -1))
+        ),
+        ("error", "dataset.__iter__"),
+        "with new workers they do not",
+    ),
+    "one shard for each batch of a shuffled stream": (
+        "one-shard-per-batch",
+        shards(again=True),
+        ("warning", "dataset.__iter__"),
+        "12 of 12 batches have one label only, of 12 labels",
+    ),
+    "one shard for each batch, said to be shuffled": (
+        "one-shard-per-batch",
+        shards(expect=Expect(fixed_order=False)),
+        ("error", "dataset.__iter__"),
+        "one label only",
+    ),
+    "ranks with one stream": (
+        "stream-not-split-by-rank",
+        pair(read(SAME), read(SAME)),
+        ("error", "dataset.__iter__"),
+        "all 24 samples that were read are also in the other",
+    ),
+}
+
+RIGHT = {
+    "two epochs of a stream": ("exhausted-stream", two_epochs(range(12), range(12))),
+    "an iterator that each new worker copies": (
+        "exhausted-stream",
+        two_epochs(
+            range(4),
+            range(4),
+            kind=facts(map_style=False, num_workers=1, one_shot=True),
+        ),
+    ),
+    "a split stream": ("stream-not-split-by-worker", read(SPLIT)),
+    "a split stream in the same states": (
+        "stream-not-split-by-worker",
+        read(SPLIT, replay=read(SPLIT)),
+    ),
+    "blank samples": (
+        "stream-not-split-by-worker",
+        read(streams(["blank"] * 6, ["blank"] * 6)),
+    ),
+    "samples drawn at random, as expected": (
+        "stream-not-split-by-worker",
+        read(
+            streams("abcdefgh", "ijklmnop"),
+            replay=read(SAME),
+            expect=Expect(repeats=True),
+        ),
+    ),
+    "two orders of a stream": (
+        "stream-with-fixed-shuffle",
+        two_epochs(range(12), range(11, -1, -1)),
+    ),
+    "one order, as expected": (
+        "stream-with-fixed-shuffle",
+        two_epochs(range(12), range(12), expect=Expect(fixed_order=True)),
+    ),
+    "shards, as expected": (
+        "one-shard-per-batch",
+        shards(expect=Expect(fixed_order=True)),
+    ),
+    "labels that are mixed": (
+        "one-shard-per-batch",
+        read(
+            [
+                fetch([(batch, i) for i in range(4)], batch=batch, labels=[0, 1, 2, 3])
+                for batch in range(4)
+            ]
+        ),
+    ),
+    "streams of two ranks": (
+        "stream-not-split-by-rank",
+        pair(read(streams(range(12))), read(streams(range(12, 24)))),
+    ),
+    "streams of two classes": (
+        "stream-not-split-by-rank",
+        pair(read(SAME), read(SAME, kind=of_class("mine.Other"))),
+    ),
+}
+
+OPEN = {
+    f"{slug} of a map-style dataset": (
+        slug,
+        observation(SAME),
+        "not iterable",
+    )
+    for slug in (
+        "exhausted-stream",
+        "stream-not-split-by-worker",
+        "stream-with-fixed-shuffle",
+        "one-shard-per-batch",
+    )
+} | {
+    "a stream without a second epoch": ("exhausted-stream", read(SAME), "two epochs"),
+    "one worker": (
+        "stream-not-split-by-worker",
+        read(streams(range(12))),
+        "two workers",
+    ),
+    "noise without an end": (
+        "stream-not-split-by-worker",
+        read(streams("abcdefgh", "ijklmnop"), replay=read(SAME), complete=False),
+        "not read to its end",
+    ),
+    "few samples": (
+        "stream-with-fixed-shuffle",
+        two_epochs(range(9), range(9)),
+        "ten samples",
+    ),
+    "one order that may be meant": (
+        "stream-with-fixed-shuffle",
+        two_epochs(range(12), range(12)),
+        r"Expect\(fixed_order=False\)",
+    ),
+    "a set_epoch that the loop calls": (
+        "stream-with-fixed-shuffle",
+        two_epochs(
+            range(12),
+            range(12),
+            kind=facts(map_style=False, num_workers=1, dataset_has_set_epoch=True),
+        ),
+        "set_epoch",
+    ),
+    "shards that may be meant": (
+        "one-shard-per-batch",
+        shards(),
+        r"Expect\(fixed_order=False\) if it is for training",
+    ),
+    "batches without a loader": (
+        "one-shard-per-batch",
+        read(SAME, kind=facts(map_style=False, data_loader=False)),
+        "not iterable",
+    ),
+}

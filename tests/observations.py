@@ -1,0 +1,192 @@
+"""Observations made by hand, for tests of evidence and checks without any loader."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from dejabatch.observe.record import (
+    MAIN_PROCESS,
+    Answers,
+    EpochEnd,
+    Facts,
+    Fetch,
+    Observation,
+    Pair,
+    WorkerStart,
+)
+
+MAIN = {name: b"main " + name.encode() for name in ("random", "np.random", "torch")}
+
+
+def digest(content: object) -> bytes:
+    """Return a digest of 16 bytes that stands for some content."""
+    return hashlib.md5(repr(content).encode()).digest()
+
+
+def facts(**changes) -> Facts:
+    """Return the facts of a plain map-style loader with `num_workers` workers."""
+    plain = {
+        "map_style": True,
+        "dataset": "mine.Dataset",
+        "sampler": "torch.utils.data.sampler.SequentialSampler",
+        "length": 16,
+        "batch_size": 4,
+        "num_workers": 0,
+        "start_method": None,
+        "persistent_workers": False,
+    }
+    return Facts(**plain | changes)
+
+
+def fetch(
+    samples: Sequence[object],
+    *,
+    epoch: int = 0,
+    batch: int = 0,
+    worker: int = MAIN_PROCESS,
+    indices: Sequence[int] | None = None,
+    labels: Sequence[int] | None = None,
+    rows: int | None = None,
+    census: dict[str, bytes] | None = None,
+) -> Fetch:
+    """Return a batch whose samples have the digests of some contents."""
+    digests = b"".join(map(digest, samples))
+    return Fetch(
+        epoch=epoch,
+        batch=batch,
+        worker=worker,
+        indices=None if indices is None else np.array(indices, np.int64),
+        digests=np.frombuffer(digests, np.uint8).reshape(-1, 16),
+        census=_census(epoch, batch, worker) if census is None else census,
+        rows=rows,
+        labels=None if labels is None else np.array(labels, np.int64),
+    )
+
+
+def _census(*place: int) -> dict[str, bytes]:
+    """Return states of the global generators that are those of one place only."""
+    return {name: digest((*place, name)) for name in MAIN}
+
+
+def epochs(orders: Iterable[Sequence[int]], *, batch_size: int = 4) -> list[Fetch]:
+    """Return the batches of epochs in which each index has a sample of its own."""
+    return [
+        fetch(
+            order[start : start + batch_size],
+            epoch=epoch,
+            batch=start // batch_size,
+            indices=order[start : start + batch_size],
+        )
+        for epoch, order in enumerate(orders)
+        for start in range(0, len(order), batch_size)
+    ]
+
+
+def streams(*parts: Sequence[object], epoch: int = 0) -> list[Fetch]:
+    """Return one batch of a stream for each worker."""
+    return [
+        fetch(part, epoch=epoch, batch=worker, worker=worker)
+        for worker, part in enumerate(parts)
+    ]
+
+
+def observation(
+    fetches: Iterable[Fetch] = (),
+    *,
+    complete: bool = True,
+    starts: Sequence[WorkerStart] = (),
+    ends: Iterable[EpochEnd] | None = None,
+    facts: Facts = facts(),  # noqa: B008 - frozen
+    **changes,
+) -> Observation:
+    """Return an observation of some batches, with an end for each epoch.
+
+    Workers without a start begin each epoch in states of their own.
+    """
+    fetches = tuple(fetches)
+    seen = sorted({one.epoch for one in fetches})
+    places = dict.fromkeys((one.epoch, one.worker) for one in fetches)
+    missing = places.keys() - {(one.epoch, one.worker) for one in starts}
+    main = WorkerStart(0, MAIN_PROCESS, MAIN, 0)
+    own = (
+        WorkerStart(*place, _census(*place), seed=100 + 10 * place[0] + place[1])
+        for place in places
+        if place in missing and place[1] != MAIN_PROCESS
+    )
+    return Observation(
+        facts=facts,
+        starts=(main, *starts, *own),
+        fetches=fetches,
+        ends=tuple(EpochEnd(epoch, complete) for epoch in seen)
+        if ends is None
+        else tuple(ends),
+        **changes,
+    )
+
+
+def worker_runs(
+    path: str,
+    states: dict[tuple[int, int], tuple[str, str]],
+    *,
+    indices: dict[tuple[int, int], Sequence[int]] | None = None,
+    **changes,
+) -> Observation:
+    """Return workers with one batch each, and a generator's states around that batch.
+
+    `states` has (before, after) by (epoch, worker).
+    """
+    starts, fetches = [], []
+    for batch, ((epoch, worker), (before, after)) in enumerate(states.items()):
+        own = _census(epoch, worker)
+        starts.append(
+            WorkerStart(
+                epoch, worker, own | {path: digest(before)}, seed=100 * epoch + worker
+            )
+        )
+        drawn = None if indices is None else indices[epoch, worker]
+        fetches.append(
+            fetch(
+                [(epoch, worker, i) for i in range(2)],
+                epoch=epoch,
+                batch=batch,
+                worker=worker,
+                indices=[4 * batch, 4 * batch + 1] if drawn is None else drawn,
+                census=own | {path: digest(after)},
+            )
+        )
+    workers = 1 + max(worker for _, worker in states)
+    changes.setdefault("facts", facts(num_workers=workers, start_method="fork"))
+    return observation(fetches, starts=starts, **changes)
+
+
+def answers(**changes) -> Answers:
+    """Return the answers of a dataset whose samples are fixed and right."""
+    right = {
+        "index": 0,
+        "other": 1,
+        "first": b"0",
+        "first_in_new_process": b"0",
+        "same_states": b"0",
+        "other_states": (b"0",) * 8,
+        "other_index_first": b"1",
+        "after_other_index": b"0",
+        "overwritten": False,
+        "swallowed_errors": {},
+        "idle_transforms": (),
+        "periods": (),
+    }
+    return Answers(**right | changes)
+
+
+def random_answers(*generators: str, **changes) -> Answers:
+    """Return the answers of a dataset whose samples depend on generators."""
+    varied = tuple(f"{state}".encode() for state in range(1, 9))
+    return answers(other_states=varied, depends_on=generators, **changes)
+
+
+def pair(a: Observation, b: Observation, *, shared=(), common=None) -> Pair:
+    """Return two observations."""
+    return Pair(a=a, b=b, shared_objects=tuple(shared), common_indices=common)
