@@ -10,11 +10,13 @@
 The second epoch of an IterableDataset is empty
 ===============================================
 
-An iterator that is made once is read once.
+An iterator that is created once can be read once.
 
-* **You see:** The first epoch is right. From then on there is no batch, and no error.
-* **Because:** ``__iter__`` returns an iterator that was made before, and is at its end.
-* **Do:** Make a new iterator in ``__iter__``, or write it as a generator.
+* **You see:** The first epoch is right. Every later epoch has no batches and raises no
+  error.
+* **Because:** ``__iter__`` returns a stored iterator, which the first epoch has used
+  up.
+* **Do:** Return a new iterator from ``__iter__``, or write ``__iter__`` as a generator.
 """
 
 # %%

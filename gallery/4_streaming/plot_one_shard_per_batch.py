@@ -7,16 +7,16 @@
 # ]
 # ///
 """
-All samples of a batch come from one file
-=========================================
+Every batch comes from a single file or shard
+=============================================
 
-A worker fills a batch from the file that it is reading, and that file often has one class.
+A worker fills a batch from the file that it is reading, often a file of one class.
 
-* **You see:** With an IterableDataset over several files, samples of a batch are
+* **You see:** An IterableDataset reads several files, but the samples of a batch are
   neighbours in one file, often of one class.
-* **Because:** A batch is made by one worker, and the worker reads its files one after
+* **Because:** A single worker makes a batch, and that worker reads its files one after
   another.
-* **Do:** Read several files in turn, or hold samples back in a shuffle buffer.
+* **Do:** Interleave several files, or add a shuffle buffer.
 """
 
 # %%

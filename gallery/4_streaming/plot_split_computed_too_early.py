@@ -7,16 +7,16 @@
 # ]
 # ///
 """
-A split between workers has no effect
-=====================================
+get_worker_info() returns None, and every worker repeats all samples
+====================================================================
 
-__init__ runs in the main process, where get_worker_info() has nothing to say.
+``__init__`` runs in the main process, where no worker exists yet.
 
-* **You see:** The dataset asks which worker it is in, and still every worker gives all
-  samples.
-* **Because:** ``get_worker_info()`` is asked in ``__init__``, which runs in the main
-  process, where it returns None.
-* **Do:** Ask in ``__iter__``, which runs in the worker.
+* **You see:** The dataset calls ``get_worker_info()`` to split its samples, but every
+  worker returns all of them.
+* **Because:** The call stands in ``__init__``, which runs in the main process, where
+  ``get_worker_info()`` returns None.
+* **Do:** Call ``get_worker_info()`` in ``__iter__``, which runs in the worker.
 """
 
 # %%

@@ -7,15 +7,16 @@
 # ]
 # ///
 """
-Every rank reads the same samples of an IterableDataset
+Every GPU gets the same samples from an IterableDataset
 =======================================================
 
-A rank's loader knows its own workers, and nothing of the other ranks.
+A loader knows its own workers but not the other ranks.
 
-* **You see:** Training on several GPUs is no faster than on one: an epoch has as many
-  steps, and all ranks take the same samples.
-* **Because:** The stream is split between a rank's workers, but not between the ranks.
-* **Do:** Split by rank and worker: the number of this worker among all, of how many.
+* **You see:** More GPUs do not shorten an epoch: all ranks read the same samples.
+* **Because:** The stream is split between the workers of a rank, but not between the
+  ranks.
+* **Do:** Give worker w of rank r every n-th item: ``islice(items, r * num_workers + w,
+  None, world_size * num_workers)``.
 """
 
 # %%

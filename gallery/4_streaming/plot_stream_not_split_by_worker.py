@@ -8,15 +8,15 @@
 # ]
 # ///
 """
-Every sample of an IterableDataset comes once for each worker
-=============================================================
+IterableDataset returns every sample once per worker
+====================================================
 
-A worker has a copy of the dataset, and reads all of it unless you say otherwise.
+Each worker has a copy of the dataset and reads all of it, unless you split the stream.
 
-* **You see:** With ``num_workers=4`` an epoch has four times the samples.
+* **You see:** With ``num_workers=4``, an epoch has four times as many samples.
 * **Because:** Every worker has a copy of the dataset and reads the whole stream.
-* **Do:** In ``__iter__``, skip what belongs to the other workers, by
-  ``get_worker_info()``.
+* **Do:** In ``__iter__``, call ``get_worker_info()`` and skip the samples of the other
+  workers.
 """
 
 # %%

@@ -8,15 +8,14 @@
 # ]
 # ///
 """
-A shuffled stream has the same order in every epoch
-===================================================
+A shuffled IterableDataset has the same order in every epoch
+============================================================
 
-A generator that is made anew from the same seed shuffles in the same way again.
+A generator that restarts from the same seed shuffles in the same way again.
 
-* **You see:** An IterableDataset shuffles, and every epoch gives the same samples in
-  the same order.
-* **Because:** ``__iter__`` makes its generator anew from the same seed, so that each
-  epoch shuffles alike.
+* **You see:** The IterableDataset shuffles, but every epoch has the same samples in the
+  same order.
+* **Because:** ``__iter__`` creates its generator from the same seed in every epoch.
 * **Do:** Seed the generator from the run's seed and the epoch.
 """
 

@@ -10,16 +10,17 @@
 # ]
 # ///
 """
-A file that workers share gives wrong samples
-=============================================
+Samples are corrupt when workers share an open file
+===================================================
 
-A file that is open when workers are forked has one position, which they all move.
+Forked workers share the position of a file that was open before the fork.
 
-* **You see:** Without workers every sample is right; with several, some have bytes of
-  others, or reading the file fails.
-* **Because:** The dataset opened its file before the workers were forked, so that they
-  all share one position in the file.
-* **Do:** Open the file in the process that reads it, and leave it out of the pickle.
+* **You see:** Without workers every sample is right; with several workers, some samples
+  hold bytes of others, or reading fails.
+* **Because:** The dataset opens its file before the workers fork, so all workers share
+  one position in the file.
+* **Do:** Open the file in each process that reads it, and leave the open file out of
+  the pickle.
 """
 
 # %%

@@ -6,16 +6,16 @@
 # ]
 # ///
 """
-A global variable has its old value in the workers
-==================================================
+Global variables are reset in spawned workers
+=============================================
 
-A worker that is spawned imports the program again, and has its variables as they were.
+A spawned worker imports the program again, so its globals get their initial values.
 
-* **You see:** A setting that the program changes has no effect in the workers, on
-  macOS, on Windows or since Python 3.14.
-* **Because:** Workers of the start methods spawn and forkserver import the module anew,
-  and its globals have their first values.
-* **Do:** Hand the setting over as an attribute of the dataset.
+* **You see:** A setting that the program changes has no effect in the workers: on
+  macOS, on Windows, or on Linux since Python 3.14.
+* **Because:** Under spawn and forkserver, each worker imports the module again, and the
+  module's globals get their initial values.
+* **Do:** Pass the setting as an attribute of the dataset.
 """
 
 # %%

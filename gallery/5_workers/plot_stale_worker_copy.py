@@ -8,15 +8,15 @@
 # ]
 # ///
 """
-A change of the dataset never reaches the workers
-=================================================
+Changing a dataset attribute has no effect with persistent_workers
+==================================================================
 
-``set_epoch`` changes the dataset here. The workers go on with the copies that they have.
+``set_epoch`` changes the main process's dataset; persistent workers keep their old copies.
 
-* **You see:** ``dataset.set_epoch``, or a new value of an attribute, has no effect
-  while the loader's workers live.
-* **Because:** With ``persistent_workers=True`` each worker has a copy of the dataset,
-  made when it was started.
+* **You see:** ``dataset.set_epoch`` or a new attribute value has no effect while the
+  loader's workers live.
+* **Because:** With ``persistent_workers=True``, each worker keeps the copy of the
+  dataset that it got when it started.
 * **Do:** Keep the value in shared memory, as ``dejabatch.SharedEpoch`` does.
 """
 

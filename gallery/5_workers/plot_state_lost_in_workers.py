@@ -6,16 +6,16 @@
 # ]
 # ///
 """
-What a dataset counts or caches is gone after the epoch
-=======================================================
+Dataset counters and caches are lost with num_workers > 0
+=========================================================
 
-Each worker has a dataset of its own. What it writes there, nobody else reads.
+Each worker writes to its own copy of the dataset, which the main process never reads.
 
-* **You see:** Counters stay at 0, and a cache is empty again, as soon as
-  ``num_workers`` is not 0.
+* **You see:** With workers, counters stay at 0 and caches are empty again after every
+  epoch.
 * **Because:** Each worker changes its own copy of the dataset, and the copy ends with
   the worker.
-* **Do:** Return it as a part of the sample, or keep it in shared memory.
+* **Do:** Return the value with the sample, or keep the value in shared memory.
 """
 
 # %%

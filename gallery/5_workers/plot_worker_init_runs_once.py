@@ -8,16 +8,17 @@
 # ]
 # ///
 """
-With persistent workers, a worker_init_fn does nothing after the first epoch
-============================================================================
+worker_init_fn runs only once with persistent_workers
+=====================================================
 
-A seed that ``worker_init_fn`` hands over in each epoch comes once if workers live on.
+Persistent workers start once, so ``worker_init_fn`` sets no new seeds in later epochs.
 
-* **You see:** Seeds that ``worker_init_fn`` takes from the epoch stay those of the
-  first one.
+* **You see:** Seeds that ``worker_init_fn`` computes for an epoch stay those of the
+  first epoch.
 * **Because:** ``worker_init_fn`` runs when a worker starts, and persistent workers
   start once.
-* **Do:** Do not seed by the epoch there; let workers draw on, or seed in the dataset.
+* **Do:** Do not seed by epoch in ``worker_init_fn``: seed in the dataset, or let each
+  worker's generator run on.
 """
 
 # %%
