@@ -173,8 +173,9 @@ if __name__ == "__main__":
     assert "cannot pickle" in message
 
 # %%
-# Zip files, HDF5 and LMDB keep open files, too. The cell below measures the installed
-# versions. Each sample is a row of numbers that equal the index, so a wrong row shows.
+# A dataset in a zip, HDF5 or LMDB file keeps a file open, too. The cell below tests the
+# installed versions. Each sample is a row of numbers that equal the index, so wrong rows
+# are visible.
 
 ROWS = np.arange(8_000)[:, None].repeat(16, axis=1)
 
