@@ -14,8 +14,8 @@ With drop_last=True, the DataLoader is empty or loses samples
 
 * **You see:** The loop over the loader does nothing, or an epoch loses more samples the
   more workers you use.
-* **Because:** ``drop_last=True`` drops every batch that is not full: the only batch of
-  a small dataset, or the last batch of each worker of an iterable dataset.
+* **Because:** ``drop_last=True`` drops every batch that is not full, and each worker of
+  an iterable dataset drops its own.
 * **Do:** Keep the last batch: pass ``drop_last=False``.
 """
 

@@ -13,8 +13,8 @@ Validation samples are in the training set
 A random split without a seed differs after each restart of the program.
 
 * **You see:** The validation score is much better than the score on new data.
-* **Because:** The loaders come from two different splits of the data, for example two
-  unseeded random splits, so some samples are in both.
+* **Because:** Two different splits of the data, such as two unseeded random splits, put
+  some samples in both loaders.
 * **Do:** Split once, with a seeded generator, and store the indices.
 """
 
@@ -62,8 +62,8 @@ if __name__ == "__main__":
 # ---
 # :func:`~torch.utils.data.random_split` draws from torch's global generator. An unseeded
 # generator differs in each start. Each split alone is right: its two parts share no
-# sample. But the model was trained on the first split, which holds about three of four
-# validation samples of the second split.
+# sample. But the first training set holds about three of four validation samples of the
+# second split.
 
 if __name__ == "__main__":
     for train, validation in (start(), start()):

@@ -15,7 +15,7 @@ Indices of the whole dataset mean other samples when you apply them to a subset.
 * **You see:** A split of a split raises an ``IndexError``, or returns other samples
   without an error.
 * **Because:** The indices of a ``Subset`` are positions in the dataset that it wraps,
-  here the first subset, not in the whole dataset.
+  here another ``Subset``.
 * **Do:** Take the subset of the whole dataset: ``Subset(dataset, indices)``.
 """
 

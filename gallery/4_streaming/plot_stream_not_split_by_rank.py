@@ -135,8 +135,8 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Number the workers of all ranks, and split by that number. Get the rank where you create
-# the dataset, in the process that joined the process group, and pass it to the dataset.
+# Number the workers of all ranks, and split by that number. Get the rank in the process
+# that joined the process group, and pass the rank to the dataset.
 
 
 class ByRankAndWorker(Shards):
@@ -162,8 +162,8 @@ if __name__ == "__main__":
 
 # %%
 # The number of shards should be a multiple of the number of workers on all ranks. With
-# three shards for four workers, one worker is idle, and its rank gets half the samples of
-# the other rank.
+# three shards for four workers, one worker is idle. Its rank gets half the samples of the
+# other rank.
 
 if __name__ == "__main__":
     few = read_on_all_ranks(functools.partial(ByRankAndWorker, shards=3))

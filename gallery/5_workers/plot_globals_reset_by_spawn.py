@@ -11,8 +11,8 @@ Global variables are reset in spawned workers
 
 A spawned worker imports the program again, so its globals get their initial values.
 
-* **You see:** A setting that the program changes has no effect in the workers: on
-  macOS, on Windows, or on Linux since Python 3.14.
+* **You see:** A setting that the program changes has no effect in workers on macOS,
+  Windows, or Linux since Python 3.14.
 * **Because:** Under spawn and forkserver, each worker imports the module again, and the
   module's globals get their initial values.
 * **Do:** Pass the setting as an attribute of the dataset.

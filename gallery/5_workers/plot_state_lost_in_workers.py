@@ -78,8 +78,8 @@ if __name__ == "__main__":
 # A worker starts with a copy of the dataset, and ``self`` is that copy. Only batches return
 # to the main process. When the epoch ends, the worker and its copy end, too.
 #
-# A cache in the dataset is lost in the same way, so the workers of each epoch fill a new
-# cache. The cell below counts reads in shared memory.
+# A cache in the dataset is lost in the same way: the workers of each epoch fill a new one.
+# The cell below counts reads in shared memory.
 
 
 class Cached(Dataset):

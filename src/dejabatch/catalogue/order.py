@@ -102,8 +102,8 @@ RECORDS = (
         symptom="The validation score is much better than the score on new data.",
         seen=("loaders",),
         words=("data leakage", "train test overlap", "random_split twice", "leak"),
-        cause="The loaders come from two different splits of the data, for example "
-        "two unseeded random splits, so some samples are in both.",
+        cause="Two different splits of the data, such as two unseeded random splits, "
+        "put some samples in both loaders.",
         fix="Split once, with a seeded generator, and store the indices.",
         detected_by="compare",
     ),
@@ -193,7 +193,7 @@ RECORDS = (
             "Subset indices",
         ),
         cause="The indices of a `Subset` are positions in the dataset that it wraps, "
-        "here the first subset, not in the whole dataset.",
+        "here another `Subset`.",
         fix="Take the subset of the whole dataset: `Subset(dataset, indices)`.",
         detected_by="audit",
     ),
@@ -205,8 +205,8 @@ RECORDS = (
         "samples the more workers you use.",
         seen=("number",),
         words=("drop_last", "empty DataLoader", "no batches", "missing samples"),
-        cause="`drop_last=True` drops every batch that is not full: the only batch of "
-        "a small dataset, or the last batch of each worker of an iterable dataset.",
+        cause="`drop_last=True` drops every batch that is not full, and each worker "
+        "of an iterable dataset drops its own.",
         fix="Keep the last batch: pass `drop_last=False`.",
         detected_by="audit",
     ),

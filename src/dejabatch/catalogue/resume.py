@@ -18,8 +18,8 @@ RECORDS = (
         ),
         cause="The program sets the same seed at every start, whichever epoch it "
         "resumes.",
-        fix="Derive the order and the augmentation from the seed and the epoch, or "
-        "save the generators' states in the checkpoint and restore them.",
+        fix="Derive order and augmentation from seed and epoch, or save the "
+        "generators' states in the checkpoint and restore them.",
         undetected_because="`audit` reads one loader in one run and cannot see what "
         "an earlier run read.",
         has_page=False,

@@ -59,8 +59,8 @@ RECORDS = (
         slug="globals-reset-by-spawn",
         title="Global variables are reset in spawned workers",
         section="5_workers",
-        symptom="A setting that the program changes has no effect in the workers: on "
-        "macOS, on Windows, or on Linux since Python 3.14.",
+        symptom="A setting that the program changes has no effect in workers on "
+        "macOS, Windows, or Linux since Python 3.14.",
         seen=("effect",),
         words=("Windows", "macOS", "spawn", "forkserver", "global variable in workers"),
         cause="Under spawn and forkserver, each worker imports the module again, and "
