@@ -16,8 +16,7 @@ The first epoch uses up a generator, and an empty epoch raises no error.
   error.
 * **Because:** The sampler is a generator or another iterator, which can be read only
   once.
-* **Do:** Make the sampler a class whose ``__iter__`` returns a new iterator for each
-  epoch.
+* **Do:** Use a sampler class whose ``__iter__`` starts a new pass each time.
 """
 
 # %%

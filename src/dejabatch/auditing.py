@@ -85,7 +85,7 @@ def audit(
     error: The second epoch is empty
       where:    sampler
       evidence: the sampler is a builtins.range_iterator, which has one pass
-      fix:      Make the sampler a class whose `__iter__` returns a new iterator for each epoch.
+      fix:      Use a sampler class whose `__iter__` starts a new pass each time.
       https://dejabatch.github.io/dejabatch/gallery/3_order/plot_one_shot_sampler.html
 
     Another look, for this failure alone, at a loader without it:

@@ -122,8 +122,7 @@ RECORDS = (
         ),
         cause="The sampler is a generator or another iterator, which can be read only "
         "once.",
-        fix="Make the sampler a class whose `__iter__` returns a new iterator for "
-        "each epoch.",
+        fix="Use a sampler class whose `__iter__` starts a new pass each time.",
         detected_by="audit",
     ),
     FailureMode(
