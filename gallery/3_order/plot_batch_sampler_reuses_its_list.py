@@ -7,22 +7,22 @@
 # ]
 # ///
 """
-With workers, some samples come twice and others never
-======================================================
+A custom batch sampler repeats and loses samples with workers
+=============================================================
 
-A list that is on its way to a worker is still the sampler's.
+A batch sampler may not change a list that is still on its way to a worker.
 
 * **You see:** Without workers every index comes once; with workers batches are mixed
-  up, of wrong lengths or empty.
-* **Because:** The batch sampler changes a list that it has yielded, before the list is
-  sent to a worker.
+  up, too short, too long or empty.
+* **Because:** The batch sampler changes a list after yielding it, before the loader has
+  sent the list to a worker.
 * **Do:** Yield a new list for each batch: ``yield list(batch)``.
 """
 
 # %%
 # See it happen
 # -------------
-# A batch sampler fills a list, yields it, and clears it for the next batch.
+# The batch sampler fills a list, yields the list, and clears it for the next batch.
 
 # sphinx_gallery_tags = ["wrong samples", "sampler"]
 # sphinx_gallery_parallel = False
@@ -35,7 +35,7 @@ LENGTH = 4000
 dataset = TensorDataset(torch.arange(LENGTH))
 
 
-class InFours(Sampler):
+class ReusesList(Sampler):
     def __iter__(self):
         batch = []
         for index in range(LENGTH):
@@ -45,7 +45,7 @@ class InFours(Sampler):
                 batch.clear()
 
 
-broken = DataLoader(dataset, batch_sampler=InFours(), num_workers=2)
+broken = DataLoader(dataset, batch_sampler=ReusesList(), num_workers=2)
 
 
 def samples_of(loader):
@@ -53,17 +53,16 @@ def samples_of(loader):
 
 
 if __name__ == "__main__":
-    without_workers = samples_of(DataLoader(dataset, batch_sampler=InFours()))
+    without_workers = samples_of(
+        DataLoader(dataset, batch_sampler=ReusesList())
+    )
     assert without_workers == list(range(LENGTH))
 
     broken_samples = []
     try:
         for (batch,) in broken:
             broken_samples += batch.tolist()
-    except (
-        IndexError,
-        RuntimeError,
-    ) as error:  # a list that is empty just then
+    except (IndexError, RuntimeError) as error:  # the worker got an empty list
         print("raised:", type(error).__name__)
     different = len(set(broken_samples))
     print("without workers:", len(set(without_workers)), "different samples")
@@ -73,12 +72,12 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# The loader puts the list into a queue, and asks the sampler for more. A thread of the
-# queue pickles the list a moment later. By then the sampler may have cleared it and filled
-# it anew. Which of the two comes first differs from run to run.
+# The loader puts the list into a queue and asks the sampler for the next batch. A thread
+# of the queue pickles the list a moment later. By then the sampler may have cleared and
+# refilled the list. The timing differs from run to run.
 #
-# A queue shows it without a loader: here, what is put is a list, and what comes out is the
-# list as it was when the thread came to it.
+# A queue alone shows the same. Its thread often pickles the list after the next number
+# has replaced the old one.
 
 if __name__ == "__main__":
     queue = torch.multiprocessing.get_context("fork").Queue()
@@ -87,21 +86,20 @@ if __name__ == "__main__":
     for number in range(puts):
         batch[0] = number
         queue.put(batch)
-    came = [queue.get()[0] for _ in range(puts)]
+    received = [queue.get()[0] for _ in range(puts)]
     queue.close()
     queue.join_thread()
-    print(
-        f"{sum(a != b for a, b in enumerate(came))} of {puts} lists are wrong"
-    )
-    assert came != list(range(puts))
+    wrong = sum(a != b for a, b in enumerate(received))
+    print(f"{wrong} of {puts} lists are wrong")
+    assert received != list(range(puts))
 
 # %%
 # The fix
 # -------
-# Yield a list that nobody changes any more.
+# Create a new list for each batch.
 
 
-class InFoursAnew(Sampler):
+class NewListPerBatch(Sampler):
     def __iter__(self):
         batch = []
         for index in range(LENGTH):
@@ -111,7 +109,7 @@ class InFoursAnew(Sampler):
                 batch = []
 
 
-fixed = DataLoader(dataset, batch_sampler=InFoursAnew(), num_workers=2)
+fixed = DataLoader(dataset, batch_sampler=NewListPerBatch(), num_workers=2)
 
 if __name__ == "__main__":
     fixed_samples = samples_of(fixed)
@@ -119,11 +117,11 @@ if __name__ == "__main__":
     assert fixed_samples == list(range(LENGTH))
 
 # %%
-# The same holds for an array or a tensor that a batch sampler yields and then fills again.
-# ``yield list(batch)``, or ``yield batch.tolist()``, is a copy, and does as well.
+# A batch sampler that refills an array or a tensor fails in the same way. A copy helps
+# there, too: ``yield list(batch)`` or ``yield batch.tolist()``.
 
 
-class InFoursAsTensor(Sampler):
+class ReusesTensor(Sampler):
     def __init__(self, copy):
         self.copy = copy
 
@@ -136,7 +134,7 @@ class InFoursAsTensor(Sampler):
 
 if __name__ == "__main__":
     for copy in (False, True):
-        sampler = InFoursAsTensor(copy)
+        sampler = ReusesTensor(copy)
         loader = DataLoader(dataset, batch_sampler=sampler, num_workers=2)
         different = len(set(samples_of(loader)))
         print(f"tensor, copied: {copy}: {different} different samples")
@@ -145,7 +143,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The first samples in the order in which they came.
+# The first 60 samples, in the order in which the loader returned them.
 
 if __name__ == "__main__":
     figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
@@ -154,14 +152,14 @@ if __name__ == "__main__":
         ("fixed", fixed_samples, "."),
     ):
         ax.plot(samples[:60], linestyle="", marker=marker, label=name)
-    ax.set(xlabel="place in the epoch", ylabel="sample")
+    ax.set(xlabel="position in the epoch", ylabel="sample")
     ax.legend(loc="upper left")
     plt.show()
 
 # %%
 # Find it in your code
 # --------------------
-# Two batches must be two objects.
+# The batch sampler must yield a different list object for each batch.
 
 
 def reuses_its_list(batch_sampler):
@@ -176,8 +174,8 @@ if __name__ == "__main__":
     assert not reuses_its_list(fixed.batch_sampler)
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it.
+# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
+# yours unchanged.
 
 import dejabatch
 
@@ -192,8 +190,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * Samples are overwritten instead of indices:
+# * The dataset reuses a buffer, so samples overwrite each other:
 #   :doc:`/gallery/1_sample/plot_reused_buffer`.
-# * Samples are missing without workers, too:
+# * Samples repeat or are missing without workers, too:
 #   :doc:`/gallery/3_order/plot_sampler_repeats_indices`.
 # * :class:`torch.utils.data.BatchSampler`.

@@ -7,22 +7,22 @@
 # ]
 # ///
 """
-Only the first few samples are ever drawn
-=========================================
+WeightedRandomSampler draws only the first few samples
+======================================================
 
-A weighted sampler takes the n-th weight for the n-th sample, whatever its class.
+WeightedRandomSampler gives the n-th weight to the n-th sample, whatever its class.
 
-* **You see:** An epoch has the right length, and the same few samples again and again.
-* **Because:** ``WeightedRandomSampler`` was given one weight for each class, and wants
-  one for each sample.
-* **Do:** Pass ``class_weights[labels]``, the weight of each sample's class.
+* **You see:** An epoch has the right length but repeats the same few samples.
+* **Because:** ``WeightedRandomSampler`` got one weight for each class but needs one
+  weight for each sample.
+* **Do:** Pass ``class_weights[labels]``, which holds the weight of each sample's class.
 """
 
 # %%
 # See it happen
 # -------------
-# A dataset of 90 samples of class 0 and 10 of class 1. The sampler is to draw both
-# classes equally often, and gets the weights of the two classes.
+# The dataset has 90 samples of class 0 and 10 samples of class 1. The sampler should draw
+# both classes equally often, but it gets one weight for each class.
 
 # sphinx_gallery_tags = ["missing samples", "sampler"]
 # sphinx_gallery_parallel = False
@@ -59,20 +59,22 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# ``WeightedRandomSampler`` does not know the dataset. It draws positions in the list of
-# weights, so that two weights are two samples, here both of class 0. Nothing compares
-# the number of weights with ``len(dataset)``: ``num_samples`` only says how often to draw.
+# ``WeightedRandomSampler`` does not know the dataset. The sampler draws positions in the
+# list of weights. Two weights are therefore two samples, here both of class 0.
+#
+# PyTorch does not compare the number of weights with ``len(dataset)``. ``num_samples``
+# only sets the number of draws.
 
 if __name__ == "__main__":
     sampler = WeightedRandomSampler([1.0, 1.0, 1.0], num_samples=3000)
     assert set(sampler) == {0, 1, 2}
-    assert len(broken) == 10  # the length that is expected
+    assert len(broken) == 10  # batches, as the dataset's length suggests
 
 # %%
 # The fix
 # -------
-# Look up the weight of each sample's class. (Here 1000 draws, so that the share can be seen;
-# in training take ``num_samples=len(dataset)``.)
+# Look up the weight of each sample's class. Use ``num_samples=len(dataset)`` in training;
+# this example draws 1000 samples to measure the share of each class.
 
 sample_weights = class_weights[labels]
 assert len(sample_weights) == len(dataset)
@@ -88,16 +90,17 @@ if __name__ == "__main__":
     share = sum(fixed_labels) / len(fixed_labels)
     print(f"different samples: {len(set(fixed_indices))}")
     print(
-        f"class 1: {share:.0%}, of {sum(labels) / len(labels):.0%} of the data"
+        f"class 1: {share:.0%} of draws, {sum(labels) / len(labels):.0%} of data"
     )
     assert abs(share - 0.5) < 0.1
     assert len(set(fixed_indices)) > 50
 
 # %%
-# A weighted sampler draws with replacement unless it is told not to. So even with right
-# weights an epoch of the dataset's length leaves samples out, and equal weights are no
-# shuffling: about 37 % are missing. And rare samples come several times, here 10 for half
-# of 100 draws: that is what balancing is, and augmentation makes them differ.
+# A weighted sampler draws with replacement by default. Even with equal weights, an epoch
+# of the dataset's length misses about 37 % of the samples.
+#
+# Balancing repeats rare samples. Here 10 samples fill half of 100 draws, so each sample
+# comes 5 times.
 
 if __name__ == "__main__":
     equal = WeightedRandomSampler(torch.ones(10_000), num_samples=10_000)
@@ -113,7 +116,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# How often each sample was drawn.
+# The bars show how often each sample was drawn.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(
@@ -126,14 +129,14 @@ if __name__ == "__main__":
         times = Counter(indices)
         ax.bar(range(100), [times[i] for i in range(100)], color="#3b6fb6")
         ax.axvline(89.5, linestyle="--", color="gray")
-        ax.set(title=f"{name}: {len(times)} different samples", ylabel="times")
-    axes[1].set(xlabel="sample; those of class 1 are right of the line")
+        ax.set(title=f"{name}: {len(times)} different samples", ylabel="draws")
+    axes[1].set(xlabel="sample (class 1 is right of the line)")
     plt.show()
 
 # %%
 # Find it in your code
 # --------------------
-# Compare two lengths.
+# The sampler needs as many weights as the dataset has samples.
 
 
 def has_a_weight_for_each_sample(loader):
@@ -147,8 +150,8 @@ if __name__ == "__main__":
     assert has_a_weight_for_each_sample(fixed)
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it.
+# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
+# yours unchanged.
 
 import dejabatch
 
@@ -163,8 +166,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * A sampler of one's own draws with replacement:
+# * A custom sampler draws with replacement:
 #   :doc:`/gallery/3_order/plot_sampler_repeats_indices`.
-# * Every index has the same sample:
+# * Every index returns the same sample:
 #   :doc:`/gallery/1_sample/plot_getitem_ignores_index`.
 # * :class:`torch.utils.data.WeightedRandomSampler`.

@@ -7,21 +7,22 @@
 # ]
 # ///
 """
-The loop over the loader does nothing, or misses samples
-========================================================
+With drop_last=True, the DataLoader is empty or loses samples
+=============================================================
 
-What fills no batch is left out, and that may be everything.
+``drop_last=True`` drops every batch that is not full, and that may be all batches.
 
-* **You see:** Epochs end at once, or have fewer samples the more workers there are.
-* **Because:** ``drop_last=True`` leaves out what fills no batch: all of a small
-  dataset, and of an iterable one the rest of each worker.
-* **Do:** Keep the last batch, with ``drop_last=False``.
+* **You see:** The loop over the loader does nothing, or an epoch loses more samples the
+  more workers you use.
+* **Because:** ``drop_last=True`` drops every batch that is not full, and each worker of
+  an iterable dataset drops its own.
+* **Do:** Keep the last batch: pass ``drop_last=False``.
 """
 
 # %%
 # See it happen
 # -------------
-# Ten samples and batches of sixteen.
+# The dataset has ten samples, and a batch needs sixteen.
 
 # sphinx_gallery_tags = ["missing samples", "empty epoch", "IterableDataset"]
 # sphinx_gallery_parallel = False
@@ -47,13 +48,11 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# ``drop_last=True`` yields full batches only. It is meant for the few samples at the end
-# of an epoch, and says nothing if those are all. The loop then runs without a step: no
-# error, no loss, and the weights stay as they were.
+# ``drop_last=True`` yields full batches only. A dataset smaller than one batch yields no
+# batch, and the training loop does nothing without an error.
 #
-# With an iterable dataset it is each *worker* that makes batches, and each that drops its
-# own rest. So an epoch gets smaller with the number of workers, although the stream is
-# split correctly.
+# With an iterable dataset, each *worker* makes batches and drops its own last batch. More
+# workers can therefore drop more samples, even if the workers split the stream correctly.
 
 
 class Numbers(IterableDataset):
@@ -82,12 +81,12 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Keep the last batch. Where training needs full batches, since ``BatchNorm1d`` raises on a
-# batch of one sample, keep ``drop_last=True``, take a batch size that the data fills, and
-# fail if an epoch is empty.
+# Keep the last batch. Some training needs full batches: ``BatchNorm1d`` raises on a batch
+# of one sample. Then keep ``drop_last=True``, choose a smaller batch size, and assert that
+# the loader is not empty.
 
 fixed = DataLoader(dataset, batch_size=16)
-assert len(fixed) > 0, "an epoch without a batch"
+assert len(fixed) > 0, "the loader has no batches"
 
 if __name__ == "__main__":
     (batch,) = next(iter(fixed))
@@ -103,9 +102,9 @@ if __name__ == "__main__":
     assert "Expected more than 1 value per channel" in message
 
 # %%
-# For a stream of full batches, make the batches before the workers share them out, and
-# have the loader pass them on: ``DataLoader(batches, batch_size=None)``. Then at most one
-# short batch of the whole epoch is left out.
+# To get full batches from a stream, let the dataset yield whole batches and split those
+# between the workers. ``batch_size=None`` then passes each batch on unchanged. An epoch
+# drops at most one short batch, whatever the number of workers.
 
 
 class Batches(IterableDataset):
@@ -117,17 +116,17 @@ class Batches(IterableDataset):
 
 
 if __name__ == "__main__":
-    full = [
+    full_batches = [
         samples_of(DataLoader(Batches(), batch_size=None, num_workers=n))
         for n in (0, 2, 3)
     ]
-    print("samples with 0, 2 and 3 workers:", full)
-    assert full == [8, 8, 8]
+    print("samples with 0, 2 and 3 workers:", full_batches)
+    assert full_batches == [8, 8, 8]
 
 # %%
 # Proof
 # -----
-# The samples of an epoch of the stream, by the number of workers.
+# The bars show the samples in one epoch of the stream, by number of workers.
 
 if __name__ == "__main__":
     figure, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
@@ -138,7 +137,7 @@ if __name__ == "__main__":
         places = [place + offset for place in range(3)]
         bars = ax.bar(places, counts, width=0.36, label=name, hatch=hatch)
         ax.bar_label(bars)
-    ax.set(xlabel="workers", ylabel="samples of 10", ylim=(0, 15))
+    ax.set(xlabel="workers", ylabel="samples (of 10)", ylim=(0, 15))
     ax.set_xticks(range(3), ["0", "2", "3"])
     ax.legend(loc="upper right", ncols=2)
     plt.show()
@@ -146,8 +145,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# A loader for a map-style dataset tells how many batches it has. Of a stream, count the
-# samples of an epoch with ``drop_last`` and without it.
+# For a map-style dataset, print ``len(loader)``. For a stream, count the samples of an
+# epoch with and without ``drop_last``.
 
 if __name__ == "__main__":
     print("broken:", len(broken), "batches")
@@ -156,9 +155,8 @@ if __name__ == "__main__":
     assert len(fixed) == 1
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it. Of a stream it also sees what is dropped, and names it when that would fill
-# a batch.
+# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
+# yours unchanged. For a stream, the audit reports dropped samples that would fill a batch.
 
 import dejabatch
 
@@ -174,13 +172,13 @@ if __name__ == "__main__":
     (finding,) = dejabatch.audit(stream).findings
     print(finding.evidence)
     assert finding.slug == "drop-last"
-    assert "6 of 10 samples" in finding.evidence
+    assert "6 of 10" in finding.evidence  # of the samples
 
 # %%
 # See also
 # --------
-# * Only the epochs after the first are empty:
+# * Every epoch after the first is empty:
 #   :doc:`/gallery/3_order/plot_one_shot_sampler`.
-# * Streams with too many samples:
+# * A stream returns too many samples:
 #   :doc:`/gallery/4_streaming/plot_stream_not_split_by_worker`.
 # * :class:`torch.utils.data.DataLoader`.

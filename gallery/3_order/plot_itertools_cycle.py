@@ -8,23 +8,24 @@
 # ]
 # ///
 """
-From the second epoch on, the first one is played back
-======================================================
+itertools.cycle(dataloader) repeats the first epoch
+===================================================
 
-itertools.cycle keeps every batch of the first pass and hands them out again.
+``itertools.cycle`` stores every batch of the first epoch and never asks the loader again.
 
-* **You see:** Samples, augmentations and order of all epochs are the same, and memory
-  grows during the first.
-* **Because:** ``itertools.cycle(loader)`` stores the batches of the first pass and
-  repeats them.
-* **Do:** Iterate the loader anew for each pass, as ``dejabatch.forever(loader)`` does.
+* **You see:** Every epoch has the same order and the same augmented samples, and memory
+  grows during the first epoch.
+* **Because:** ``itertools.cycle(loader)`` stores every batch of the first epoch and
+  replays the stored batches.
+* **Do:** Start a new pass over the loader for each epoch, as
+  ``dejabatch.forever(loader)`` does.
 """
 
 # %%
 # See it happen
 # -------------
-# The loop needs batches without an end, and ``itertools.cycle`` gives them. The samples
-# are augmented: a random number is added to each.
+# The training loop wraps the loader in ``itertools.cycle`` to get endless batches. The
+# dataset augments each sample with a random number.
 
 # sphinx_gallery_tags = ["same in every epoch", "training loop", "memory"]
 # sphinx_gallery_parallel = False
@@ -51,8 +52,8 @@ class Augmented(Dataset):
 loader = DataLoader(Augmented(), batch_size=4, shuffle=True)
 
 
-def passes(batches, count=3):
-    """Return the indices and draws of three passes."""
+def read_passes(batches, count=3):
+    """Return the indices and random numbers of the first passes."""
     return [
         [
             (index.item(), draw.item())
@@ -65,19 +66,18 @@ def passes(batches, count=3):
 
 if __name__ == "__main__":
     broken = itertools.cycle(loader)
-    same = passes(broken)
-    for number, samples in enumerate(same):
+    broken_passes = read_passes(broken)
+    for number, samples in enumerate(broken_passes):
         print(
             f"pass {number}:", *(f"{i}+{d:.2f}" for i, d in samples[:5]), "..."
         )
-    assert same[0] == same[1] == same[2]
+    assert broken_passes[0] == broken_passes[1] == broken_passes[2]
 
 # %%
 # Why
 # ---
-# ``itertools.cycle`` iterates the loader once, stores what comes, and then plays it back.
-# The loader is never asked again: no new order, no new augmentation. And all batches of
-# the first epoch stay in memory.
+# ``itertools.cycle`` iterates the loader once, stores the batches, and replays them. The
+# loader never shuffles or augments again. All batches of the first epoch stay in memory.
 
 
 class Large(Dataset):
@@ -97,7 +97,7 @@ def memory_after(batches, count):
     return size / 1e6
 
 
-def again_and_again(loader):
+def new_pass_each_time(loader):
     while True:
         yield from loader
 
@@ -105,65 +105,64 @@ def again_and_again(loader):
 if __name__ == "__main__":
     large = DataLoader(Large(), batch_size=None)
     stored = memory_after(itertools.cycle(large), 100)
-    not_stored = memory_after(again_and_again(large), 100)
+    not_stored = memory_after(new_pass_each_time(large), 100)
     print(
         f"memory after 100 samples of 10 kB: cycle {stored:.2f} MB,", end=" "
     )
-    print(f"a new pass each time {not_stored:.2f} MB")
+    print(f"new passes {not_stored:.2f} MB")
     assert stored > 1.0
     assert not_stored < 0.1
 
 # %%
-# The same happens where a short loader is put beside a long one:
-# ``zip(long_loader, cycle(short_loader))`` plays the short one back.
+# ``zip(long_loader, cycle(short_loader))`` replays the short loader in the same way.
 
 if __name__ == "__main__":
     long_loader = DataLoader(range(24), batch_size=4)
     pairs = list(zip(long_loader, itertools.cycle(loader)))
     (_, first), (_, repeated) = pairs[0], pairs[3]
-    print("its second pass is its first:", torch.equal(first[1], repeated[1]))
+    print("second pass equals first:", torch.equal(first[1], repeated[1]))
     assert torch.equal(first[1], repeated[1])
 
 # %%
 # The fix
 # -------
-# Begin a new pass over the loader when the last has ended. Three lines are enough.
+# Start a new pass over the loader after each epoch. Three lines are enough.
 
 
-def batches_without_end(loader):
+def endless_batches(loader):
     while True:
         yield from loader
 
 
 if __name__ == "__main__":
-    different = passes(batches_without_end(loader))
-    for number, samples in enumerate(different):
+    fixed_passes = read_passes(endless_batches(loader))
+    for number, samples in enumerate(fixed_passes):
         print(
             f"pass {number}:", *(f"{i}+{d:.2f}" for i, d in samples[:5]), "..."
         )
-    draws = [draw for samples in different for _, draw in samples]
+    draws = [draw for samples in fixed_passes for _, draw in samples]
     assert len(set(draws)) >= 34
-    for samples in different:
+    for samples in fixed_passes:
         assert sorted(index for index, _ in samples) == list(range(12))
 
 # %%
-# Samplers that have a ``set_epoch``, as for several ranks, have to be told about each
-# pass, and where a pass has no batch the three lines go round without an end.
-# :func:`dejabatch.forever` tells them, and raises.
+# :func:`dejabatch.forever` also calls the ``set_epoch`` of a ``DistributedSampler`` before
+# each pass. If a pass has no batch, ``dejabatch.forever`` raises instead of looping
+# forever.
 
 import dejabatch
 
 if __name__ == "__main__":
-    samples = passes(dejabatch.forever(loader))
+    samples = read_passes(dejabatch.forever(loader))
     assert samples[0] != samples[1] != samples[2]
 
-    told = DistributedSampler(range(4), num_replicas=1, rank=0)
+    sampler = DistributedSampler(range(4), num_replicas=1, rank=0)
     list(
         itertools.islice(
-            dejabatch.forever(DataLoader(range(4), sampler=told)), 9
+            dejabatch.forever(DataLoader(range(4), sampler=sampler)), 9
         )
     )
-    assert told.epoch == 2
+    assert sampler.epoch == 2
 
     message = ""
     try:
@@ -176,17 +175,17 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# What was added to each sample, in the order in which they came.
+# Numbers are the samples' indices, and colours are the random numbers added to them.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 1, figsize=(8, 3), layout="constrained")
-    for ax, name, three in (
-        (axes[0], "broken: cycle", same),
-        (axes[1], "fixed: a new pass", different),
+    for ax, name, passes in (
+        (axes[0], "broken: itertools.cycle", broken_passes),
+        (axes[1], "fixed: a new pass each time", fixed_passes),
     ):
-        table = np.array([[draw for _, draw in samples] for samples in three])
+        table = np.array([[draw for _, draw in samples] for samples in passes])
         ax.imshow(table, vmin=0, vmax=1, cmap="cividis", aspect="auto")
-        for row, samples in enumerate(three):
+        for row, samples in enumerate(passes):
             for column, (index, draw) in enumerate(samples):
                 colour = "white" if draw < 0.5 else "black"
                 ax.text(
@@ -198,8 +197,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Search for ``cycle(``. ``python -m dejabatch lint`` does that for the loaders that a file
-# makes; here it reads this page.
+# Search your code for ``cycle(``, or run ``python -m dejabatch lint`` on it. Here the lint
+# reads this page.
 
 from dejabatch.lint import lint_paths
 
@@ -214,9 +213,10 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * Each step begins a new pass:
+# * Each step starts a new pass:
 #   :doc:`/gallery/3_order/plot_next_iter_in_the_loop`.
-# * The augmentation is stored in the dataset:
+# * The dataset caches augmented samples:
 #   :doc:`/gallery/1_sample/plot_cached_augmentation`.
-# * :func:`itertools.cycle`, which says that it keeps a copy, and `pytorch/pytorch#23900
-#   <https://github.com/pytorch/pytorch/issues/23900>`__, where others met it.
+# * :func:`itertools.cycle`, whose documentation says that it saves a copy.
+# * `pytorch/pytorch#23900 <https://github.com/pytorch/pytorch/issues/23900>`__, where
+#   users report this failure.

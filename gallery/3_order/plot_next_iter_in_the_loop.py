@@ -8,22 +8,23 @@
 # ]
 # ///
 """
-Every training step gets the first batch
-========================================
+next(iter(dataloader)) returns the first batch at every step
+============================================================
 
-next(iter(loader)) begins a new pass each time that it is called.
+``iter(loader)`` starts a new pass, so each step sees only the first batch of a pass.
 
 * **You see:** The loss falls fast, and most of the data is never seen. Without
-  shuffling each step has the same batch.
-* **Because:** ``next(iter(loader))`` begins a new pass, and takes its first batch.
-* **Do:** Write ``for batch in loader``; for steps in place of epochs, ``next`` of one
-  iterator.
+  shuffling, every step gets the same batch.
+* **Because:** ``next(iter(loader))`` starts a new pass over the data and takes its
+  first batch.
+* **Do:** Write ``for batch in loader``; to count steps, create one iterator and call
+  ``next`` on it.
 """
 
 # %%
 # See it happen
 # -------------
-# The loop counts steps, not epochs, and asks the loader for a batch in each step.
+# The loop counts steps instead of epochs, and calls ``next(iter(loader))`` at each step.
 
 # sphinx_gallery_tags = ["same in every batch", "training loop", "missing samples"]
 # sphinx_gallery_parallel = False
@@ -48,19 +49,20 @@ def broken_loop():
 
 
 if __name__ == "__main__":
-    same = list(broken_loop())
-    for step, batch in enumerate(same):
+    broken_batches = list(broken_loop())
+    for step, batch in enumerate(broken_batches):
         print(f"step {step}: {batch}")
-    assert same == [[0, 1, 2, 3]] * STEPS
+    assert broken_batches == [[0, 1, 2, 3]] * STEPS
 
 # %%
 # Why
 # ---
-# ``iter(loader)`` begins a pass, and ``next`` takes the first batch of it. What the loop
-# throws away is the iterator, which knows how far the pass has come.
+# ``iter(loader)`` starts a pass, and ``next`` takes the first batch. The loop then throws
+# the iterator away, and the position in the pass with it.
 #
-# Shuffling hides it: the first batch is another one each time. But each step draws from
-# the whole set, so that an epoch's worth of steps leaves out about a third of the samples.
+# Shuffling hides the failure, because every pass starts with a different batch. Still,
+# each step draws from the whole dataset. An epoch's worth of steps misses about a third
+# of the samples.
 
 shuffled = DataLoader(dataset, batch_size=4, shuffle=True)
 
@@ -71,21 +73,21 @@ def broken_loop_with_shuffling():
         yield batch.tolist()
 
 
-def seen_in(batches):
+def distinct_samples(batches):
     return {index for batch in batches for index in batch}
 
 
 if __name__ == "__main__":
     shares = [
-        len(seen_in(broken_loop_with_shuffling())) / 32 for _ in range(50)
+        len(distinct_samples(broken_loop_with_shuffling())) / 32
+        for _ in range(50)
     ]
     average = sum(shares) / len(shares)
     print(f"seen in {STEPS} steps: {average:.0%} of the samples")
     assert 0.55 < average < 0.75
 
 # %%
-# With workers it is slow as well: each step starts them anew, unless they are persistent, and
-# throws away the batches that they have made in advance.
+# With workers, the loop is slow as well, because each step starts new workers.
 
 if __name__ == "__main__":
     with_workers = DataLoader(dataset, batch_size=4, num_workers=2)
@@ -101,52 +103,53 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Iterate the loader: ``for batch in loader``. Where the loop has to count steps, make one
-# iterator and go on with it, and begin a new pass when it has ended.
+# Iterate the loader: ``for batch in loader``. To count steps, create one iterator that
+# starts a new pass after each epoch.
 
 
-def batches_without_end(loader):
+def endless_batches(loader):
     while True:
         yield from loader
 
 
 def fixed_loop(loader):
-    batches = batches_without_end(loader)
+    batches = endless_batches(loader)
     for _ in range(STEPS):
         (batch,) = next(batches)
         yield batch.tolist()
 
 
 if __name__ == "__main__":
-    different = list(fixed_loop(loader))
-    for step, batch in enumerate(different):
+    fixed_batches = list(fixed_loop(loader))
+    for step, batch in enumerate(fixed_batches):
         print(f"step {step}: {batch}")
-    assert seen_in(different) == set(range(32))
-    assert seen_in(fixed_loop(shuffled)) == set(range(32))
+    assert distinct_samples(fixed_batches) == set(range(32))
+    assert distinct_samples(fixed_loop(shuffled)) == set(range(32))
 
 # %%
-# :func:`dejabatch.forever` does the same, tells samplers the number of each pass, and raises
-# where a pass has no batch, with which the three lines would never end. Do not use ``itertools.cycle``: :doc:`/gallery/3_order/plot_itertools_cycle`.
+# :func:`dejabatch.forever` does the same and calls ``set_epoch``. Do not use
+# ``itertools.cycle``, which :doc:`repeats the first epoch
+# </gallery/3_order/plot_itertools_cycle>`.
 
 # %%
 # Proof
 # -----
-# Which samples were in which step.
+# Yellow marks the samples of each step.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(
         2, 1, figsize=(8, 3.6), sharex=True, layout="constrained"
     )
     for ax, name, batches in (
-        (axes[0], "broken", same),
-        (axes[1], "fixed", different),
+        (axes[0], "broken", broken_batches),
+        (axes[1], "fixed", fixed_batches),
     ):
         table = np.zeros((STEPS, 32))
         for step, batch in enumerate(batches):
             table[step, batch] = 1
         ax.imshow(table, cmap="cividis", aspect="auto")
         ax.set(
-            title=f"{name}: {len(seen_in(batches))} of 32 samples",
+            title=f"{name}: {len(distinct_samples(batches))} of 32 samples",
             ylabel="step",
         )
     axes[1].set(xlabel="sample")
@@ -155,8 +158,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Search for ``next(iter(`` in a loop. ``python -m dejabatch lint`` does that for the
-# loaders that a file makes; here it reads this page.
+# Search your loops for ``next(iter(``, or run ``python -m dejabatch lint`` on your code.
+# Here the lint reads this page.
 
 from dejabatch.lint import lint_paths
 
@@ -173,8 +176,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The loop is right, and the samples are the same:
+# * The loop is right, but the dataset returns the same sample:
 #   :doc:`/gallery/1_sample/plot_getitem_ignores_index`.
-# * Every epoch is the same: :doc:`/gallery/3_order/plot_order_fixed_at_construction`.
-# * `pytorch/pytorch#1917 <https://github.com/pytorch/pytorch/issues/1917>`__: where the
-#   advice to write ``next(iter(loader))`` comes from, and what it cost others.
+# * Every epoch has the same order: :doc:`/gallery/3_order/plot_order_fixed_at_construction`.
+# * `pytorch/pytorch#1917 <https://github.com/pytorch/pytorch/issues/1917>`__, where users
+#   recommend ``next(iter(loader))`` and report its cost.

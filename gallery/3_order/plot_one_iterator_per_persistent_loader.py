@@ -7,22 +7,22 @@
 # ]
 # ///
 """
-Two loops over one loader take each other's batches
-===================================================
+Two loops over one persistent loader take each other's batches
+==============================================================
 
 A loader with persistent workers has one iterator, which all of its loops share.
 
-* **You see:** ``zip(loader, loader)`` gives each batch once, to one side or the other,
-  or a look at the first batch begins the epoch again.
-* **Because:** With ``persistent_workers=True`` a loader has one iterator, and asking
-  for another one begins its pass anew.
-* **Do:** Make two loaders for two loops.
+* **You see:** ``zip(loader, loader)`` gives each batch to one side only, and looking at
+  the first batch restarts the epoch.
+* **Because:** With ``persistent_workers=True``, a loader has a single iterator, which
+  every ``iter(loader)`` restarts.
+* **Do:** Create one loader for each loop.
 """
 
 # %%
 # See it happen
 # -------------
-# Two loops go over one loader side by side: each sample is to meet another one.
+# ``zip`` runs two loops over one loader, and should pair each sample with itself.
 
 # sphinx_gallery_tags = ["missing samples", "training loop", "persistent workers"]
 # sphinx_gallery_parallel = False
@@ -52,9 +52,9 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# ``iter(loader)`` makes a new iterator for each loop, except with
-# ``persistent_workers=True``: the workers belong to the iterator, so there is one, and a
-# second loop gets the same, begun anew. Both loops take from it in turn.
+# Usually ``iter(loader)`` returns a new iterator for each loop. Persistent workers belong
+# to an iterator, so a loader with ``persistent_workers=True`` keeps a single iterator. A
+# second ``iter(loader)`` restarts that iterator, and both loops read from it in turn.
 
 if __name__ == "__main__":
     assert iter(loader) is iter(loader)
@@ -68,7 +68,7 @@ if __name__ == "__main__":
     del iterators
 
 # %%
-# A look at the first batch in the middle of an epoch begins the epoch again.
+# Looking at the first batch in the middle of an epoch restarts the epoch.
 
 if __name__ == "__main__":
     epoch = []
@@ -84,7 +84,7 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Make a loader for each loop. They may have one dataset.
+# Create one loader for each loop. Both loaders may use the same dataset.
 
 
 def make_loader():
@@ -101,22 +101,24 @@ if __name__ == "__main__":
     del left, right
 
 # %%
-# To look at one batch, take it from a loader of its own, without workers:
+# To look at one batch, create another loader without workers:
 # ``next(iter(DataLoader(loader.dataset, batch_size=4)))``.
 
 # %%
 # Proof
 # -----
-# Which sample met which.
+# Each square is a pair of samples that the two loops read together.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
-    for ax, name, met in (
+    for ax, name, pairs_read in (
         (axes[0], "broken: one loader", broken_pairs),
         (axes[1], "fixed: two loaders", fixed_pairs),
     ):
-        ax.plot(*zip(*met, strict=True), "s", color="#3b6fb6", markersize=10)
-        ax.set(title=f"{name}, {len(met)} pairs", aspect="equal")
+        ax.plot(
+            *zip(*pairs_read, strict=True), "s", color="#3b6fb6", markersize=10
+        )
+        ax.set(title=f"{name}, {len(pairs_read)} pairs", aspect="equal")
         ax.set(xlabel="first loop", ylabel="second loop")
         ax.set(xticks=range(8), yticks=range(8), xlim=(-1, 8), ylim=(-1, 8))
     plt.show()
@@ -124,8 +126,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Search for a loader that is named twice in one ``zip``. ``python -m dejabatch lint`` does
-# that for the loaders that a file makes; here it reads this page.
+# Search your code for a ``zip`` that has one loader twice, or run
+# ``python -m dejabatch lint`` on it. Here the lint reads this page.
 
 from dejabatch.lint import lint_paths
 
@@ -138,14 +140,14 @@ if __name__ == "__main__":
         assert [place.slug for place in places] == [
             "one-iterator-per-persistent-loader"
         ]
-    del loader  # ends its workers
+    del loader  # stops the persistent workers
 
 # %%
 # See also
 # --------
-# * Each step begins a new pass, with any loader:
+# * Each step starts a new pass, with any loader:
 #   :doc:`/gallery/3_order/plot_next_iter_in_the_loop`.
-# * The first pass is played back: :doc:`/gallery/3_order/plot_itertools_cycle`.
-# * What else such workers keep:
+# * ``itertools.cycle`` repeats the first epoch: :doc:`/gallery/3_order/plot_itertools_cycle`.
+# * Persistent workers keep other things, too:
 #   :doc:`/gallery/explanations/plot_persistent_workers`.
-# * ``persistent_workers`` of :class:`torch.utils.data.DataLoader`.
+# * The argument ``persistent_workers`` of :class:`torch.utils.data.DataLoader`.

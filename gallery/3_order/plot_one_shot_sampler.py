@@ -10,18 +10,19 @@
 The second epoch is empty
 =========================
 
-A generator is used up by the first epoch, and an empty epoch is no error.
+The first epoch uses up a generator, and an empty epoch raises no error.
 
-* **You see:** The first epoch is right. From then on the loop over the loader ends at
-  once, without an error.
-* **Because:** The sampler is an iterator or a generator, which has one pass.
-* **Do:** Make it a class whose ``__iter__`` begins again each time.
+* **You see:** The first epoch is right. Every later epoch ends at once, without an
+  error.
+* **Because:** The sampler is a generator or another iterator, which can be read only
+  once.
+* **Do:** Use a sampler class whose ``__iter__`` starts a new pass each time.
 """
 
 # %%
 # See it happen
 # -------------
-# The sampler is a generator: a function with ``yield``, called once.
+# The sampler is a generator: the result of calling a function that has ``yield``.
 
 # sphinx_gallery_tags = ["empty epoch", "sampler"]
 # sphinx_gallery_parallel = False
@@ -53,10 +54,10 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# Each epoch iterates the sampler anew. A generator cannot begin again: ``iter()`` returns
-# the generator itself, and it is at its end. The same holds for ``iter(...)``,
-# ``map(...)``, ``zip(...)`` and ``reversed(...)``. Workers do not help here, because the
-# sampler stays in the main process.
+# Each epoch calls ``iter(sampler)``. A generator returns itself and cannot restart, so the
+# second epoch finds a generator that has ended. ``iter(...)``, ``map(...)`` and
+# ``reversed(...)`` return such iterators, too. Workers do not help, because the sampler
+# runs in the main process.
 
 if __name__ == "__main__":
     for name, sampler in (
@@ -76,7 +77,7 @@ if __name__ == "__main__":
     assert batches_of(loader)[1:] == [0, 0]
 
 # %%
-# A ``batch_sampler`` that is a generator has the same failure.
+# A generator fails as a ``batch_sampler``, too.
 
 if __name__ == "__main__":
     pairs = ([index, index + 1] for index in range(0, 12, 4))
@@ -87,8 +88,8 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Make it a class: ``__iter__`` is then called for each epoch. It should have a
-# ``__len__``, too, so that ``len(loader)`` works.
+# Write a class, whose ``__iter__`` runs once per epoch. Add a ``__len__`` to the class, so
+# that ``len(loader)`` works.
 
 
 class EverySecond(torch.utils.data.Sampler):
@@ -113,7 +114,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The number of batches in each epoch.
+# The bars show the number of batches in each epoch.
 
 if __name__ == "__main__":
     figure, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
@@ -131,8 +132,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Make a sampler for this alone, and count what two passes over it give. A class is no
-# proof, as the last of these shows.
+# Create a new sampler and count the indices of two passes. A class may fail as well, like
+# ``StoresAGenerator`` below.
 
 
 class StoresAGenerator(torch.utils.data.Sampler):
@@ -158,8 +159,8 @@ if __name__ == "__main__":
         assert counts == expected
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it: the sampler is not used up by it.
+# Or run ``dejabatch.audit``, which reads the loader in a separate process. The audit does
+# not use up your sampler.
 
 import dejabatch
 
@@ -175,8 +176,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The same with an iterable dataset:
+# * The second epoch of an iterable dataset is empty:
 #   :doc:`/gallery/4_streaming/plot_exhausted_stream`.
-# * The sampler begins again, and has the same order:
+# * The sampler restarts but repeats its order:
 #   :doc:`/gallery/3_order/plot_order_fixed_at_construction`.
 # * :class:`torch.utils.data.Sampler`.

@@ -8,20 +8,21 @@
 # ]
 # ///
 """
-The order is random, and the same in every epoch
-================================================
+The shuffled order is the same in every epoch
+=============================================
 
-A permutation that is drawn when the sampler is made is the permutation of every epoch.
+A sampler that shuffles in ``__init__`` shuffles once, not once per epoch.
 
-* **You see:** Batches are mixed, but every epoch has the same ones in the same order.
-* **Because:** The sampler draws its permutation once, when it is made.
+* **You see:** Batches are mixed, but every epoch has the same batches in the same
+  order.
+* **Because:** The sampler draws its permutation once, when it is created.
 * **Do:** Draw the permutation in the sampler's ``__iter__``.
 """
 
 # %%
 # See it happen
 # -------------
-# The sampler shuffles the indices. It does so once.
+# The sampler shuffles the indices in ``__init__``.
 
 # sphinx_gallery_tags = ["same in every epoch", "sampler", "shuffle"]
 # sphinx_gallery_parallel = False
@@ -41,7 +42,7 @@ from torch.utils.data import (
 dataset = TensorDataset(torch.arange(16))
 
 
-class ShuffledOnce(Sampler):
+class ShufflesOnce(Sampler):
     def __init__(self, length):
         self.order = torch.randperm(length).tolist()
 
@@ -53,7 +54,7 @@ class ShuffledOnce(Sampler):
 
 
 def broken():
-    return DataLoader(dataset, batch_size=4, sampler=ShuffledOnce(16))
+    return DataLoader(dataset, batch_size=4, sampler=ShufflesOnce(16))
 
 
 def order(loader):
@@ -62,18 +63,19 @@ def order(loader):
 
 if __name__ == "__main__":
     loader = broken()
-    same = [order(loader) for _ in range(3)]
-    for epoch, indices in enumerate(same):
+    broken_orders = [order(loader) for _ in range(3)]
+    for epoch, indices in enumerate(broken_orders):
         print(f"epoch {epoch}: {indices}")
-    assert same[0] == same[1] == same[2]
+    assert broken_orders[0] == broken_orders[1] == broken_orders[2]
 
 # %%
 # Why
 # ---
-# The loader calls the sampler's ``__iter__`` in each epoch, and what is drawn there is
-# drawn anew. What is drawn in ``__init__`` is drawn once. There are other places where an
-# order is fixed without being seen: a list of batches, and a shuffled
-# :class:`~torch.utils.data.Subset` that is read in its own order.
+# The loader calls the sampler's ``__iter__`` in each epoch, but ``__init__`` only once. A
+# permutation that ``__init__`` draws is therefore the order of every epoch.
+#
+# A list of batches fixes the order, too. So does a
+# :class:`~torch.utils.data.Subset` with shuffled indices and no ``shuffle=True``.
 
 if __name__ == "__main__":
     batches = list(BatchSampler(RandomSampler(dataset), 4, drop_last=False))
@@ -89,10 +91,10 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Draw in ``__iter__``.
+# Draw the permutation in ``__iter__``.
 
 
-class ShuffledEachTime(Sampler):
+class ShufflesEachEpoch(Sampler):
     def __init__(self, length):
         self.length = length
 
@@ -104,18 +106,18 @@ class ShuffledEachTime(Sampler):
 
 
 def fixed():
-    return DataLoader(dataset, batch_size=4, sampler=ShuffledEachTime(16))
+    return DataLoader(dataset, batch_size=4, sampler=ShufflesEachEpoch(16))
 
 
 if __name__ == "__main__":
     loader = fixed()
-    different = [order(loader) for _ in range(3)]
-    for epoch, indices in enumerate(different):
+    fixed_orders = [order(loader) for _ in range(3)]
+    for epoch, indices in enumerate(fixed_orders):
         print(f"epoch {epoch}: {indices}")
-    assert len({tuple(indices) for indices in different}) == 3
+    assert len({tuple(indices) for indices in fixed_orders}) == 3
 
 # %%
-# Or do without a class of your own: ``shuffle=True`` does the same, for a ``Subset``, too.
+# Or remove your sampler and pass ``shuffle=True``, which also works for a ``Subset``.
 
 if __name__ == "__main__":
     loader = DataLoader(subset, batch_size=4, shuffle=True)
@@ -124,13 +126,13 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The order of three epochs. A column is a position in the epoch, a colour is a sample.
+# Each row is one epoch, and each number and colour is one sample.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 1, figsize=(8, 3), layout="constrained")
     for ax, name, orders in (
-        (axes[0], "broken", same),
-        (axes[1], "fixed", different),
+        (axes[0], "broken", broken_orders),
+        (axes[1], "fixed", fixed_orders),
     ):
         ax.imshow(orders, cmap="cividis", aspect="auto")
         for (row, column), index in np.ndenumerate(orders):
@@ -142,7 +144,7 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Ask the sampler twice. Shuffled, 16 indices come in the same order once in
+# Read the order twice. Two shuffles of 16 indices agree by chance once in
 # 20 922 789 888 000 times.
 
 
@@ -157,9 +159,8 @@ if __name__ == "__main__":
     assert not repeats_its_order(fixed())
 
 # %%
-# Or let ``dejabatch.audit`` look. One order may be meant, as for samples that are sorted by
-# length. Give it the function that makes the loader: it makes two, and an order that is
-# another one each time was drawn when the loader was made.
+# Or run ``dejabatch.audit`` on the function that creates the loader. The audit creates two
+# loaders. If each loader repeats a different order, the order was drawn at construction.
 
 import dejabatch
 
@@ -174,8 +175,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * A shuffling sampler of torch's repeats its order:
+# * ``shuffle=True`` repeats the order:
 #   :doc:`/gallery/2_randomness/plot_reseed_every_epoch`.
-# * The augmentation was drawn once, not the order:
+# * The augmentation, not the order, is drawn only once:
 #   :doc:`/gallery/1_sample/plot_augmented_once`.
 # * :class:`torch.utils.data.Sampler`.

@@ -7,21 +7,21 @@
 # ]
 # ///
 """
-Some samples come several times in an epoch, and others never
-=============================================================
+Some samples repeat in an epoch and others are missing
+======================================================
 
-An epoch of the right length is no proof that every sample was in it.
+An epoch of the right length may still repeat some samples and leave others out.
 
-* **You see:** An epoch has the right length, but some samples twice and others not at
-  all.
-* **Because:** The sampler yields some indices again and leaves others out.
+* **You see:** An epoch has the right length, but some samples come twice and others
+  never.
+* **Because:** The sampler yields some indices more than once and never yields others.
 * **Do:** Yield every index once: ``yield from torch.randperm(len(dataset)).tolist()``.
 """
 
 # %%
 # See it happen
 # -------------
-# This sampler picks a random index for every place of an epoch.
+# This sampler draws a random index for every position in an epoch.
 
 # sphinx_gallery_tags = ["missing samples", "sampler"]
 # sphinx_gallery_parallel = False
@@ -59,37 +59,40 @@ def times_of_each(loader):
 if __name__ == "__main__":
     broken_times = times_of_each(broken)
     print(broken_times.total(), "samples in an epoch")
-    print(len(broken_times), "different ones")
-    print("the most frequent:", broken_times.most_common(3))
+    print(len(broken_times), "different samples")
+    print("most frequent (sample, times):", broken_times.most_common(3))
     assert broken_times.total() == LENGTH
     assert len(broken_times) < LENGTH
 
 # %%
 # Why
 # ---
-# Each draw forgets those before it: that is drawing *with replacement*. A sample is left
-# out of an epoch with a probability of (1 - 1/n) to the power of n, which is 37 % for any
-# but the smallest n. ``RandomSampler(replacement=True)`` and
-# :class:`~torch.utils.data.WeightedRandomSampler` do the same.
+# The sampler draws *with replacement*: each draw ignores the earlier draws. An epoch of
+# n draws misses each sample with probability (1 - 1/n)\ :sup:`n`, about 37 %.
+# ``RandomSampler(replacement=True)`` and :class:`~torch.utils.data.WeightedRandomSampler`
+# draw with replacement, too.
 
 if __name__ == "__main__":
-    never = [LENGTH - len(times_of_each(broken)) for _ in range(100)]
-    measured, predicted = sum(never) / 100 / LENGTH, (1 - 1 / LENGTH) ** LENGTH
-    print(f"left out of an epoch: {measured:.1%}, predicted {predicted:.1%}")
+    missing = [LENGTH - len(times_of_each(broken)) for _ in range(100)]
+    measured, predicted = (
+        sum(missing) / 100 / LENGTH,
+        (1 - 1 / LENGTH) ** LENGTH,
+    )
+    print(f"missing from an epoch: {measured:.1%}, predicted {predicted:.1%}")
     assert abs(measured - predicted) < 0.03
 
 # %%
 # The fix
 # -------
-# Shuffle the indices, and yield each of them once. That is what ``shuffle=True`` does.
+# Yield each index once, in random order. ``shuffle=True`` does the same.
 
 
-class EachOnce(RandomIndex):
+class EachIndexOnce(RandomIndex):
     def __iter__(self):
         yield from torch.randperm(self.length).tolist()
 
 
-fixed = DataLoader(dataset, batch_size=8, sampler=EachOnce(LENGTH))
+fixed = DataLoader(dataset, batch_size=8, sampler=EachIndexOnce(LENGTH))
 
 if __name__ == "__main__":
     fixed_times = times_of_each(fixed)
@@ -97,13 +100,13 @@ if __name__ == "__main__":
     assert len(fixed_times) == fixed_times.total() == LENGTH
 
 # %%
-# Drawing with replacement may be meant, to see rare classes more often. Then say so, to
-# the reader and to ``dejabatch.audit``: ``expect=Expect(replacement=True)``.
+# You may want replacement, for example to draw rare classes more often. Then pass
+# ``expect=Expect(replacement=True)`` to ``dejabatch.audit``.
 
 # %%
 # Proof
 # -----
-# How often each sample was in the epoch.
+# The bars show how often each sample comes in one epoch.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(
@@ -116,30 +119,30 @@ if __name__ == "__main__":
         ax.bar(
             range(LENGTH), [times[i] for i in range(LENGTH)], color="#3b6fb6"
         )
-        ax.set(title=f"{name}: {LENGTH - len(times)} left out", ylabel="times")
+        ax.set(title=f"{name}: {LENGTH - len(times)} missing", ylabel="times")
     axes[1].set(xlabel="sample")
     plt.show()
 
 # %%
 # Find it in your code
 # --------------------
-# Count the different indices of an epoch.
+# Count the indices that one epoch misses.
 
 
-def left_out(loader):
+def missing_samples(loader):
     indices = [i for batch in loader.batch_sampler for i in batch]
     return len(loader.dataset) - len(set(indices))
 
 
 if __name__ == "__main__":
-    print("broken:", left_out(broken), "samples left out")
-    print("fixed: ", left_out(fixed), "samples left out")
-    assert left_out(broken) > 0
-    assert left_out(fixed) == 0
+    print("broken:", missing_samples(broken), "samples missing")
+    print("fixed: ", missing_samples(fixed), "samples missing")
+    assert missing_samples(broken) > 0
+    assert missing_samples(fixed) == 0
 
 # %%
-# Or let ``dejabatch.audit`` look. It cannot know whether that is meant: it says what it
-# saw, and names it if you say that it is not.
+# Or run ``dejabatch.audit``. By default the audit only notes repeated indices, because you
+# may want replacement. With ``Expect(replacement=False)``, repeated indices are an error.
 
 import dejabatch
 
@@ -159,9 +162,9 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * A ``WeightedRandomSampler`` that draws a few samples only:
+# * A ``WeightedRandomSampler`` draws only a few samples:
 #   :doc:`/gallery/3_order/plot_class_weights_as_sample_weights`.
-# * Every sample is there, and always in one order:
+# * Every epoch is complete but has the same order:
 #   :doc:`/gallery/3_order/plot_order_fixed_at_construction`.
-# * Other indices have the same sample: :doc:`/gallery/1_sample/plot_wrong_length`.
+# * Different indices return the same sample: :doc:`/gallery/1_sample/plot_wrong_length`.
 # * :class:`torch.utils.data.Sampler`.

@@ -7,22 +7,22 @@
 # ]
 # ///
 """
-Validation samples are in the training set, too
-===============================================
+Validation samples are in the training set
+==========================================
 
-A random split without a seed is another split after each restart.
+A random split without a seed differs after each restart of the program.
 
-* **You see:** The validation score is too good, and falls on data from elsewhere.
-* **Because:** The two loaders were split from the data in different ways, for example
-  with two random splits, so that some samples are in both.
-* **Do:** Split once, with a seeded generator, and keep the indices.
+* **You see:** The validation score is much better than the score on new data.
+* **Because:** Two different splits of the data, such as two unseeded random splits, put
+  some samples in both loaders.
+* **Do:** Split once, with a seeded generator, and store the indices.
 """
 
 # %%
 # See it happen
 # -------------
-# The program splits its data at random, trains and is stopped. It starts again and loads
-# the model. Here are both starts.
+# A program splits its data at random, trains and stops. A second start splits the data
+# again and loads the trained model. The cell below imitates both starts.
 
 # sphinx_gallery_tags = ["validation", "split", "seed"]
 # sphinx_gallery_parallel = False
@@ -35,7 +35,7 @@ dataset = TensorDataset(torch.arange(40))
 
 
 def start(generator=None):
-    """Return the loaders that a start of the program makes."""
+    """Return the loaders that one start of the program creates."""
     train, validation = random_split(dataset, [30, 10], generator=generator)
     return (
         DataLoader(train, batch_size=5, shuffle=True),
@@ -54,19 +54,16 @@ def samples(loader):
 
 if __name__ == "__main__":
     seen = samples(second_validation) & samples(first_train)
-    print(
-        f"{len(seen)} of 10 validation samples were trained on:", sorted(seen)
-    )
+    print(f"{len(seen)} of 10 validation samples are in the training set")
     assert seen
 
 # %%
 # Why
 # ---
-# :func:`~torch.utils.data.random_split` draws from torch's global generator, which has
-# another seed in each start. Both splits are right in themselves: no sample is in both
-# halves of one. But the model has seen the training half of the first split. Three of
-# four
-# validation samples are no longer new to it, and its score says nothing.
+# :func:`~torch.utils.data.random_split` draws from torch's global generator. An unseeded
+# generator differs in each start. Each split alone is right: its two parts share no
+# sample. But the first training set holds about three of four validation samples of the
+# second split.
 
 if __name__ == "__main__":
     for train, validation in (start(), start()):
@@ -76,13 +73,13 @@ if __name__ == "__main__":
     for _ in range(50):
         (train, _), (_, validation) = start(), start()
         shares.append(len(samples(train) & samples(validation)) / 10)
-    print(f"on average {sum(shares) / 50:.0%} of them")
+    print(f"on average {sum(shares) / 50:.0%} of validation samples")
     assert 0.65 < sum(shares) / 50 < 0.85
 
 # %%
 # The fix
 # -------
-# Seed the split with a generator of its own, so that nothing else can change it.
+# Pass a seeded generator to ``random_split``. No other random draw then affects the split.
 
 
 def start_seeded():
@@ -95,26 +92,26 @@ fixed = (fixed_train, fixed_validation)
 
 if __name__ == "__main__":
     seen = samples(fixed_validation) & samples(fixed_train)
-    print(f"{len(seen)} of 10 validation samples were trained on")
+    print(f"{len(seen)} of 10 validation samples are in the training set")
     assert not seen
 
 # %%
-# The split is the same only while the data is. If samples are added, all of them are
-# dealt anew. Write the indices down, or decide by something that belongs to the sample,
-# such as a hash of its name.
+# The split stays the same only while the dataset has the same length. One added sample
+# reshuffles the split. To avoid that, store the indices, or assign each sample by a hash
+# of its name.
 
 if __name__ == "__main__":
     generators = [torch.Generator().manual_seed(0) for _ in range(2)]
     old_train, _ = random_split(range(40), [30, 10], generators[0])
     _, new_validation = random_split(range(41), [31, 10], generators[1])
     moved = set(old_train.indices) & set(new_validation.indices)
-    print(len(moved), "samples have moved because of one that was added")
+    print(len(moved), "samples moved from training to validation")
     assert moved
 
 # %%
 # Proof
 # -----
-# Which samples the model has been trained on, and which of them it is judged by.
+# The rows show the samples used in training and in validation.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 1, figsize=(8, 2.4), layout="constrained")
@@ -143,23 +140,23 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Start twice, and compare the indices.
+# Create the loaders twice and compare the validation indices.
 
 
-def splits_alike(make_loaders):
-    (_, one), (_, other) = make_loaders(), make_loaders()
-    return one.dataset.indices == other.dataset.indices
+def splits_are_equal(make_loaders):
+    (_, first), (_, second) = make_loaders(), make_loaders()
+    return first.dataset.indices == second.dataset.indices
 
 
 if __name__ == "__main__":
-    print("broken:", splits_alike(start))
-    print("fixed: ", splits_alike(start_seeded))
-    assert not splits_alike(start)
-    assert splits_alike(start_seeded)
+    print("broken:", splits_are_equal(start))
+    print("fixed: ", splits_are_equal(start_seeded))
+    assert not splits_are_equal(start)
+    assert splits_are_equal(start_seeded)
 
 # %%
-# Or let ``dejabatch.compare`` look at two loaders. It reads both in processes of their
-# own, without changing them, and names what they share and should not.
+# Or run ``dejabatch.compare``, which reads both loaders in separate processes and leaves
+# yours unchanged.
 
 import dejabatch
 
@@ -174,7 +171,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The halves share a transform: :doc:`/gallery/1_sample/plot_split_shares_transform`.
-# * The loaders draw from one generator:
+# * Both parts of the split share a transform:
+#   :doc:`/gallery/1_sample/plot_split_shares_transform`.
+# * Both loaders draw from one generator:
 #   :doc:`/gallery/2_randomness/plot_one_generator_for_two_loaders`.
 # * :func:`torch.utils.data.random_split`.

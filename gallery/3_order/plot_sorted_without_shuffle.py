@@ -10,23 +10,23 @@
 # ]
 # ///
 """
-Each batch has samples of one class only
-========================================
+Every batch contains only one class
+===================================
 
-A folder of images is in the order of its classes, and so is every epoch.
+A folder of images is sorted by class, and a loader without shuffle keeps that order.
 
-* **You see:** The loss jumps whenever the class changes, and the model predicts one
-  class only.
-* **Because:** The dataset is sorted by class, as a folder of images is, and the loader
-  keeps that order.
-* **Do:** Pass ``shuffle=True`` to the loader for training.
+* **You see:** The loss jumps whenever the class changes, and the model predicts a
+  single class.
+* **Because:** The dataset is sorted by class, as ``ImageFolder`` is, and the loader
+  keeps the dataset's order.
+* **Do:** Pass ``shuffle=True`` to the training loader.
 """
 
 # %%
 # See it happen
 # -------------
-# Images of four shapes, in a folder for each shape. The loader flips and crops them at
-# random, for training.
+# The dataset has images of four shapes, with one folder for each shape. The training
+# loader flips and crops the images at random, but does not shuffle.
 
 # sphinx_gallery_tags = ["same in every epoch", "shuffle", "files", "validation"]
 # sphinx_gallery_parallel = False
@@ -71,7 +71,7 @@ def write_images():
     return root
 
 
-# A spawned worker imports this file, too. It needs no files of its own.
+# Spawned workers import this file, too, and must not write the images again.
 ROOT = Path() if __name__ == "__mp_main__" else write_images()
 EVALUATE = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
 AUGMENT = v2.Compose(
@@ -89,7 +89,7 @@ def validation(**options):
 
 
 def train(loader, **options):
-    """Train a small model for eight epochs; return it, and the loss of each batch."""
+    """Train a small model for eight epochs; return the model and its losses."""
     torch.manual_seed(0)
     model = nn.Sequential(
         nn.Conv2d(3, 32, 7, stride=2),
@@ -111,55 +111,58 @@ def train(loader, **options):
 
 
 @torch.no_grad()
-def answers_of(model, loader):
-    """Return how often the model predicts each class, and how often rightly."""
+def predictions_of(model, loader):
+    """Return the number of predictions of each class, and the accuracy."""
     model.eval()
     pairs = [(model(images).argmax(1), labels) for images, labels in loader]
-    answers, labels = (torch.cat(part) for part in zip(*pairs, strict=True))
-    names = Counter(list(SHAPES)[answer] for answer in answers)
-    return dict(names), (answers == labels).float().mean().item()
+    predictions, labels = (
+        torch.cat(part) for part in zip(*pairs, strict=True)
+    )
+    names = Counter(list(SHAPES)[predicted] for predicted in predictions)
+    return dict(names), (predictions == labels).float().mean().item()
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)  # more would only get in each other's way here
+    torch.set_num_threads(1)  # so small a model trains faster on one thread
     broken_model, broken_losses = train(broken(), lr=0.05)
-    answers, right = answers_of(broken_model, validation())
-    print(f"it predicts {answers}; {right:.0%} are right")
-    assert answers.get("stroke", 0) > 0.9 * 64
-    assert right < 0.35
+    predictions, accuracy = predictions_of(broken_model, validation())
+    print(f"predictions: {predictions}; {accuracy:.0%} correct")
+    assert predictions.get("stroke", 0) > 0.9 * 64
+    assert accuracy < 0.35
 
 # %%
 # Why
 # ---
-# A dataset of folders lists one class after the other, and a loader without ``shuffle``
-# keeps the order of the dataset. Each step of the first quarter of an epoch then says
-# *circle*, each of the last quarter *stroke*. The model learns the present class
-# and forgets the others. The loss falls while a class lasts, and jumps with the next.
+# ``ImageFolder`` lists one class after another, and a loader without ``shuffle`` keeps
+# that order. The first quarter of an epoch has only circles, the last quarter only
+# strokes. The model learns the current class and forgets the other classes. The loss falls
+# while the class stays the same, and jumps when the class changes.
 
 if __name__ == "__main__":
     targets = broken().dataset.targets
     assert targets == sorted(targets)
 
-    # 24 batches in an epoch, 6 of each class. The first epoch is left out.
-    by_place = np.reshape(broken_losses, (8, 4, 6))[1:].mean(axis=(0, 1))
-    print("mean loss, by place in the run of a class:", by_place.round(2))
-    assert by_place[0] > by_place[-1] + 0.3
+    # An epoch has 6 batches of each of 4 classes. The mean skips the first epoch.
+    by_position = np.reshape(broken_losses, (8, 4, 6))[1:].mean(axis=(0, 1))
+    print(
+        "mean loss of the 1st to 6th batch of a class:", by_position.round(2)
+    )
+    assert by_position[0] > by_position[-1] + 0.3
 
 # %%
-# With momentum, steps go on in the old direction for a while. The one class that is left
-# then need not be the last.
+# With momentum, the model may predict a class other than the last one.
 
 if __name__ == "__main__":
     model, _ = train(broken(), lr=0.01, momentum=0.9)
-    answers, right = answers_of(model, validation())
-    print(f"with momentum it predicts {answers}; {right:.0%} are right")
-    assert max(answers.values()) > 0.9 * 64
-    assert answers.get("stroke", 0) < 0.1 * 64
+    predictions, accuracy = predictions_of(model, validation())
+    print(f"with momentum: {predictions}; {accuracy:.0%} correct")
+    assert max(predictions.values()) > 0.9 * 64
+    assert predictions.get("stroke", 0) < 0.1 * 64
 
 # %%
 # The fix
 # -------
-# Shuffle.
+# Pass ``shuffle=True``.
 
 
 def fixed():
@@ -169,23 +172,23 @@ def fixed():
 
 if __name__ == "__main__":
     fixed_model, fixed_losses = train(fixed(), lr=0.05)
-    answers, right = answers_of(fixed_model, validation())
-    print(f"it predicts {answers}; {right:.0%} are right")
-    assert right > 0.75
+    predictions, accuracy = predictions_of(fixed_model, validation())
+    print(f"predictions: {predictions}; {accuracy:.0%} correct")
+    assert accuracy > 0.75
 
 # %%
-# A loader for validation is right without: a model in ``eval()`` gives each image the
-# same answer in any order.
+# A validation loader does not need ``shuffle``. A model in ``eval()`` gives the same
+# predictions in any order.
 
 if __name__ == "__main__":
-    in_order = answers_of(fixed_model, validation())
-    shuffled = answers_of(fixed_model, validation(shuffle=True))
+    in_order = predictions_of(fixed_model, validation())
+    shuffled = predictions_of(fixed_model, validation(shuffle=True))
     assert in_order == shuffled
 
 # %%
 # Proof
 # -----
-# The classes in each batch of an epoch, and the loss in the last epoch.
+# The bars show the classes in each batch. The lines show the loss in the last epoch.
 
 
 def labels_of_batches(loader):
@@ -243,11 +246,11 @@ if __name__ == "__main__":
     assert np.mean(classes_per_batch(fixed())) > 2
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it. Random samples tell it that the loader is for training, and it warns.
+# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
+# yours unchanged. Random augmentation suggests a training loader, so the audit warns.
 #
-# Where nothing is random, only you know what the loader is for. Say that its order should
-# not be fixed, and the same is an error.
+# Without augmentation, the loader may be for validation, and the audit reports nothing.
+# With ``Expect(fixed_order=False)``, a fixed order is an error.
 
 import dejabatch
 
@@ -270,11 +273,10 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * A stream cannot be shuffled by the loader:
+# * The loader cannot shuffle a stream:
 #   :doc:`/gallery/4_streaming/plot_one_shard_per_batch`.
-# * The order is shuffled, and is the same in every epoch:
+# * The order is shuffled but the same in every epoch:
 #   :doc:`/gallery/3_order/plot_order_fixed_at_construction`.
-# * Only the first few samples are drawn, all of one class:
+# * Only the first few samples are drawn:
 #   :doc:`/gallery/3_order/plot_class_weights_as_sample_weights`.
-# * :class:`torch.utils.data.DataLoader`, and :class:`torch.utils.data.RandomSampler`,
-#   which ``shuffle=True`` stands for.
+# * :class:`torch.utils.data.RandomSampler`, which ``shuffle=True`` uses.

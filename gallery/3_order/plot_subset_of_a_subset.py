@@ -7,24 +7,24 @@
 # ]
 # ///
 """
-A subset of a subset has the wrong samples
-==========================================
+Subset of a Subset returns the wrong samples
+============================================
 
-Indices of the whole dataset are given to a part of it, where they mean other samples.
+Indices of the whole dataset mean other samples when you apply them to a subset.
 
-* **You see:** A split of a split raises an ``IndexError``, or has samples of other
-  indices, without an error.
-* **Because:** The indices of a ``Subset`` are positions in what it is made of, here the
-  first subset, and not in the whole dataset.
-* **Do:** Make the subset of the whole dataset: ``Subset(dataset, indices)``.
+* **You see:** A split of a split raises an ``IndexError``, or returns other samples
+  without an error.
+* **Because:** The indices of a ``Subset`` are positions in the dataset that it wraps,
+  here another ``Subset``.
+* **Do:** Take the subset of the whole dataset: ``Subset(dataset, indices)``.
 """
 
 # %%
 # See it happen
 # -------------
-# A dataset of four classes is split into training and validation. Then the training
-# samples of one class are wanted. The code looks for them in ``train.indices``, so that no
-# validation sample gets in.
+# A split divides a dataset of four classes into training and validation. You want the
+# training samples of one class. The code takes their indices from ``train.indices``, to
+# keep validation samples out.
 
 # sphinx_gallery_tags = ["wrong samples", "dataset", "split"]
 # sphinx_gallery_parallel = False
@@ -65,8 +65,8 @@ if __name__ == "__main__":
     assert len(broken_labels) == 4
 
 # %%
-# The number of samples is right, and nothing is raised. For the last class there is an
-# error, because ``train`` ends before its largest index.
+# The number of samples is right, and the code raises no error. Only the last class raises
+# an ``IndexError``, because ``train`` has too few samples for its indices.
 
 if __name__ == "__main__":
     name = ""
@@ -81,18 +81,17 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# ``Subset(train, indices)[k]`` is ``train[indices[k]]``, and that is
-# ``dataset[train.indices[indices[k]]]``: two lists are looked up, one after the other. An
-# index of the whole dataset goes through ``train.indices`` once more and comes out as
-# another one. No error, as long as it is smaller than ``len(train)``.
+# ``Subset(train, indices)[k]`` is ``dataset[train.indices[indices[k]]]``: the subset looks
+# up the index in ``train.indices`` a second time. The result is another sample, without an
+# error as long as the index is below ``len(train)``.
 
 if __name__ == "__main__":
     index = wanted(0)[0]
     number = int(broken.dataset[0][0])
-    print(f"wanted: sample {index}; came: sample {number}")
+    print(f"wanted sample {index}, got sample {number}")
     assert number == train.indices[index]
 
-    # A second split by torch is right. It makes positions in what it is given.
+    # random_split may split a subset: its indices are positions in that subset.
     seeded = torch.Generator().manual_seed(1)
     first, second = random_split(train, [0.5, 0.5], generator=seeded)
     assert sorted([*first.indices, *second.indices]) == list(range(3200))
@@ -100,7 +99,7 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Indices of the whole dataset belong to a subset of the whole dataset.
+# Apply indices of the whole dataset to the whole dataset.
 
 fixed = load(Subset(dataset, wanted(0)))
 
@@ -109,8 +108,7 @@ if __name__ == "__main__":
     assert labels_of(fixed) == {0: len(wanted(0))}
 
 # %%
-# Or keep the subset of ``train``, and give it positions in ``train``. That works for any
-# part of a dataset, whatever it is made of.
+# Or keep the subset of ``train`` and use positions in ``train`` as its indices.
 
 if __name__ == "__main__":
     positions = [
@@ -123,10 +121,10 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The samples that were wanted, and those that came in their places.
+# Each point is a wanted sample and the sample that the loader returns instead.
 
 
-def number_of_each(subset):
+def returned_samples(subset):
     return [int(subset[position][0]) for position in range(len(subset))]
 
 
@@ -138,14 +136,14 @@ if __name__ == "__main__":
         (axes[0], "broken", broken, "x"),
         (axes[1], "fixed", fixed, "o"),
     ):
-        came = number_of_each(loader.dataset)
-        right = sum(a == b for a, b in zip(wanted(0), came, strict=True))
-        ax.scatter(wanted(0), came, 6, marker=marker, linewidth=0.6)
+        returned = returned_samples(loader.dataset)
+        right = sum(a == b for a, b in zip(wanted(0), returned, strict=True))
+        ax.scatter(wanted(0), returned, 6, marker=marker, linewidth=0.6)
         for border in (1000, 2000, 3000):
             ax.axhline(border, linestyle="--", linewidth=0.8, color="gray")
-        ax.set(title=f"{name}: {right} of {len(came)} right")
-        ax.set(xlabel="sample that was wanted", xlim=(0, 1000), ylim=(0, 4000))
-    axes[0].set(ylabel="sample that came")
+        ax.set(title=f"{name}: {right} of {len(returned)} right")
+        ax.set(xlabel="wanted sample", xlim=(0, 1000), ylim=(0, 4000))
+    axes[0].set(ylabel="returned sample")
     axes[0].set_yticks(
         range(500, 4000, 1000), [f"class {label}" for label in range(4)]
     )
@@ -154,10 +152,10 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Follow the indices down to the whole dataset, and compare with those that you meant.
+# Translate the indices to the whole dataset, and compare them with the wanted indices.
 
 
-def indices_in_the_whole(subset):
+def indices_in_whole_dataset(subset):
     indices = range(len(subset))
     while isinstance(subset, Subset):
         indices = [subset.indices[index] for index in indices]
@@ -167,17 +165,16 @@ def indices_in_the_whole(subset):
 
 if __name__ == "__main__":
     for name, loader in (("broken", broken), ("fixed", fixed)):
-        found = set(indices_in_the_whole(loader.dataset))
-        print(
-            f"{name}: {len(found & set(wanted(0)))} of {len(found)} are meant"
-        )
-    assert set(indices_in_the_whole(fixed.dataset)) == set(wanted(0))
-    assert set(indices_in_the_whole(broken.dataset)) != set(wanted(0))
+        found = set(indices_in_whole_dataset(loader.dataset))
+        right = len(found & set(wanted(0)))
+        print(f"{name}: {right} of {len(found)} are wanted")
+    assert set(indices_in_whole_dataset(fixed.dataset)) == set(wanted(0))
+    assert set(indices_in_whole_dataset(broken.dataset)) != set(wanted(0))
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it. All indices here are among ``train.indices``, as positions would be by
-# chance only. With few samples that chance is not small, and it says nothing.
+# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
+# yours unchanged. The audit reports a subset whose indices all appear in
+# ``train.indices``. For a few indices, that may be chance, and the audit reports nothing.
 
 import dejabatch
 
@@ -195,10 +192,10 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The samples are right, and the transform is that of the other half:
+# * The samples are right, but both parts of a split share a transform:
 #   :doc:`/gallery/1_sample/plot_split_shares_transform`.
-# * Each start of the program splits in another way:
+# * Each start of the program splits the data differently:
 #   :doc:`/gallery/3_order/plot_samples_in_both_loaders`.
-# * The indices are right, and each gives the same sample:
+# * The indices are right, but every index returns the same sample:
 #   :doc:`/gallery/1_sample/plot_getitem_ignores_index`.
 # * :class:`torch.utils.data.Subset` and :func:`torch.utils.data.random_split`.

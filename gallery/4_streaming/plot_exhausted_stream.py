@@ -10,17 +10,19 @@
 The second epoch of an IterableDataset is empty
 ===============================================
 
-An iterator that is made once is read once.
+An iterator that is created once can be read once.
 
-* **You see:** The first epoch is right. From then on there is no batch, and no error.
-* **Because:** ``__iter__`` returns an iterator that was made before, and is at its end.
-* **Do:** Make a new iterator in ``__iter__``, or write it as a generator.
+* **You see:** The first epoch is right. Every later epoch has no batches and raises no
+  error.
+* **Because:** ``__iter__`` returns a stored iterator, which the first epoch has used
+  up.
+* **Do:** Return a new iterator from ``__iter__``, or write ``__iter__`` as a generator.
 """
 
 # %%
 # See it happen
 # -------------
-# The dataset prepares its iterator when it is made, and hands it out when it is asked for.
+# The dataset creates its iterator in ``__init__``, and ``__iter__`` returns that iterator.
 
 # sphinx_gallery_tags = ["empty epoch", "IterableDataset"]
 # sphinx_gallery_parallel = False
@@ -53,12 +55,12 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# Each epoch calls ``iter(dataset)``. It gets the same iterator again, which is at its end,
-# and an iterator that has ended looks like an epoch that has ended. A file object, a
-# ``csv.reader`` and a ``map`` are such iterators, too.
+# Each epoch calls ``iter(dataset)`` and gets the same iterator. The first epoch has used
+# up that iterator, so later epochs end at once. A file object, a ``csv.reader`` and a
+# ``map`` are such iterators, too.
 #
-# Workers hide it for an iterator in memory, such as this one: each epoch starts new ones,
-# with new copies of the dataset, whose iterator has not been read. It comes back with persistent workers.
+# Non-persistent workers hide the failure here. Each epoch starts new workers, whose copies
+# of the dataset have an unread iterator. Persistent workers show the failure again.
 
 if __name__ == "__main__":
     rows = []
@@ -70,21 +72,21 @@ if __name__ == "__main__":
         loader = DataLoader(Numbers(), batch_size=4, **options)
         rows.append(batches_of(loader))
         print(options, rows[-1])
-        del loader  # ends persistent workers
+        del loader  # stops persistent workers
     assert rows == [[3, 0, 0], [3, 3, 3], [3, 0, 0]]
 
 # %%
 # The fix
 # -------
-# Make a new iterator for each epoch. A generator function does that by itself.
+# Write ``__iter__`` as a generator, which creates a new iterator for each epoch.
 
 
-class NumbersAnew(IterableDataset):
+class NewIteratorPerEpoch(IterableDataset):
     def __iter__(self):
         yield from range(12)
 
 
-fixed = DataLoader(NumbersAnew(), batch_size=4)
+fixed = DataLoader(NewIteratorPerEpoch(), batch_size=4)
 
 if __name__ == "__main__":
     fixed_batches = batches_of(fixed)
@@ -92,13 +94,14 @@ if __name__ == "__main__":
     assert fixed_batches == [3, 3, 3]
 
 # %%
-# Where the source is a file, open it in ``__iter__`` as well. With workers, also split it:
-# see :doc:`/gallery/4_streaming/plot_stream_not_split_by_worker`.
+# If the samples come from a file, open the file in ``__iter__``. With workers, also
+# :doc:`split the samples between them
+# </gallery/4_streaming/plot_stream_not_split_by_worker>`.
 
 # %%
 # Proof
 # -----
-# The number of batches in each epoch.
+# The bars show the number of batches in each epoch.
 
 if __name__ == "__main__":
     figure, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
@@ -116,11 +119,11 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Make a dataset for this alone, and count what two passes over it give. That it returns
-# another object each time proves nothing, as the last of these shows.
+# Create a new dataset and count the samples of two passes. A new object from ``__iter__``
+# proves nothing: ``YieldsFromStoredIterator`` below returns a new generator each time.
 
 
-class StoredBehindAGenerator(Numbers):
+class YieldsFromStoredIterator(Numbers):
     def __iter__(self):
         yield from self.numbers
 
@@ -130,20 +133,20 @@ def counts_of_two_passes(dataset):
 
 
 if __name__ == "__main__":
-    for kind, expected in (
+    for dataset_class, expected in (
         (Numbers, [12, 0]),
-        (NumbersAnew, [12, 12]),
-        (StoredBehindAGenerator, [12, 0]),
+        (NewIteratorPerEpoch, [12, 12]),
+        (YieldsFromStoredIterator, [12, 0]),
     ):
-        counts = counts_of_two_passes(kind())
-        print(f"{kind.__name__}: {counts}")
+        counts = counts_of_two_passes(dataset_class())
+        print(f"{dataset_class.__name__}: {counts}")
         assert counts == expected
-    dataset = StoredBehindAGenerator()
+    dataset = YieldsFromStoredIterator()
     assert iter(dataset) is not iter(dataset)
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it: this one is not used up by it.
+# Or run ``dejabatch.audit``, which reads the loader in a separate process. The audit does
+# not use up your stream.
 
 import dejabatch
 
@@ -159,7 +162,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The same with a map-style dataset: :doc:`/gallery/3_order/plot_one_shot_sampler`.
-# * The workers all give the same samples:
+# * The second epoch of a map-style dataset is empty:
+#   :doc:`/gallery/3_order/plot_one_shot_sampler`.
+# * All workers return the same samples:
 #   :doc:`/gallery/4_streaming/plot_stream_not_split_by_worker`.
 # * :class:`torch.utils.data.IterableDataset`.

@@ -7,23 +7,23 @@
 # ]
 # ///
 """
-All samples of a batch come from one file
-=========================================
+Every batch comes from a single file or shard
+=============================================
 
-A worker fills a batch from the file that it is reading, and that file often has one class.
+A worker fills a batch from the file that it is reading, often a file of one class.
 
-* **You see:** With an IterableDataset over several files, samples of a batch are
+* **You see:** An IterableDataset reads several files, but the samples of a batch are
   neighbours in one file, often of one class.
-* **Because:** A batch is made by one worker, and the worker reads its files one after
+* **Because:** A single worker makes a batch, and that worker reads its files one after
   another.
-* **Do:** Read several files in turn, or hold samples back in a shuffle buffer.
+* **Do:** Interleave several files, or add a shuffle buffer.
 """
 
 # %%
 # See it happen
 # -------------
-# Sixteen files, with the samples of one class each. Two workers share them out, and shuffle
-# the order of their files in each epoch.
+# Each of sixteen files has the samples of one class. Two workers split the files between
+# them, and shuffle the order of their files in each epoch.
 
 # sphinx_gallery_tags = ["IterableDataset", "files", "shuffle"]
 # sphinx_gallery_parallel = False
@@ -39,7 +39,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 
 def write_files():
-    """Write a line for each sample: its number and its class."""
+    """Write one line for each sample: its number and its class."""
     folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)
     files = [Path(folder.name, f"class_{label:02}.txt") for label in range(16)]
@@ -49,7 +49,7 @@ def write_files():
     return files
 
 
-# A spawned worker imports this file, too. It is sent the names of the files.
+# Spawned workers import this file, too, and receive the file names by pickle.
 FILES = [] if __name__ == "__mp_main__" else write_files()
 
 
@@ -84,7 +84,7 @@ broken = load(Samples(FILES))
 
 
 def files_of_batches(loader):
-    """Return, for each batch, how many samples come from each file."""
+    """Return the number of samples from each file, for each batch."""
     return [Counter(labels.tolist()) for _, labels in loader]
 
 
@@ -95,17 +95,19 @@ def files_per_batch(batches):
 if __name__ == "__main__":
     broken_batches = files_of_batches(broken)
     for batch in broken_batches[:6]:
-        print("samples of each file in a batch:", dict(batch))
+        print("samples from each file in a batch:", dict(batch))
     assert len(broken_batches) == 48
     assert all(len(batch) == 1 for batch in broken_batches)
 
 # %%
 # Why
 # ---
-# A batch is made by one worker, of the samples that come next in its stream. These are
-# neighbours in a file, because the worker reads one file after another. Shuffling the
-# files only changes which of them is next. With more workers, batches of more files take
-# turns; without workers, a batch is of one file, too.
+# One worker makes each batch from the next samples of its stream. The worker reads one file
+# after another, so these samples are neighbours in a file. Shuffling the files only
+# changes which file is next.
+#
+# Batches of two workers alternate between two files. Without workers, each batch comes from
+# one file, too.
 
 if __name__ == "__main__":
     alone = files_of_batches(load(Samples(FILES), num_workers=0))
@@ -114,7 +116,7 @@ if __name__ == "__main__":
     assert broken_batches[0] != broken_batches[1] == broken_batches[3]
 
 # %%
-# The loader cannot shuffle what it does not know yet.
+# ``shuffle=True`` raises for an iterable dataset.
 
 if __name__ == "__main__":
     message = ""
@@ -128,11 +130,11 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Keep several files open, and take a sample from each in turn.
+# Interleave the files: keep several files open, and take a sample from each in turn.
 
 
-def in_turn(files, at_once):
-    # A generator opens its file at the first sample.
+def interleaved(files, at_once):
+    # Each generator opens its file only at its first sample.
     waiting = [read(file) for file in files]
     reading = []
     while waiting or reading:
@@ -147,7 +149,7 @@ def in_turn(files, at_once):
 
 
 # %%
-# And hold samples back, in a buffer, from which the next one is drawn at random.
+# Then add a shuffle buffer, which draws the next sample at random from those that it holds.
 
 
 def shuffled(samples, size):
@@ -170,7 +172,7 @@ class Mixed(Samples):
         self.buffer = buffer
 
     def __iter__(self):
-        samples = in_turn(self.own_files(), self.at_once)
+        samples = interleaved(self.own_files(), self.at_once)
         yield from shuffled(samples, self.buffer)
 
 
@@ -179,14 +181,14 @@ fixed = load(Mixed(FILES, at_once=4, buffer=96))
 if __name__ == "__main__":
     fixed_batches = files_of_batches(fixed)
     for batch in fixed_batches[:4]:
-        print("samples of each file in a batch:", dict(batch))
+        print("samples from each file in a batch:", dict(batch))
     assert sum(map(Counter.total, fixed_batches)) == 16 * 48
     assert files_per_batch(fixed_batches) > 4
 
 # %%
-# Either of the two is a fix by itself, if it is large enough. A buffer that is smaller than
-# a file, of 48 samples here, does little. Files that are read in turn stay together until
-# they end. Here is what one worker makes of eight files.
+# Interleaving alone or a buffer alone is enough if it is large enough. A buffer smaller
+# than a file, here 48 samples, mixes few files. Interleaved files stay together until they
+# end. The cell below reads eight files without workers.
 
 if __name__ == "__main__":
     means = {}
@@ -201,7 +203,7 @@ if __name__ == "__main__":
         mixed = load(Mixed(FILES[:8], at_once, size), num_workers=0)
         means[at_once, size] = files_per_batch(files_of_batches(mixed))
         print(
-            f"{at_once} in turn, buffer of {size:3}: "
+            f"{at_once} files interleaved, buffer of {size:3}: "
             f"{means[at_once, size]:.1f} files in a batch"
         )
     assert means[1, 1] == 1
@@ -214,7 +216,7 @@ if __name__ == "__main__":
     assert means[4, 96] > 4
 
 # %%
-# A batch is still of one worker, and has samples of its files only.
+# One worker still makes each batch, so a batch mixes only the files of that worker.
 
 if __name__ == "__main__":
     for batch in fixed_batches:
@@ -223,7 +225,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# From which files the samples of each batch come. The larger a dot, the more of them.
+# Each dot shows how many samples of a batch come from a file: more samples, larger dot.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(
@@ -244,13 +246,13 @@ if __name__ == "__main__":
         ax.scatter(numbers, labels, [3 * size for size in sizes])
         mean = files_per_batch(batches)
         ax.set(title=f"{name}: {mean:.1f} files in a batch", xlabel="batch")
-    axes[0].set(ylabel="file, of one class", yticks=range(0, 16, 3))
+    axes[0].set(ylabel="file (one class)", yticks=range(0, 16, 3))
     plt.show()
 
 # %%
 # Find it in your code
 # --------------------
-# Count how many neighbours in a batch have the same label.
+# Count how many neighbouring samples in a batch have the same label.
 
 
 def share_of_equal_neighbours(loader):
@@ -259,7 +261,7 @@ def share_of_equal_neighbours(loader):
         for _, labels in loader
         for pair in zip(labels[:-1].tolist(), labels[1:].tolist(), strict=True)
     ]
-    return sum(one == other for one, other in pairs) / len(pairs)
+    return sum(left == right for left, right in pairs) / len(pairs)
 
 
 if __name__ == "__main__":
@@ -269,12 +271,12 @@ if __name__ == "__main__":
     assert share_of_equal_neighbours(fixed) < 0.5
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it. That the epochs have different orders tells it that somebody shuffles, and it
-# warns. With ``Expect(fixed_order=False)``, which says so, it is an error.
+# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
+# yours unchanged. Different orders in two epochs suggest shuffling, so the audit warns.
+# With ``Expect(fixed_order=False)``, the finding is an error.
 #
-# :class:`dejabatch.shard` splits a stream between the workers of all ranks, and has a
-# buffer. Each worker then reads all files, and leaves out what is not its own.
+# :class:`dejabatch.shard` splits a stream between the workers of all ranks and adds a
+# shuffle buffer. Each worker then reads all files and skips the samples of other workers.
 
 import dejabatch
 
@@ -299,17 +301,17 @@ if __name__ == "__main__":
 
     sharded = load(dejabatch.shard(AllSamples(FILES), shuffle_buffer=192))
     batches = files_of_batches(sharded)
-    print(f"with shard: {files_per_batch(batches):.1f} files in a batch")
+    print(f"dejabatch.shard: {files_per_batch(batches):.1f} files in a batch")
     assert sum(map(Counter.total, batches)) == 16 * 48
     assert files_per_batch(batches) > 4
 
 # %%
 # See also
 # --------
-# * The same with a map-style dataset, which the loader can shuffle:
+# * A map-style dataset is sorted by class, and the loader can shuffle it:
 #   :doc:`/gallery/3_order/plot_sorted_without_shuffle`.
-# * The stream is mixed, and in the same way in every epoch:
+# * The stream is shuffled in the same way in every epoch:
 #   :doc:`/gallery/4_streaming/plot_stream_with_fixed_shuffle`.
-# * The workers do not share the files out, and all read the same ones:
+# * All workers read the same files:
 #   :doc:`/gallery/4_streaming/plot_stream_not_split_by_worker`.
 # * :class:`torch.utils.data.IterableDataset`.

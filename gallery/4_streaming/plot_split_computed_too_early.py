@@ -7,22 +7,22 @@
 # ]
 # ///
 """
-A split between workers has no effect
-=====================================
+get_worker_info() returns None, and every worker repeats all samples
+====================================================================
 
-__init__ runs in the main process, where get_worker_info() has nothing to say.
+``__init__`` runs in the main process, where no worker exists yet.
 
-* **You see:** The dataset asks which worker it is in, and still every worker gives all
-  samples.
-* **Because:** ``get_worker_info()`` is asked in ``__init__``, which runs in the main
-  process, where it returns None.
-* **Do:** Ask in ``__iter__``, which runs in the worker.
+* **You see:** The dataset calls ``get_worker_info()`` to split its samples, but every
+  worker returns all of them.
+* **Because:** The call stands in ``__init__``, which runs in the main process, where
+  ``get_worker_info()`` returns None.
+* **Do:** Call ``get_worker_info()`` in ``__iter__``, which runs in the worker.
 """
 
 # %%
 # See it happen
 # -------------
-# The dataset is to read its own part only. It asks which worker it is in when it is made.
+# The dataset should read only the part of its worker. ``__init__`` computes that part.
 
 # sphinx_gallery_tags = ["same across workers", "IterableDataset"]
 # sphinx_gallery_parallel = False
@@ -37,7 +37,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 LENGTH = 12
 
 
-class SplitAtOnce(IterableDataset):
+class SplitInInit(IterableDataset):
     def __init__(self):
         info = get_worker_info()
         self.first, self.step = (
@@ -54,28 +54,25 @@ def times_of_each(dataset, **options):
 
 
 if __name__ == "__main__":
-    broken_times = times_of_each(SplitAtOnce(), num_workers=2)
+    broken_times = times_of_each(SplitInInit(), num_workers=2)
     print(broken_times)
     assert set(broken_times.values()) == {2}
 
 # %%
 # Why
 # ---
-# You make the dataset, in the main process. There ``get_worker_info()`` returns None, and
-# the dataset decides that it is alone. Each worker gets a copy of that decision.
+# You create the dataset in the main process. There ``get_worker_info()`` returns None, so
+# the dataset selects all samples. Each worker gets a copy of that selection.
 
 if __name__ == "__main__":
     assert get_worker_info() is None
-    dataset = SplitAtOnce()
-    print(
-        f"decided in the main process: first {dataset.first}, step {dataset.step}"
-    )
+    dataset = SplitInInit()
+    print(f"in the main process: first {dataset.first}, step {dataset.step}")
     assert (dataset.first, dataset.step) == (0, 1)
 
 # %%
-# The remedy in PyTorch's documentation, a ``worker_init_fn`` that sets the limits, works.
-# It does not run without workers, and then the dataset needs limits that are right
-# without it.
+# PyTorch's documentation sets the part in a ``worker_init_fn``, and that works. Without
+# workers, no ``worker_init_fn`` runs, and the values of ``__init__`` must be right.
 
 
 def split(worker_id):
@@ -86,7 +83,7 @@ def split(worker_id):
 if __name__ == "__main__":
     for num_workers in (0, 2):
         times = times_of_each(
-            SplitAtOnce(), num_workers=num_workers, worker_init_fn=split
+            SplitInInit(), num_workers=num_workers, worker_init_fn=split
         )
         print(
             f"{num_workers} workers: {len(times)} samples, {times.total()} times"
@@ -96,10 +93,11 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Ask in ``__iter__``. It runs in the worker, or in the main process if there is none.
+# Call ``get_worker_info()`` in ``__iter__``, which runs in the worker. Without workers,
+# ``__iter__`` runs in the main process and reads all samples.
 
 
-class SplitInTime(IterableDataset):
+class SplitInIter(IterableDataset):
     def __iter__(self):
         info = get_worker_info()
         first, step = (0, 1) if info is None else (info.id, info.num_workers)
@@ -108,7 +106,7 @@ class SplitInTime(IterableDataset):
 
 if __name__ == "__main__":
     for num_workers in (0, 1, 2, 3):
-        times = times_of_each(SplitInTime(), num_workers=num_workers)
+        times = times_of_each(SplitInIter(), num_workers=num_workers)
         print(
             f"{num_workers} workers: {len(times)} samples, {times.total()} times"
         )
@@ -116,7 +114,7 @@ if __name__ == "__main__":
     fixed_times = times
 
 # %%
-# :class:`dejabatch.shard` does that for any iterable, and counts the ranks as well.
+# :class:`dejabatch.shard` splits any iterable between the workers of all ranks.
 
 import dejabatch
 
@@ -128,7 +126,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# How often each sample came in an epoch.
+# The bars show how often each sample comes in one epoch.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(
@@ -150,14 +148,14 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# ``dejabatch.audit`` sees that the workers give the same samples, whatever the reason.
-# ``python -m dejabatch lint`` says where in the source the split is lost. Here it reads
-# this page.
+# Run ``dejabatch.audit``, which finds workers that return the same samples. Then run
+# ``python -m dejabatch lint``, which finds the line in your code. Here the lint reads this
+# page.
 
 from dejabatch.lint import lint_paths
 
 if __name__ == "__main__":
-    report = dejabatch.audit(DataLoader(SplitAtOnce(), num_workers=2))
+    report = dejabatch.audit(DataLoader(SplitInInit(), num_workers=2))
     print(report.findings[0].title)
     assert report.findings[0].slug == "stream-not-split-by-worker"
 
@@ -171,7 +169,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The dataset does not ask at all:
+# * The dataset does not call ``get_worker_info()``:
 #   :doc:`/gallery/4_streaming/plot_stream_not_split_by_worker`.
-# * The second epoch is empty: :doc:`/gallery/4_streaming/plot_exhausted_stream`.
+# * The second epoch is empty:
+#   :doc:`/gallery/4_streaming/plot_exhausted_stream`.
 # * :func:`torch.utils.data.get_worker_info`.

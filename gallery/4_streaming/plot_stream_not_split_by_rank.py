@@ -7,22 +7,24 @@
 # ]
 # ///
 """
-Every rank reads the same samples of an IterableDataset
+Every GPU gets the same samples from an IterableDataset
 =======================================================
 
-A rank's loader knows its own workers, and nothing of the other ranks.
+A loader knows its own workers but not the other ranks.
 
-* **You see:** Training on several GPUs is no faster than on one: an epoch has as many
-  steps, and all ranks take the same samples.
-* **Because:** The stream is split between a rank's workers, but not between the ranks.
-* **Do:** Split by rank and worker: the number of this worker among all, of how many.
+* **You see:** More GPUs do not shorten an epoch: all ranks read the same samples.
+* **Because:** The stream is split between the workers of a rank, but not between the
+  ranks.
+* **Do:** Give worker w of rank r every n-th item: ``islice(items, r * num_workers + w,
+  None, world_size * num_workers)``.
 """
 
 # %%
 # See it happen
 # -------------
-# A stream of eight shards with three samples each, of which every worker reads its own. It
-# is read by two processes of ``torch.distributed``, with two workers each.
+# A stream has eight shards with three samples each. The dataset splits the shards between
+# the workers of its loader. Two processes of ``torch.distributed`` read the stream, with
+# two workers each.
 
 # sphinx_gallery_tags = ["same across ranks", "repeated samples", "IterableDataset"]
 # sphinx_gallery_parallel = False
@@ -71,8 +73,8 @@ def load(dataset):
 broken = tuple(load(ByWorker(rank, RANKS)) for rank in range(RANKS))
 
 # %%
-# Each process does what a training program does: it joins the others, makes its loader and
-# reads it. Here it counts how often it gets each sample.
+# Each process works like a training program: it joins the process group, creates a loader
+# and reads it. The process counts how often it gets each sample.
 
 
 def read_on_rank(rank, make_dataset, times, store):
@@ -88,7 +90,7 @@ def read_on_rank(rank, make_dataset, times, store):
 
 
 def read_on_all_ranks(make_dataset):
-    """Return how often each rank got each sample."""
+    """Return how often each rank reads each sample."""
     times = torch.zeros(RANKS, 24, dtype=int).share_memory_()
     with tempfile.TemporaryDirectory() as folder:
         torch.multiprocessing.start_processes(
@@ -104,16 +106,16 @@ if __name__ == "__main__":
     by_worker = read_on_all_ranks(ByWorker)
     for rank, times in enumerate(by_worker.tolist()):
         print(f"rank {rank}:", times)
-    assert (by_worker == 1).all()  # every sample, on every rank
+    assert (by_worker == 1).all()  # both ranks read every sample
 
 # %%
 # Why
 # ---
-# ``get_worker_info()`` tells a worker its number among those of its own loader. The other
-# rank's loader has a worker with the same number, which reads the same shards. Both
-# ranks take eight steps, as one rank alone would.
+# ``get_worker_info()`` numbers the workers of one loader. The loader of the second rank has
+# a worker with the same number, which reads the same shards. Each of the two ranks takes
+# eight steps, like one rank alone.
 #
-# The rank alone is not enough. Then all workers of a rank read the rank's part.
+# Splitting by rank only is not enough: all workers of a rank then read the same part.
 
 
 class ByRank(Shards):
@@ -133,8 +135,8 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Number the workers of all ranks, and split by that number. The rank is found where the
-# dataset is made, in the process that has joined the others, and handed over.
+# Number the workers of all ranks, and split by that number. Get the rank in the process
+# that joined the process group, and pass the rank to the dataset.
 
 
 class ByRankAndWorker(Shards):
@@ -151,18 +153,17 @@ class ByRankAndWorker(Shards):
 fixed = tuple(load(ByRankAndWorker(rank, RANKS)) for rank in range(RANKS))
 
 if __name__ == "__main__":
-    by_both = read_on_all_ranks(ByRankAndWorker)
-    for rank, times in enumerate(by_both.tolist()):
+    by_rank_and_worker = read_on_all_ranks(ByRankAndWorker)
+    for rank, times in enumerate(by_rank_and_worker.tolist()):
         print(f"rank {rank}:", times)
-    assert (by_both.sum(dim=0) == 1).all()
-    assert by_both.sum(dim=1).tolist() == [12, 12]
+    assert (by_rank_and_worker.sum(dim=0) == 1).all()
+    assert by_rank_and_worker.sum(dim=1).tolist() == [12, 12]
     assert [len(list(loader)) for loader in fixed] == [4, 4]
 
 # %%
-# Have as many shards as there are workers on all ranks, or a multiple of it. With three
-# shards for four workers, one has nothing to do, and its rank has half the samples of the
-# other. (``DistributedDataParallel`` then waits for a batch that does not come, unless you drop
-# what is over or use ``torch.distributed.algorithms.Join``.)
+# The number of shards should be a multiple of the number of workers on all ranks. With
+# three shards for four workers, one worker is idle. Its rank gets half the samples of the
+# other rank.
 
 if __name__ == "__main__":
     few = read_on_all_ranks(functools.partial(ByRankAndWorker, shards=3))
@@ -170,8 +171,8 @@ if __name__ == "__main__":
     assert few.sum(dim=1).tolist() == [6, 3]
 
 # %%
-# ``dejabatch.shard`` numbers the workers in the same way, for any iterable. It asks
-# ``torch.distributed`` itself.
+# ``dejabatch.shard`` splits any iterable in the same way, and gets the rank from
+# ``torch.distributed``.
 
 import dejabatch
 
@@ -188,7 +189,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# How often each sample is read in an epoch, and by which rank.
+# The bars show how often each rank reads each sample in one epoch.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(
@@ -197,7 +198,7 @@ if __name__ == "__main__":
     for ax, name, (zero, one) in (
         (axes[0], "broken: by worker", by_worker),
         (axes[1], "broken: by rank", by_rank),
-        (axes[2], "fixed: by both", by_both),
+        (axes[2], "fixed: by rank and worker", by_rank_and_worker),
     ):
         ax.bar(range(24), zero, width=1, label="rank 0")
         ax.bar(
@@ -211,8 +212,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Make the loaders of two ranks in one process, and look for samples that both have. Count
-# the samples, too: none may be missing.
+# Create the loaders of two ranks in one process, and count the samples in common. Also
+# count all samples: none should be missing.
 
 
 def samples(loader):
@@ -227,13 +228,13 @@ def in_common(loaders):
 if __name__ == "__main__":
     of_broken, of_fixed = in_common(broken), in_common(fixed)
     for name, (common, read) in (("broken", of_broken), ("fixed", of_fixed)):
-        print(f"{name}: {common} samples in common, {read} read")
+        print(f"{name}: {common} samples in common, {read} samples read")
     assert of_broken == (24, 48)
     assert of_fixed == (0, 24)
 
 # %%
-# Or let ``dejabatch.compare`` look at the two loaders. It reads both in processes of their
-# own, without changing them.
+# Or run ``dejabatch.compare``, which reads both loaders in separate processes and leaves
+# yours unchanged.
 
 if __name__ == "__main__":
     report = dejabatch.compare(*broken)
@@ -246,9 +247,10 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * One rank reads every sample once for each of its workers:
+# * All workers of one rank read the same samples:
 #   :doc:`/gallery/4_streaming/plot_stream_not_split_by_worker`.
-# * The ranks have samples of their own, and augment them alike:
+# * The ranks read different samples but augment them in the same way:
 #   :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`.
-# * A map-style dataset is split by its sampler: :doc:`/recipes/index`.
+# * A sampler splits a map-style dataset between ranks: :doc:`/recipes/index`.
+# * ``torch.distributed.algorithms.Join``, for ranks with different numbers of batches.
 # * :class:`torch.utils.data.IterableDataset`.

@@ -8,21 +8,21 @@
 # ]
 # ///
 """
-Every sample of an IterableDataset comes once for each worker
-=============================================================
+IterableDataset returns every sample once per worker
+====================================================
 
-A worker has a copy of the dataset, and reads all of it unless you say otherwise.
+Each worker has a copy of the dataset and reads all of it, unless you split the stream.
 
-* **You see:** With ``num_workers=4`` an epoch has four times the samples.
+* **You see:** With ``num_workers=4``, an epoch has four times as many samples.
 * **Because:** Every worker has a copy of the dataset and reads the whole stream.
-* **Do:** In ``__iter__``, skip what belongs to the other workers, by
-  ``get_worker_info()``.
+* **Do:** In ``__iter__``, call ``get_worker_info()`` and skip the samples of the other
+  workers.
 """
 
 # %%
 # See it happen
 # -------------
-# Four files with four lines each. Two workers read them.
+# Two workers read four files with four lines each.
 
 # sphinx_gallery_tags = ["same across workers", "IterableDataset", "files"]
 # sphinx_gallery_parallel = False
@@ -58,7 +58,7 @@ class Lines(IterableDataset):
             yield from file.read_text().splitlines()
 
 
-# A spawned worker imports this file, too. It is sent the names of the files.
+# Spawned workers import this file, too, and receive the file names by pickle.
 FILES = [] if __name__ == "__mp_main__" else write_files()
 broken = DataLoader(Lines(FILES), batch_size=4, num_workers=2)
 
@@ -76,12 +76,12 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# A sampler hands out indices, each to one worker. For an iterable dataset there are none to
-# hand out: every worker gets a copy of the dataset and iterates it from beginning to end.
+# A map-style loader sends each index to one worker. An iterable dataset has no indices:
+# every worker iterates its own copy of the dataset from beginning to end.
 #
-# torch warns only if the dataset has a ``__len__``, if somebody has called ``len(loader)``
-# before, as a progress bar does, and if there come more *batches* than the dataset has
-# samples. With batches of four there is no warning.
+# torch rarely warns. The dataset needs a ``__len__``, and a progress bar or your code must
+# have called ``len(loader)`` before. The loader must also return more *batches* than the
+# dataset has samples. With batches of four, torch does not warn.
 
 
 class WithLength(Lines):
@@ -94,17 +94,19 @@ def warnings_of(loader):
         warnings.simplefilter("always")
         for _ in loader:
             pass
-    return sum("IterableDataset" in str(one.message) for one in caught)
+    return sum("IterableDataset" in str(entry.message) for entry in caught)
 
 
 if __name__ == "__main__":
     loader = DataLoader(WithLength(FILES), batch_size=None, num_workers=2)
-    silent = warnings_of(loader)
+    warnings_before = warnings_of(loader)
     length = len(loader)
-    loud = warnings_of(loader)
-    print(f"before len(loader): {silent} warnings, after it: {loud}")
-    assert silent == 0
-    assert loud > 0
+    warnings_after = warnings_of(loader)
+    print(
+        f"before len(loader): {warnings_before} warnings, after it: {warnings_after}"
+    )
+    assert warnings_before == 0
+    assert warnings_after > 0
 
     batched = DataLoader(WithLength(FILES), batch_size=4, num_workers=2)
     assert len(batched) == 4
@@ -113,11 +115,11 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Ask in ``__iter__`` which worker this is, and skip what belongs to the others. Split what
-# is cheap to skip: the names of the files, not their lines.
+# Call ``get_worker_info()`` in ``__iter__``, and skip the files of the other workers.
+# Skipping file names is cheaper than skipping lines.
 
 
-class OwnFiles(Lines):
+class SplitsFiles(Lines):
     def __iter__(self):
         info = get_worker_info()
         first, step = (0, 1) if info is None else (info.id, info.num_workers)
@@ -125,12 +127,12 @@ class OwnFiles(Lines):
             yield from file.read_text().splitlines()
 
 
-fixed = DataLoader(OwnFiles(FILES), batch_size=4, num_workers=2)
+fixed = DataLoader(SplitsFiles(FILES), batch_size=4, num_workers=2)
 
 if __name__ == "__main__":
     for num_workers in (0, 2, 3):
         loader = DataLoader(
-            OwnFiles(FILES), batch_size=4, num_workers=num_workers
+            SplitsFiles(FILES), batch_size=4, num_workers=num_workers
         )
         times = times_of_each(loader)
         print(
@@ -139,12 +141,12 @@ if __name__ == "__main__":
         assert len(times) == times.total() == 16
 
 # %%
-# With fewer files than workers, some workers have nothing to do. Then split the lines: each
-# worker reads all of them, and gives every ``step``-th. With several ranks, count their
-# workers as well: :doc:`/gallery/4_streaming/plot_stream_not_split_by_rank`.
+# With fewer files than workers, split the lines instead. Each worker reads all lines and
+# returns every ``step``-th one. With several GPUs, :doc:`split by rank as well
+# </gallery/4_streaming/plot_stream_not_split_by_rank>`.
 
 
-class OwnLines(Lines):
+class SplitsLines(Lines):
     def __iter__(self):
         info = get_worker_info()
         first, step = (0, 1) if info is None else (info.id, info.num_workers)
@@ -154,14 +156,14 @@ class OwnLines(Lines):
 if __name__ == "__main__":
     for num_workers in (0, 2, 3):
         loader = DataLoader(
-            OwnLines(FILES[:1]), batch_size=None, num_workers=num_workers
+            SplitsLines(FILES[:1]), batch_size=None, num_workers=num_workers
         )
         assert sorted(loader) == sorted(Lines(FILES[:1]))
 
 # %%
 # Proof
 # -----
-# How often each line came.
+# The numbers show how often each line comes in one epoch.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(1, 2, figsize=(8, 2.6), layout="constrained")
@@ -184,7 +186,7 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Count the samples with workers and without.
+# Count the samples with and without workers.
 
 
 def gives_more_with_workers(dataset):
@@ -202,9 +204,9 @@ if __name__ == "__main__":
     assert not gives_more_with_workers(fixed.dataset)
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds. :class:`dejabatch.shard` splits any iterable
-# between the workers of all ranks.
+# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
+# yours unchanged. :class:`dejabatch.shard` splits any iterable between the workers of all
+# ranks.
 
 import dejabatch
 
@@ -224,9 +226,9 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * There is nothing at all in the second epoch:
+# * The second epoch is empty:
 #   :doc:`/gallery/4_streaming/plot_exhausted_stream`.
-# * The workers' samples differ, and their augmentations do not:
+# * All workers apply the same augmentation:
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
-# * :class:`torch.utils.data.IterableDataset`, and webdataset's ``split_by_worker`` for
-#   shards of tar files.
+# * :class:`torch.utils.data.IterableDataset`.
+# * webdataset's ``split_by_worker`` splits tar files between workers.

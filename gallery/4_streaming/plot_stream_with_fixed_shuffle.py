@@ -8,23 +8,22 @@
 # ]
 # ///
 """
-A shuffled stream has the same order in every epoch
-===================================================
+A shuffled IterableDataset has the same order in every epoch
+============================================================
 
-A generator that is made anew from the same seed shuffles in the same way again.
+A generator that restarts from the same seed shuffles in the same way again.
 
-* **You see:** An IterableDataset shuffles, and every epoch gives the same samples in
-  the same order.
-* **Because:** ``__iter__`` makes its generator anew from the same seed, so that each
-  epoch shuffles alike.
+* **You see:** The IterableDataset shuffles, but every epoch has the same samples in the
+  same order.
+* **Because:** ``__iter__`` creates its generator from the same seed in every epoch.
 * **Do:** Seed the generator from the run's seed and the epoch.
 """
 
 # %%
 # See it happen
 # -------------
-# Two streams, each of which shuffles the part of its worker. One has a constant as its
-# seed. The other takes the seed that torch gives each worker.
+# Two streams shuffle the samples of their worker. ``ConstantSeed`` seeds with a constant.
+# ``WorkersSeed`` seeds with ``get_worker_info().seed``.
 
 # sphinx_gallery_tags = ["same in every epoch", "IterableDataset", "shuffle", "seed"]
 # sphinx_gallery_parallel = False
@@ -37,7 +36,7 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 LENGTH = 16
-OPTIONS = {  # num_workers and persistent_workers
+OPTIONS = {  # (num_workers, persistent_workers)
     "no workers": (0, False),
     "new workers for each epoch": (2, False),
     "persistent workers": (2, True),
@@ -88,13 +87,13 @@ def epochs_of(loader, epochs=2):
 
 
 def epochs_differ(make_dataset):
-    answers = []
+    differ = []
     for name, options in OPTIONS.items():
         first, second = epochs_of(load(make_dataset(), *options))
-        answers.append(first != second)
-        order = "another" if answers[-1] else "the same"
+        differ.append(first != second)
+        order = "different" if differ[-1] else "same"
         print(f"{make_dataset.__name__}, {name}: {order} order")
-    return answers
+    return differ
 
 
 if __name__ == "__main__":
@@ -104,35 +103,37 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# Each epoch calls ``__iter__``, which makes a new generator. From the same seed it gives
-# the same numbers. ``get_worker_info().seed`` is a number that is drawn when workers
-# start, plus the number of the worker: another one in each epoch, until somebody sets
-# ``persistent_workers=True``.
+# Each epoch calls ``__iter__``, which creates a new generator. The same seed gives the same
+# random numbers.
+#
+# ``get_worker_info().seed`` is a random number plus the worker's number. The loader draws
+# the random number when it starts workers. New workers get a new seed in each epoch, but
+# persistent workers keep their first seed.
 
 
-class Seeds(IterableDataset):
+class YieldsWorkerSeed(IterableDataset):
     def __iter__(self):
         yield get_worker_info().seed
 
 
 if __name__ == "__main__":
-    new = load(Seeds(), persistent_workers=False)
-    living_on = load(Seeds(), persistent_workers=True)
+    new = load(YieldsWorkerSeed(), persistent_workers=False)
+    persistent = load(YieldsWorkerSeed(), persistent_workers=True)
     first, second = list(new), list(new)
     print("new workers:       ", first, second)
     assert first != second
     assert first[1] == first[0] + 1
-    first, second = list(living_on), list(living_on)
+    first, second = list(persistent), list(persistent)
     print("persistent workers:", first, second)
     assert first == second
-    del living_on  # ends its workers
+    del persistent  # stops its workers
 
 # %%
 # The fix
 # -------
-# Seed from the seed of the run and the epoch. The epoch is set before each pass, and lies
-# in shared memory, where persistent workers see it. All workers have the same order, and
-# each takes its part of it.
+# Seed the generator from the run's seed and the epoch. Your loop calls ``set_epoch`` before
+# each epoch. The epoch lies in shared memory, so persistent workers see the new value. All
+# workers shuffle all samples in the same way, and each worker takes its part.
 
 
 class Shuffled(IterableDataset):
@@ -154,11 +155,11 @@ if __name__ == "__main__":
     assert epochs_differ(Shuffled) == [True, True, True]
 
 # %%
-# A dataset that counts its epochs itself would need no ``set_epoch``. But new workers get
-# the count of the main process, which has counted nothing, and all begin with 0.
+# A dataset that counts its epochs in ``__iter__`` fails with non-persistent workers. Only
+# the workers count, and new workers start again from the count of the main process.
 
 
-class Counting(IterableDataset):
+class CountsEpochs(IterableDataset):
     epoch = -1
 
     def __iter__(self):
@@ -168,11 +169,12 @@ class Counting(IterableDataset):
 
 
 if __name__ == "__main__":
-    assert epochs_differ(Counting) == [True, False, True]
+    assert epochs_differ(CountsEpochs) == [True, False, True]
 
 # %%
-# ``dejabatch.shard(samples, shuffle_buffer=100)`` draws from torch's generator of the
-# worker instead. That goes on in persistent workers, and is seeded anew in new ones.
+# ``dejabatch.shard(samples, shuffle_buffer=100)`` shuffles with the worker's torch
+# generator. The generator continues in persistent workers, and torch reseeds it in new
+# workers.
 
 import dejabatch
 
@@ -187,7 +189,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The samples of three epochs, from left to right, with persistent workers.
+# Each row shows the order of the samples in one epoch, with persistent workers.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 1, figsize=(6, 3.2), layout="constrained")
@@ -198,9 +200,14 @@ if __name__ == "__main__":
         epochs = epochs_of(load(dataset), epochs=3)
         ax.imshow(epochs, cmap="Blues", vmax=2 * LENGTH, aspect="auto")
         for epoch, samples in enumerate(epochs):
-            for place, sample in enumerate(samples):
+            for position, sample in enumerate(samples):
                 ax.text(
-                    place, epoch, sample, ha="center", va="center", color="k"
+                    position,
+                    epoch,
+                    sample,
+                    ha="center",
+                    va="center",
+                    color="k",
                 )
         ax.set(title=name, xticks=[], yticks=range(3), ylabel="epoch")
     plt.show()
@@ -208,7 +215,7 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Read two epochs as your training does, and compare.
+# Read two epochs as your training loop does, and compare their orders.
 
 
 def epochs_repeat(loader):
@@ -224,10 +231,11 @@ if __name__ == "__main__":
     assert not of_fixed
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it. That the order is another one with new workers gives the failure away.
+# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
+# yours unchanged. The audit reports an order that repeats but changes with new workers.
 #
-# A constant seed may be what you want, for validation. So ``audit`` asks.
+# A constant seed may be right, for example for validation. The audit then reports nothing
+# unless you pass ``Expect(fixed_order=False)``.
 
 if __name__ == "__main__":
     report = dejabatch.audit(broken)
@@ -249,10 +257,10 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * A map-style dataset whose order is fixed:
+# * The order of a map-style dataset is the same in every epoch:
 #   :doc:`/gallery/3_order/plot_order_fixed_at_construction`.
-# * The order differs, and the samples of a batch are neighbours:
+# * The order differs, but the samples of a batch are neighbours:
 #   :doc:`/gallery/4_streaming/plot_one_shard_per_batch`.
-# * The epoch is set, and does not arrive:
+# * The workers never see the new epoch:
 #   :doc:`/gallery/5_workers/plot_stale_worker_copy`.
 # * :class:`torch.utils.data.IterableDataset`.

@@ -10,24 +10,24 @@
 # ]
 # ///
 """
-A file that workers share gives wrong samples
-=============================================
+Samples are corrupt when workers share an open file
+===================================================
 
-A file that is open when workers are forked has one position, which they all move.
+Forked workers share the position of a file that was open before the fork.
 
-* **You see:** Without workers every sample is right; with several, some have bytes of
-  others, or reading the file fails.
-* **Because:** The dataset opened its file before the workers were forked, so that they
-  all share one position in the file.
-* **Do:** Open the file in the process that reads it, and leave it out of the pickle.
+* **You see:** Without workers every sample is right; with several workers, some samples
+  hold bytes of others, or reading fails.
+* **Because:** The dataset opens its file before the workers fork, so all workers share
+  one position in the file.
+* **Do:** Open the file in each process that reads it, and leave the open file out of
+  the pickle.
 """
 
 # %%
 # See it happen
 # -------------
-# A photograph lies in a file, without compression. A sample is a tile of it, of 12 rows. The
-# dataset opens the file once. It goes to the place of a tile, reads a row of it, and moves on
-# by the rest of the photograph's width.
+# A file holds an uncompressed photograph, and each sample is a tile of 12 rows. The dataset
+# opens the file in ``__init__``. ``__getitem__`` seeks to the tile and reads it row by row.
 
 # sphinx_gallery_tags = ["wrong samples", "files", "start method", "dataset"]
 # sphinx_gallery_parallel = False
@@ -51,7 +51,7 @@ from torch.utils.data import DataLoader, Dataset
 with get_sample_data("grace_hopper.jpg") as file:
     PHOTOGRAPH = plt.imread(file)
 HEIGHT, WIDTH, _ = PHOTOGRAPH.shape
-SIZE = 16 * 3  # the bytes of a row
+ROW_BYTES = 16 * 3  # a row of a tile: 16 pixels of 3 bytes
 
 
 def new_folder():
@@ -66,17 +66,17 @@ def write_photograph():
     return path
 
 
-# A forked worker has the names of the files. Another one is sent them.
+# Spawned workers import this file, too, and receive the path by pickle.
 PATH = None if __name__ == "__mp_main__" else write_photograph()
 
 
-def place_of(index):
+def offset_of(index):
     top, left = divmod(index, WIDTH // 16)
     return (12 * top * WIDTH + 16 * left) * 3
 
 
 def as_tensor(tile):
-    values = bytearray(tile.ljust(12 * SIZE, b"\0"))
+    values = bytearray(tile.ljust(12 * ROW_BYTES, b"\0"))
     return torch.frombuffer(values, dtype=torch.uint8).view(12, 16, 3)
 
 
@@ -89,10 +89,10 @@ class Tiles(Dataset):
 
     def __getitem__(self, index):
         tile = b""
-        self.file.seek(place_of(index))
+        self.file.seek(offset_of(index))
         for _ in range(12):
-            tile += self.file.read(SIZE)
-            self.file.seek(WIDTH * 3 - SIZE, os.SEEK_CUR)
+            tile += self.file.read(ROW_BYTES)
+            self.file.seek(WIDTH * 3 - ROW_BYTES, os.SEEK_CUR)
         return as_tensor(tile)
 
 
@@ -109,7 +109,7 @@ broken = load(Tiles(PATH)) if PATH else None
 
 
 def read_photograph(loader):
-    """Put the tiles of an epoch together."""
+    """Read one epoch and return the photograph that its tiles form."""
     tiles = torch.cat(list(loader)).view(HEIGHT // 12, WIDTH // 16, 12, 16, 3)
     return tiles.transpose(1, 2).reshape(HEIGHT, WIDTH, 3).numpy()
 
@@ -119,36 +119,35 @@ def wrong_pixels(photograph):
 
 
 def worst_epoch(loader, epochs=50, enough=1000):
-    """Return what was read in the epoch with the most wrong pixels."""
+    """Return the photograph of the epoch with the most wrong pixels."""
     worst = PHOTOGRAPH
     for _ in range(epochs):
         photograph = read_photograph(loader)
-        worst = max(worst, photograph, key=lambda one: wrong_pixels(one).sum())
+        worst = max(worst, photograph, key=lambda p: wrong_pixels(p).sum())
         if wrong_pixels(worst).sum() > enough:
             break
     return worst
 
 
 if __name__ == "__main__":
-    alone = read_photograph(load(Tiles(PATH), num_workers=0))
+    without_workers = read_photograph(load(Tiles(PATH), num_workers=0))
     broken_photograph = worst_epoch(broken)
     wrong = wrong_pixels(broken_photograph)
-    print(f"0 workers: {wrong_pixels(alone).sum()} pixels are wrong")
+    print(f"0 workers: {wrong_pixels(without_workers).sum()} pixels are wrong")
     print(f"2 workers: {wrong.sum()} pixels are wrong")
-    assert wrong_pixels(alone).sum() == 0
+    assert wrong_pixels(without_workers).sum() == 0
     assert wrong.sum() > 0
 
 # %%
-# The loop ran to its end: there is no error. Which pixels are wrong depends on when which
-# worker runs.
+# The loop ends without an error.
 
 # %%
 # Why
 # ---
-# The position in an open file belongs to the system, not to the process. A forked worker
-# gets the main process's open files, and each of them has one position for all. Between
-# one worker's ``seek`` and its last ``read``, another worker may move it. The main process,
-# which reads nothing, can see it move.
+# A forked worker inherits the open files of the main process. The operating system keeps
+# one position for each open file, and all processes share that position. Between a worker's
+# ``seek`` and its ``read``, another worker may move the position. Here the main process
+# reads nothing, but sees the position move.
 
 if __name__ == "__main__":
     dataset = Tiles(PATH)
@@ -156,13 +155,13 @@ if __name__ == "__main__":
     before = os.lseek(descriptor, 0, os.SEEK_CUR)
     list(load(dataset, num_workers=1))
     after = os.lseek(descriptor, 0, os.SEEK_CUR)
-    print(f"position in the main process: {before}, after an epoch {after}")
+    print(f"position in the main process: {before}, after an epoch: {after}")
     assert before == 0
     assert after > before
 
 # %%
-# Under the start methods spawn and forkserver, the dataset would have to be pickled, and an
-# open file cannot be. There the same mistake is an error.
+# The start methods spawn and forkserver pickle the dataset, and pickling an open file
+# raises an error.
 
 if __name__ == "__main__":
     message = ""
@@ -174,9 +173,9 @@ if __name__ == "__main__":
     assert "cannot pickle" in message
 
 # %%
-# A zip file that is open is an open file, too. It has checksums, so that what goes wrong is
-# mostly an error. The same was said of HDF5 and of LMDB; here is what the installed versions
-# do. Each sample below is a row of numbers, each equal to the index.
+# A dataset in a zip, HDF5 or LMDB file keeps a file open, too. The cell below tests the
+# installed versions. Each sample is a row of numbers that equal the index, so wrong rows
+# are visible.
 
 ROWS = np.arange(8_000)[:, None].repeat(16, axis=1)
 
@@ -244,7 +243,7 @@ class InMemmap(Rows):
 
 
 def outcomes(dataset, epochs):
-    """Count what becomes of the samples, until an epoch has something wrong."""
+    """Count right, wrong and failed samples, up to the first bad epoch."""
     found = Counter()
     for _ in range(epochs):
         for batch in load(dataset):
@@ -258,44 +257,46 @@ if __name__ == "__main__":
     versions = {
         InZip: "zipfile",
         InHDF5: f"h5py {h5py.__version__}, HDF5 {h5py.version.hdf5_version}",
-        InLMDB: f"lmdb {lmdb.__version__}, read-only and without its locks",
-        InMemmap: f"memory map of NumPy {np.__version__}",
+        InLMDB: f"lmdb {lmdb.__version__}, read-only and without locks",
+        InMemmap: f"np.memmap of NumPy {np.__version__}",
     }
     found = {}
-    for kind, name in versions.items():
-        epochs = 100 if kind is InZip else 3
-        found[kind] = outcomes(kind(new_folder()), epochs)
-        print(f"{name}: {found[kind]}")
+    for dataset_class, name in versions.items():
+        epochs = 100 if dataset_class is InZip else 3
+        found[dataset_class] = outcomes(dataset_class(new_folder()), epochs)
+        print(f"{name}: {found[dataset_class]}")
     assert found[InZip].keys() - {"right"}
-    for kind in (InHDF5, InLMDB, InMemmap):
-        assert found[kind] == {"right": 3 * len(ROWS)}
+    for dataset_class in (InHDF5, InLMDB, InMemmap):
+        assert found[dataset_class] == {"right": 3 * len(ROWS)}
 
 # %%
-# These versions of HDF5 and LMDB read every row correctly. All the same,
-# `LMDB forbids <http://www.lmdb.tech/doc/>`__ to use what was open before a fork, and `h5py
-# advises against it <https://docs.h5py.org/en/latest/mpi.html>`__, so open them as below, too.
-# A memory map has no position.
+# Zip files fail, but these versions of HDF5 and LMDB read every row correctly. Still, open
+# HDF5 and LMDB files in the worker, as below. `LMDB forbids <http://www.lmdb.tech/doc/>`__
+# using an environment from before a fork, and `h5py advises against it
+# <https://docs.h5py.org/en/latest/mpi.html>`__. ``np.memmap`` is safe: it has no shared
+# position.
 
 # %%
 # The fix
 # -------
-# Open the file in the process that reads it. The dataset remembers which process that was.
+# Open the file in the process that reads it. The dataset stores the process's id, and opens
+# the file again in another process.
 
 
-class OpenedLate(Tiles):
+class OpensInWorker(Tiles):
     def __init__(self, path):
         self.path, self.file, self.pid = path, None, None
 
     def __getitem__(self, index):
-        if self.pid != os.getpid():  # the first sample of this process
+        if self.pid != os.getpid():  # this process has not opened the file
             self.file, self.pid = self.path.open("rb"), os.getpid()
         return super().__getitem__(index)
 
-    def __getstate__(self):  # for spawn and forkserver
+    def __getstate__(self):  # spawn and forkserver pickle the dataset
         return self.__dict__ | {"file": None, "pid": None}
 
 
-fixed = load(OpenedLate(PATH)) if PATH else None
+fixed = load(OpensInWorker(PATH)) if PATH else None
 
 if __name__ == "__main__":
     for _ in range(10):
@@ -304,11 +305,11 @@ if __name__ == "__main__":
     print("10 epochs: every pixel is right")
 
 # %%
-# The same for HDF5. Rows that are still wrong then have another cause:
-# :doc:`/symptoms/index` has the questions that lead to it.
+# HDF5 works in the same way. If rows are still wrong, look for another cause in
+# :doc:`/symptoms/index`.
 
 
-class HDF5OpenedLate(Rows):
+class HDF5OpensInWorker(Rows):
     def __init__(self, path):
         self.path, self.file, self.pid = path, None, None
 
@@ -323,17 +324,17 @@ class HDF5OpenedLate(Rows):
 
 if __name__ == "__main__":
     folder = new_folder()
-    InHDF5(folder).file.close()  # it has written the file
-    dataset = HDF5OpenedLate(folder / "rows.h5")
+    InHDF5(folder).file.close()  # InHDF5 writes rows.h5
+    dataset = HDF5OpensInWorker(folder / "rows.h5")
     dataset[0]
     assert outcomes(dataset, 3) == {"right": 3 * len(ROWS)}
 
 # %%
-# To open it "if it is not open yet" is not enough. Whoever looks at ``dataset[0]`` first opens
-# it in the main process, before the workers are forked.
+# Opening the file "if it is not open yet" is not enough. Reading ``dataset[0]`` in the main
+# process opens the file before the workers fork.
 
 
-class OpenedOnce(OpenedLate):
+class OpensOnce(OpensInWorker):
     def __getitem__(self, index):
         if self.file is None:
             self.file = self.path.open("rb")
@@ -341,41 +342,40 @@ class OpenedOnce(OpenedLate):
 
 
 if __name__ == "__main__":
-    dataset = OpenedOnce(PATH)
+    dataset = OpensOnce(PATH)
     dataset[0]
     wrong_again = wrong_pixels(worst_epoch(load(dataset)))
     print(f"2 workers: {wrong_again.sum()} pixels are wrong")
     assert wrong_again.sum() > 0
 
-    dataset = OpenedLate(PATH)
+    dataset = OpensInWorker(PATH)
     dataset[0]
     for _ in range(10):
         assert (read_photograph(load(dataset)) == PHOTOGRAPH).all()
 
 # %%
-# On Linux and macOS there is a way to read without a position: ``os.pread`` takes the place
-# with each request. Then the file may be open.
+# On Linux and macOS, ``os.pread`` reads at a given offset and ignores the shared position.
+# The file may then be open before the fork.
 
 
-class WithoutPosition(Tiles):
+class ReadsAtOffset(Tiles):
     def __getitem__(self, index):
-        rows = range(place_of(index), HEIGHT * WIDTH * 3, WIDTH * 3)[:12]
+        rows = range(offset_of(index), HEIGHT * WIDTH * 3, WIDTH * 3)[:12]
         file = self.file.fileno()
         return as_tensor(
-            b"".join(os.pread(file, SIZE, place) for place in rows)
+            b"".join(os.pread(file, ROW_BYTES, offset) for offset in rows)
         )
 
 
 if __name__ == "__main__":
     for _ in range(10):
-        photograph = read_photograph(load(WithoutPosition(PATH)))
+        photograph = read_photograph(load(ReadsAtOffset(PATH)))
         assert (photograph == PHOTOGRAPH).all()
 
 # %%
 # Proof
 # -----
-# The photograph as two workers have read it. In the middle, the wrong pixels are
-# red.
+# Two workers read the photograph. The middle picture marks the wrong pixels in red.
 
 if __name__ == "__main__":
     marked = broken_photograph // 4 + 191
@@ -393,18 +393,18 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Look for files that are open before the workers are. This tells whether a dataset holds one
-# as an attribute.
+# Look for files that the dataset opens before the workers start. ``open_files`` lists the
+# attributes of a dataset that are open files.
 
 
-NOT_OF_PYTHON = (zipfile.ZipFile, h5py.File, h5py.Dataset, lmdb.Environment)
+LIBRARY_FILES = (zipfile.ZipFile, h5py.File, h5py.Dataset, lmdb.Environment)
 
 
 def open_files(dataset):
     return [
         name
         for name, value in vars(dataset).items()
-        if hasattr(value, "fileno") or isinstance(value, NOT_OF_PYTHON)
+        if hasattr(value, "fileno") or isinstance(value, LIBRARY_FILES)
     ]
 
 
@@ -417,8 +417,8 @@ if __name__ == "__main__":
     assert open_files(InLMDB(new_folder())) == ["file"]
 
 # %%
-# Or let ``dejabatch.audit`` look for it anywhere in the dataset. It reads a loader in a
-# process of its own, without changing it, and sees the position move.
+# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
+# yours unchanged. The audit searches the whole dataset and sees the position move.
 
 import dejabatch
 
@@ -435,11 +435,13 @@ if __name__ == "__main__":
 # --------
 # * Python's `os.fork <https://docs.python.org/3/library/os.html#os.fork>`__ and `os.pread
 #   <https://docs.python.org/3/library/os.html#os.pread>`__.
-# * People who met it with HDF5: `pytorch#11929
-#   <https://github.com/pytorch/pytorch/issues/11929>`__, and with zip files: `numpy#18124
+# * Users report the failure with HDF5 in `pytorch#11929
+#   <https://github.com/pytorch/pytorch/issues/11929>`__, and with zip files in `numpy#18124
 #   <https://github.com/numpy/numpy/issues/18124>`__.
-# * The recipe to copy: :doc:`/recipes/index`.
-# * What else a worker has of the main process, and what not:
-#   :doc:`/gallery/5_workers/plot_stale_worker_copy` and
+# * A recipe opens HDF5 files in the worker: :doc:`/recipes/index`.
+# * Workers keep an old copy of the dataset:
+#   :doc:`/gallery/5_workers/plot_stale_worker_copy`.
+# * Global variables are reset in spawned workers:
 #   :doc:`/gallery/5_workers/plot_globals_reset_by_spawn`.
-# * Workers edit what is stored: :doc:`/gallery/1_sample/plot_inplace_edit_of_stored_data`.
+# * Workers edit stored samples:
+#   :doc:`/gallery/1_sample/plot_inplace_edit_of_stored_data`.

@@ -6,24 +6,24 @@
 # ]
 # ///
 """
-A global variable has its old value in the workers
-==================================================
+Global variables are reset in spawned workers
+=============================================
 
-A worker that is spawned imports the program again, and has its variables as they were.
+A spawned worker imports the program again, so its globals get their initial values.
 
-* **You see:** A setting that the program changes has no effect in the workers, on
-  macOS, on Windows or since Python 3.14.
-* **Because:** Workers of the start methods spawn and forkserver import the module anew,
-  and its globals have their first values.
-* **Do:** Hand the setting over as an attribute of the dataset.
+* **You see:** A setting that the program changes has no effect in workers on macOS,
+  Windows, or Linux since Python 3.14.
+* **Because:** Under spawn and forkserver, each worker imports the module again, and the
+  module's globals get their initial values.
+* **Do:** Pass the setting as an attribute of the dataset.
 """
 
 # %%
 # See it happen
 # -------------
-# The size of the crops is a default at the top of the program. The program then sets it, as
-# it would from the command line. (Run it as a script: a spawned worker cannot import the
-# classes of a notebook.)
+# The top of the program sets a default crop size. The program then changes the size, for
+# example from the command line. (Run this page as a script: a spawned worker cannot import
+# the classes of a notebook.)
 
 # sphinx_gallery_tags = ["start method", "dataset"]
 # sphinx_gallery_parallel = False
@@ -66,7 +66,7 @@ def size_of_first(loader):
 broken = load(Crops(), "spawn")
 
 if __name__ == "__main__":
-    SETTINGS["size"] = 256  # in place of what the command line says
+    SETTINGS["size"] = 256  # stands for a command line option
 
     sizes = {"no workers": size_of_first(load(Crops(), None, num_workers=0))}
     for method in ("fork", "forkserver", "spawn"):
@@ -82,15 +82,16 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# A forked worker begins as a copy of the main process, with all that it has in memory. The
-# other two start a new Python, which imports the program's file under another name, so that
-# nothing below ``if __name__ == "__main__":`` runs. Variables of the module have the values
-# that its top level gives them. What the worker gets from the main process is the loader's
-# part in it, by pickle: the dataset with its attributes, ``collate_fn``,
-# ``worker_init_fn``.
+# A forked worker starts as a copy of the main process, with all variables. Spawn and
+# forkserver start a new Python instead, which imports the program under the name
+# ``__mp_main__``. Code below ``if __name__ == "__main__":`` does not run there, so
+# globals keep the values of the module's top level.
+#
+# The worker gets only the loader's parts by pickle: the dataset with its attributes,
+# ``collate_fn`` and ``worker_init_fn``.
 
 
-class Modules(Dataset):
+class ReturnsModuleName(Dataset):
     def __len__(self):
         return 1
 
@@ -99,20 +100,20 @@ class Modules(Dataset):
 
 
 if __name__ == "__main__":
-    ((name,),) = load(Modules(), "spawn")
-    print("in the worker, this file is called", name)
+    ((name,),) = load(ReturnsModuleName(), "spawn")
+    print("the worker imports this program as", name)
     assert name == "__mp_main__"
 
 # %%
-# Which start method is the default depends on the system: `fork
-# <https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods>`__ on
-# Linux until Python 3.13, forkserver there since 3.14, and spawn on macOS and Windows. So a
-# program that was right may fail after an update of Python, without an error.
+# The `default start method
+# <https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods>`__
+# depends on the system. Linux uses fork until Python 3.13 and forkserver since 3.14. macOS
+# and Windows use spawn. A Python update can therefore break a program without an error.
 
 # %%
 # The fix
 # -------
-# Make the setting an attribute of the dataset. It goes where the dataset goes.
+# Make the setting an attribute of the dataset, which the worker gets by pickle.
 
 
 class SizedCrops(Dataset):
@@ -134,17 +135,17 @@ if __name__ == "__main__":
     assert fixed_size == 256
 
 # %%
-# A ``collate_fn`` or a ``worker_init_fn`` gets it by ``functools.partial``. To keep a
-# setting in a module, set it at its top level, before the ``if``: from an environment
-# variable, or from a file.
+# Pass settings to a ``collate_fn`` or ``worker_init_fn`` with ``functools.partial``. To keep
+# a setting in a global, read it at the module's top level, for example from an environment
+# variable.
 
 
-def resize(samples, size):
+def cut_and_stack(samples, size):
     return torch.stack([sample[:size, :size] for sample in samples])
 
 
 if __name__ == "__main__":
-    collate_fn = functools.partial(resize, size=32)
+    collate_fn = functools.partial(cut_and_stack, size=32)
     loader = DataLoader(
         SizedCrops(256),
         num_workers=1,
@@ -152,13 +153,13 @@ if __name__ == "__main__":
         multiprocessing_context="spawn",
     )
     size = size_of_first(loader)
-    print("spawn, by functools.partial:", size)
+    print("spawn, with functools.partial:", size)
     assert size == 32
 
 # %%
 # Proof
 # -----
-# The first crop of each.
+# The pictures show the first crop under each start method.
 
 if __name__ == "__main__":
     shown = {f"broken,\n{name}": size for name, size in sizes.items()}
@@ -173,8 +174,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Make a sample here, and let a worker make the same one. The start method must be the one
-# that your program will have.
+# Compare a sample from the main process with the same sample from a worker. Use the start
+# method of your program.
 
 
 def same_in_a_worker(dataset, method):
@@ -192,16 +193,16 @@ if __name__ == "__main__":
     assert list(same.values()) == [True, False, True]
 
 # %%
-# No tool of this package finds it: nobody can tell which of a module's values were meant to
-# reach the workers.
+# No tool of this package finds this failure. The code does not say which of a module's
+# values are meant to reach the workers.
 
 # %%
 # See also
 # --------
-# * The dataset's attribute is right, and later changes of it do not arrive:
+# * Changes of a dataset attribute do not reach the workers:
 #   :doc:`/gallery/5_workers/plot_stale_worker_copy`.
-# * Workers change the dataset, and the main process has the old one:
+# * Changes in a worker do not reach the main process:
 #   :doc:`/gallery/5_workers/plot_state_lost_in_workers`.
-# * What else each start method copies, and what not:
+# * Start methods copy different things:
 #   :doc:`/gallery/explanations/plot_start_methods`.
-# * :class:`torch.utils.data.DataLoader`, with its ``multiprocessing_context``.
+# * The argument ``multiprocessing_context`` of :class:`torch.utils.data.DataLoader`.

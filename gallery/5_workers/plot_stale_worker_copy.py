@@ -8,23 +8,23 @@
 # ]
 # ///
 """
-A change of the dataset never reaches the workers
-=================================================
+Changing a dataset attribute has no effect with persistent_workers
+==================================================================
 
-``set_epoch`` changes the dataset here. The workers go on with the copies that they have.
+``set_epoch`` changes the main process's dataset; persistent workers keep their old copies.
 
-* **You see:** ``dataset.set_epoch``, or a new value of an attribute, has no effect
-  while the loader's workers live.
-* **Because:** With ``persistent_workers=True`` each worker has a copy of the dataset,
-  made when it was started.
+* **You see:** ``dataset.set_epoch`` or a new attribute value has no effect while the
+  loader's workers live.
+* **Because:** With ``persistent_workers=True``, each worker keeps the copy of the
+  dataset that it got when it started.
 * **Do:** Keep the value in shared memory, as ``dejabatch.SharedEpoch`` does.
 """
 
 # %%
 # See it happen
 # -------------
-# Each crop of the photograph is drawn from the epoch and the index, so that it can be made
-# again. ``set_epoch`` tells the dataset which epoch is next.
+# The dataset crops a photograph at random, seeded by epoch and index. The loop calls
+# ``set_epoch`` before each epoch.
 
 # sphinx_gallery_tags = ["same in every epoch", "persistent workers", "dataset"]
 # sphinx_gallery_parallel = False
@@ -73,7 +73,7 @@ def load(dataset, num_workers=2, persistent_workers=True, sampler=None):
 
 
 broken = load(Crops())
-OPTIONS = {  # num_workers and persistent_workers
+OPTIONS = {  # (num_workers, persistent_workers)
     "no workers": (0, False),
     "new workers for each epoch": (2, False),
     "persistent workers": (2, True),
@@ -105,22 +105,21 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# A worker gets a copy of the dataset when it starts. Workers that start anew for each epoch
-# get one that has been told the epoch. Persistent workers got theirs in the first, and what
-# ``set_epoch`` changes since is the main process's dataset. Any other attribute, such as
-# the difficulty of a curriculum, goes the same way.
+# A worker gets its copy of the dataset when it starts. New workers copy a dataset that has
+# the current epoch. Persistent workers keep their copy from the first epoch, because
+# ``set_epoch`` changes only the main process's dataset.
 #
-# If a sampler whose ``__iter__`` is a generator tells the dataset, even new workers are one
-# epoch late. They start before the loader asks for the first index, and a generator runs no
-# line until then.
+# Suppose a sampler calls ``set_epoch`` in an ``__iter__`` that is a generator. Then even new
+# workers are one epoch late. Workers start before the loader asks for the first index, and
+# the generator runs only then.
 
 
-class Epochs(Crops):
+class ReturnsEpoch(Crops):
     def __getitem__(self, index):
         return self.epoch
 
 
-class TellingSampler(Sampler):
+class SamplerThatSetsEpoch(Sampler):
     def __init__(self, dataset):
         self.dataset = dataset
 
@@ -130,20 +129,20 @@ class TellingSampler(Sampler):
 
 
 if __name__ == "__main__":
-    arrived = []
+    epochs_seen = []
     for name, options in OPTIONS.items():
-        dataset = Epochs()
-        loader = load(dataset, *options, sampler=TellingSampler(dataset))
-        arrived.append([set(loader) for _ in range(3)])
-        print(f"{name}: epochs", *arrived[-1])
-        del loader  # ends persistent workers
-    assert arrived == [[{1}, {2}, {3}], [{0}, {1}, {2}], [{0}, {0}, {0}]]
+        dataset = ReturnsEpoch()
+        loader = load(dataset, *options, sampler=SamplerThatSetsEpoch(dataset))
+        epochs_seen.append([set(loader) for _ in range(3)])
+        print(f"{name}: epochs", *epochs_seen[-1])
+        del loader  # stops persistent workers
+    assert epochs_seen == [[{1}, {2}, {3}], [{0}, {1}, {2}], [{0}, {0}, {0}]]
 
 # %%
 # The fix
 # -------
-# Keep the number in shared memory. The copies that workers get of such a tensor are one piece
-# of memory, whenever they were made.
+# Keep the epoch in a shared-memory tensor. All copies of such a tensor use the same memory,
+# so every worker sees the new value.
 
 
 class SharedCrops(Crops):
@@ -167,15 +166,15 @@ if __name__ == "__main__":
         assert torch.equal(crop, random_crop(epoch, index=0))
 
 # %%
-# ``dejabatch.SharedEpoch`` is such a number, with a ``value`` to read and to set.
-# ``dejabatch.set_epoch(loader, epoch)`` tells the dataset and the sampler, and raises
-# if the workers cannot hear it.
+# ``dejabatch.SharedEpoch`` stores such an epoch in its ``value``.
+# ``dejabatch.set_epoch(loader, epoch)`` sets the epoch of the dataset and the sampler, and
+# raises if the workers cannot see it.
 
 import dejabatch
 
 if __name__ == "__main__":
     loader = load(Crops())
-    list(loader)  # its workers have started
+    list(loader)  # starts the workers
     try:
         dejabatch.set_epoch(loader, 1)
     except RuntimeError as error:
@@ -194,7 +193,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The crop of one index in three epochs, made by persistent workers.
+# Persistent workers crop the sample of index 0 in three epochs.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 3, figsize=(6, 4.2), layout="constrained")
@@ -210,27 +209,27 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Change the epoch after the workers have started, and compare a sample of theirs with the
-# same one made here.
+# Change the epoch after the workers have started. Then compare a worker's sample with the
+# same sample from the main process.
 
 
-def workers_hear(dataset):
+def workers_see_epoch(dataset):
     loader = load(dataset, num_workers=1)
-    list(loader)  # its worker has started
+    list(loader)  # starts the worker
     dataset.set_epoch(1)
     first, *_ = loader
     return torch.equal(first, dataset[0])
 
 
 if __name__ == "__main__":
-    print("broken:", workers_hear(Crops()))
-    print("fixed: ", workers_hear(SharedCrops()))
-    assert not workers_hear(Crops())
-    assert workers_hear(SharedCrops())
+    print("broken:", workers_see_epoch(Crops()))
+    print("fixed: ", workers_see_epoch(SharedCrops()))
+    assert not workers_see_epoch(Crops())
+    assert workers_see_epoch(SharedCrops())
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it.
+# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
+# yours unchanged.
 
 if __name__ == "__main__":
     report = dejabatch.audit(broken)
@@ -243,12 +242,12 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * What the workers change never comes back:
+# * Changes in a worker do not reach the main process:
 #   :doc:`/gallery/5_workers/plot_state_lost_in_workers`.
-# * What changes is a module's variable, not the dataset's attribute:
+# * A global variable, not an attribute, has an old value:
 #   :doc:`/gallery/5_workers/plot_globals_reset_by_spawn`.
-# * The seed comes from ``worker_init_fn``:
+# * ``worker_init_fn`` sets the seed only once:
 #   :doc:`/gallery/5_workers/plot_worker_init_runs_once`.
-# * What else such workers keep:
+# * Persistent workers keep other things, too:
 #   :doc:`/gallery/explanations/plot_persistent_workers`.
 # * :class:`torch.utils.data.DataLoader`.

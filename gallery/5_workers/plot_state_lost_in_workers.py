@@ -6,23 +6,22 @@
 # ]
 # ///
 """
-What a dataset counts or caches is gone after the epoch
-=======================================================
+Dataset counters and caches are lost with num_workers > 0
+=========================================================
 
-Each worker has a dataset of its own. What it writes there, nobody else reads.
+Each worker writes to its own copy of the dataset, which the main process never reads.
 
-* **You see:** Counters stay at 0, and a cache is empty again, as soon as
-  ``num_workers`` is not 0.
+* **You see:** With workers, counters stay at 0 and caches are empty again after every
+  epoch.
 * **Because:** Each worker changes its own copy of the dataset, and the copy ends with
   the worker.
-* **Do:** Return it as a part of the sample, or keep it in shared memory.
+* **Do:** Return the value with the sample, or keep the value in shared memory.
 """
 
 # %%
 # See it happen
 # -------------
-# The dataset counts how often a sample was made, and keeps a list of the indices that it
-# could not read.
+# The dataset counts its samples, and lists the indices that it cannot read.
 
 # sphinx_gallery_tags = ["persistent workers", "dataset"]
 # sphinx_gallery_parallel = False
@@ -35,7 +34,7 @@ LENGTH = 12
 UNREADABLE = {3, 7}
 
 
-class Counting(Dataset):
+class CountsReads(Dataset):
     def __init__(self):
         self.made = 0
         self.failed = []
@@ -59,28 +58,28 @@ def load(dataset, num_workers=2, persistent_workers=False):
     )
 
 
-broken = load(Counting())
+broken = load(CountsReads())
 
 if __name__ == "__main__":
-    here = {}
+    counts = {}
     for num_workers in (0, 2):
-        dataset = Counting()
+        dataset = CountsReads()
         samples = torch.cat(list(load(dataset, num_workers)))
-        here[num_workers] = dataset.made, dataset.failed
+        counts[num_workers] = dataset.made, dataset.failed
         print(
-            f"{num_workers} workers: {dataset.made} made, failed: {dataset.failed}"
+            f"{num_workers} workers: {dataset.made} read, failed: {dataset.failed}"
         )
         assert samples.tolist() == list(range(LENGTH))
-    assert here == {0: (12, [3, 7]), 2: (0, [])}
+    assert counts == {0: (12, [3, 7]), 2: (0, [])}
 
 # %%
 # Why
 # ---
-# A worker starts with a copy of the dataset, and ``self`` in it is that copy. The batches
-# are all that comes back. When the epoch ends, the worker ends, and the copy with it.
+# A worker starts with a copy of the dataset, and ``self`` is that copy. Only batches return
+# to the main process. When the epoch ends, the worker and its copy end, too.
 #
-# A cache has the same fate: the workers of each epoch fill it again. To see it, reading is
-# counted in shared memory.
+# A cache in the dataset is lost in the same way: the workers of each epoch fill a new one.
+# The cell below counts reads in shared memory.
 
 
 class Cached(Dataset):
@@ -98,7 +97,7 @@ class Cached(Dataset):
         return self.cache[index]
 
 
-OPTIONS = {  # num_workers and persistent_workers
+OPTIONS = {  # (num_workers, persistent_workers)
     "no workers": (0, False),
     "new workers for each epoch": (2, False),
     "persistent workers": (2, True),
@@ -114,14 +113,14 @@ if __name__ == "__main__":
         print(
             f"{name}: each sample is read {set(read[name])} times in 4 epochs"
         )
-        del loader  # ends persistent workers
+        del loader  # stops persistent workers
     assert read["no workers"] == [1] * LENGTH
     assert read["new workers for each epoch"] == [4] * LENGTH
     assert read["persistent workers"] == [1] * LENGTH
 
 # %%
-# Persistent workers keep theirs, one cache each. Above, each index went to the same worker in
-# every epoch. If the loader shuffles, a sample is read again by the next worker that gets it.
+# Each persistent worker keeps its own cache. Above, each index goes to the same worker in
+# every epoch. With shuffling, every worker that gets a sample reads it once.
 
 if __name__ == "__main__":
     shuffled = DataLoader(
@@ -137,10 +136,10 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Return it. What is to be known in the main process belongs in the sample.
+# Return the value with the sample.
 
 
-class Reporting(Dataset):
+class ReturnsFailures(Dataset):
     def __len__(self):
         return LENGTH
 
@@ -148,24 +147,25 @@ class Reporting(Dataset):
         return index, index in UNREADABLE
 
 
-fixed = load(Reporting())
+fixed = load(ReturnsFailures())
 
 
-def made_and_failed(loader):
+def count_and_failed(loader):
     indices, failed = (torch.cat(part) for part in zip(*loader, strict=True))
     return len(indices), indices[failed].tolist()
 
 
 if __name__ == "__main__":
-    made, failed = made_and_failed(fixed)
-    print(f"{made} made, failed: {failed}")
+    made, failed = count_and_failed(fixed)
+    print(f"{made} read, failed: {failed}")
     assert (made, failed) == (12, [3, 7])
 
 # %%
-# A number for each index can also lie in shared memory, as the counts above do: a tensor
-# after ``share_memory_()``. Each worker then writes to places of its own; numbers to which
-# all of them add need a lock besides. A cache for all workers belongs on disk, or in such
-# a tensor if samples have one size.
+# Or store one value for each index in a shared-memory tensor, like the counts above. If
+# several workers add to the same number, use a lock.
+#
+# A cache for all workers belongs on disk, or in a shared-memory tensor if all samples have
+# one size.
 
 
 class CachedInTensors(Dataset):
@@ -201,7 +201,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# How often each sample is read in four epochs, by where the cache is.
+# The bars show how often each sample is read in four epochs, by kind of cache.
 
 if __name__ == "__main__":
     figure, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
@@ -220,40 +220,43 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Compare what the dataset has stored before and after an epoch with workers. What should
-# have changed and has not was stored in a worker.
+# Compare the dataset's attributes before and after an epoch with workers. An attribute that
+# should change but does not has changed only in the workers.
 
 
-def stored(dataset):
+def attributes_of(dataset):
     return {name: repr(value) for name, value in vars(dataset).items()}
 
 
-def changes_here(loader):
-    before = stored(loader.dataset)
+def changed_attributes(loader):
+    before = attributes_of(loader.dataset)
     list(loader)
-    after = stored(loader.dataset)
+    after = attributes_of(loader.dataset)
     return [name for name in after if after[name] != before[name]]
 
 
 if __name__ == "__main__":
-    print("0 workers:", changes_here(load(Counting(), num_workers=0)))
-    print("2 workers:", changes_here(load(Counting())))
-    assert changes_here(load(Counting(), num_workers=0)) == ["made", "failed"]
-    assert changes_here(load(Counting())) == []
+    print("0 workers:", changed_attributes(load(CountsReads(), num_workers=0)))
+    print("2 workers:", changed_attributes(load(CountsReads())))
+    assert changed_attributes(load(CountsReads(), num_workers=0)) == [
+        "made",
+        "failed",
+    ]
+    assert changed_attributes(load(CountsReads())) == []
 
 # %%
-# No tool of this package finds it: a dataset that changes itself in a worker is right as
-# long as nobody asks the main process's copy.
+# No tool of this package finds this failure. A dataset that changes itself in a worker is
+# correct unless the main process reads its own copy.
 
 # %%
 # See also
 # --------
-# * The other way round, from the main process to the workers:
+# * Changes in the main process do not reach the workers:
 #   :doc:`/gallery/5_workers/plot_stale_worker_copy`.
-# * The cache keeps what was random, too:
+# * The cache keeps augmented samples:
 #   :doc:`/gallery/1_sample/plot_cached_augmentation`.
-# * A counter in the dataset decides which sample comes:
+# * A counter in the dataset selects the sample:
 #   :doc:`/gallery/1_sample/plot_stateful_cursor`.
-# * How long a worker's copy lives:
+# * Persistent workers keep their copies:
 #   :doc:`/gallery/explanations/plot_persistent_workers`.
 # * :class:`torch.utils.data.DataLoader`.

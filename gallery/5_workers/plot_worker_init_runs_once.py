@@ -8,24 +8,25 @@
 # ]
 # ///
 """
-With persistent workers, a worker_init_fn does nothing after the first epoch
-============================================================================
+worker_init_fn runs only once with persistent_workers
+=====================================================
 
-A seed that ``worker_init_fn`` hands over in each epoch comes once if workers live on.
+Persistent workers start once, so ``worker_init_fn`` sets no new seeds in later epochs.
 
-* **You see:** Seeds that ``worker_init_fn`` takes from the epoch stay those of the
-  first one.
+* **You see:** Seeds that ``worker_init_fn`` computes for an epoch stay those of the
+  first epoch.
 * **Because:** ``worker_init_fn`` runs when a worker starts, and persistent workers
   start once.
-* **Do:** Do not seed by the epoch there; let workers draw on, or seed in the dataset.
+* **Do:** Do not seed by epoch in ``worker_init_fn``: seed in the dataset, or let each
+  worker's generator run on.
 """
 
 # %%
 # See it happen
 # -------------
-# A sample is the angle by which to rotate an image. It is drawn from a seed and the index,
-# and ``worker_init_fn`` gives the dataset of each worker a new seed: the number that torch
-# draws whenever workers start. The dataset also counts these calls, in shared memory.
+# A sample is a rotation angle, drawn from a seed and the index. ``worker_init_fn`` sets the
+# seed to the random number that the loader draws when it starts workers. The dataset counts
+# the calls of ``worker_init_fn`` in shared memory.
 
 # sphinx_gallery_tags = ["same in every epoch", "persistent workers", "worker_init_fn", "seed"]
 # sphinx_gallery_parallel = False
@@ -55,9 +56,9 @@ class Angles(Dataset):
         return angle(self.seed, index)
 
 
-def hand_over_seed(worker_id):
+def set_new_seed(worker_id):
     info = get_worker_info()
-    info.dataset.seed = info.seed - info.id  # one number for all workers
+    info.dataset.seed = info.seed - info.id  # the same for all workers
     info.dataset.calls[worker_id] += 1
 
 
@@ -71,7 +72,7 @@ def load(dataset, worker_init_fn=None, persistent_workers=True):
     )
 
 
-broken = load(Angles(), hand_over_seed)
+broken = load(Angles(), set_new_seed)
 
 
 def read(loader):
@@ -84,16 +85,16 @@ def angles_of(loader):
 
 
 def distinct(angles):
-    """Return how many angles each index had."""
+    """Return the number of different angles of each index."""
     return [len(set(column)) for column in angles.T]
 
 
 if __name__ == "__main__":
     for persistent, calls, per_index in ((False, 6, 3), (True, 2, 1)):
         dataset = Angles()
-        broken_angles = angles_of(load(dataset, hand_over_seed, persistent))
+        broken_angles = angles_of(load(dataset, set_new_seed, persistent))
         print(
-            f"persistent: {persistent}: {dataset.calls.sum()} calls,",
+            f"persistent_workers={persistent}: {dataset.calls.sum()} calls,",
             f"angles of each index in 3 epochs: {distinct(broken_angles)}",
         )
         assert dataset.calls.sum() == calls
@@ -102,12 +103,12 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# ``worker_init_fn`` runs when a worker starts. Two workers that start anew for each of
-# three epochs make six calls; persistent workers start once, and make two.
+# ``worker_init_fn`` runs when a worker starts. Two new workers in each of three epochs make
+# six calls. Two persistent workers start once and make two calls.
 #
-# A seed that is made of the epoch fails in another way. Here NumPy's generator goes on
-# from where it was, and so the epochs differ. But a run that goes on with epoch 1, from a
-# checkpoint, does not repeat the epoch 1 of the run before.
+# A seed computed from the epoch fails in another way. Below, ``worker_init_fn`` seeds
+# NumPy's generator, which then runs on, so epochs differ. But a run resumed at epoch 1 does
+# not repeat epoch 1 of the first run.
 
 
 class Draws(Dataset):
@@ -144,24 +145,27 @@ def load_persistent():
     )
 
 
-def load_anew():
+def load_non_persistent():
     return load(Draws(), seed_by_epoch, persistent_workers=False)
 
 
 if __name__ == "__main__":
-    for make_loader, expected in ((load_anew, True), (load_persistent, False)):
+    for make_loader, expected in (
+        (load_non_persistent, True),
+        (load_persistent, False),
+    ):
         whole_run = epochs_of(make_loader(), first=0, last=1)
         resumed = epochs_of(make_loader(), first=1, last=1)
         repeated = resumed == whole_run[1:]
-        print(f"{make_loader.__name__}: the resumed run repeats: {repeated}")
+        print(f"{make_loader.__name__}: resumed run matches: {repeated}")
         assert repeated == expected
         assert whole_run[0] != whole_run[1]
 
 # %%
 # The fix
 # -------
-# Seed each sample, from the seed of the run, the epoch and the index. The epoch lies in
-# shared memory, where workers see it change.
+# Seed each sample from the run's seed, the epoch and the index. Keep the epoch in shared
+# memory, where persistent workers see its new value.
 
 
 class SeededAngles(Dataset):
@@ -184,14 +188,13 @@ if __name__ == "__main__":
     resumed = epochs_of(load(SeededAngles()), first=1, last=2)
     fixed_angles = np.array(whole_run)
     print("angles of each index in 3 epochs:", distinct(fixed_angles))
-    print("the resumed run repeats:", resumed == whole_run[1:])
+    print("resumed run matches:", resumed == whole_run[1:])
     assert distinct(fixed_angles) == [3] * LENGTH
     assert resumed == whole_run[1:]
 
 # %%
-# If epochs only have to differ, leave ``worker_init_fn`` out and draw from ``np.random``:
-# torch has seeded it in each worker, as it does ``random`` and its own generator, and it goes
-# on.
+# If epochs only need to differ, remove ``worker_init_fn`` and draw from ``np.random``. torch
+# seeds ``np.random`` when a worker starts, and the generator runs on in persistent workers.
 
 if __name__ == "__main__":
     drawn = angles_of(load(Draws()))
@@ -201,7 +204,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The angle of each index in three epochs.
+# Each arrow is the angle of one index in one epoch.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(
@@ -222,7 +225,7 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Count the indices that have the same sample in two epochs.
+# Count the indices that return the same sample in two epochs.
 
 
 def same_in_two_epochs(loader):
@@ -230,16 +233,16 @@ def same_in_two_epochs(loader):
 
 
 if __name__ == "__main__":
-    of_broken = same_in_two_epochs(load(Angles(), hand_over_seed))
-    of_drawn = same_in_two_epochs(load(Draws()))
-    print(f"broken: {of_broken} of {LENGTH}, drawn on: {of_drawn}")
+    of_broken = same_in_two_epochs(load(Angles(), set_new_seed))
+    of_np_random = same_in_two_epochs(load(Draws()))
+    print(f"broken: {of_broken} of {LENGTH}, np.random: {of_np_random}")
     assert of_broken == LENGTH
-    assert of_drawn == 0
+    assert of_np_random == 0
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and compares with what new workers give. The second form can be read in the
-# source: ``python -m dejabatch lint`` names the line.
+# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
+# yours unchanged. The audit compares the samples with those of new workers. To find seeds
+# computed from the epoch, run ``python -m dejabatch lint``. Here the lint reads this page.
 
 import sys
 from pathlib import Path
@@ -264,12 +267,12 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * Epochs repeat, and workers start anew for each:
+# * Epochs repeat with non-persistent workers, too:
 #   :doc:`/gallery/2_randomness/plot_worker_seed_without_epoch`.
-# * The epoch is an attribute of the dataset, and no ``worker_init_fn`` is involved:
+# * Changes of a dataset attribute do not reach the workers:
 #   :doc:`/gallery/5_workers/plot_stale_worker_copy`.
-# * A stream is shuffled by the worker's seed:
+# * A stream shuffles with the worker's seed:
 #   :doc:`/gallery/4_streaming/plot_stream_with_fixed_shuffle`.
-# * What else happens once in such workers:
+# * Persistent workers keep other things, too:
 #   :doc:`/gallery/explanations/plot_persistent_workers`.
 # * :func:`torch.utils.data.get_worker_info`.

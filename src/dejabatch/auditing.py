@@ -82,7 +82,7 @@ def audit(
     error: The second epoch is empty
       where:    sampler
       evidence: the sampler is a builtins.range_iterator, which has one pass
-      fix:      Make it a class whose `__iter__` begins again each time.
+      fix:      Use a sampler class whose `__iter__` starts a new pass each time.
       https://dejabatch.github.io/dejabatch/gallery/3_order/plot_one_shot_sampler.html
 
     A loader without this failure, checked for this failure alone:

@@ -5,10 +5,10 @@ from dejabatch.catalogue.record import FailureMode
 RECORDS = (
     FailureMode(
         slug="next-iter-in-the-loop",
-        title="Every training step gets the first batch",
+        title="next(iter(dataloader)) returns the first batch at every step",
         section="3_order",
         symptom="The loss falls fast, and most of the data is never seen. Without "
-        "shuffling each step has the same batch.",
+        "shuffling, every step gets the same batch.",
         seen=("number", "order"),
         words=(
             "next(iter(dataloader))",
@@ -16,17 +16,18 @@ RECORDS = (
             "duplicate batches",
             "overfits one batch",
         ),
-        cause="`next(iter(loader))` begins a new pass, and takes its first batch.",
-        fix="Write `for batch in loader`; for steps in place of epochs, `next` of one"
-        " iterator.",
+        cause="`next(iter(loader))` starts a new pass over the data and takes its "
+        "first batch.",
+        fix="Write `for batch in loader`; to count steps, create one iterator and "
+        "call `next` on it.",
         detected_by="lint",
     ),
     FailureMode(
         slug="itertools-cycle",
-        title="From the second epoch on, the first one is played back",
+        title="itertools.cycle(dataloader) repeats the first epoch",
         section="3_order",
-        symptom="Samples, augmentations and order of all epochs are the same, and memory "
-        "grows during the first.",
+        symptom="Every epoch has the same order and the same augmented samples, and "
+        "memory grows during the first epoch.",
         seen=("epochs", "order"),
         words=(
             "itertools.cycle",
@@ -35,18 +36,18 @@ RECORDS = (
             "endless training loop",
             "memory grows",
         ),
-        cause="`itertools.cycle(loader)` stores the batches of the first pass and "
-        "repeats them.",
-        fix="Iterate the loader anew for each pass, as `dejabatch.forever(loader)` "
-        "does.",
+        cause="`itertools.cycle(loader)` stores every batch of the first epoch and "
+        "replays the stored batches.",
+        fix="Start a new pass over the loader for each epoch, as "
+        "`dejabatch.forever(loader)` does.",
         detected_by="lint",
     ),
     FailureMode(
         slug="one-iterator-per-persistent-loader",
-        title="Two loops over one loader take each other's batches",
+        title="Two loops over one persistent loader take each other's batches",
         section="3_order",
-        symptom="`zip(loader, loader)` gives each batch once, to one side or the other, "
-        "or a look at the first batch begins the epoch again.",
+        symptom="`zip(loader, loader)` gives each batch to one side only, and looking "
+        "at the first batch restarts the epoch.",
         seen=("number",),
         words=(
             "zip(loader, loader)",
@@ -54,16 +55,17 @@ RECORDS = (
             "nested loops",
             "two iterators",
         ),
-        cause="With `persistent_workers=True` a loader has one iterator, and asking for"
-        " another one begins its pass anew.",
-        fix="Make two loaders for two loops.",
+        cause="With `persistent_workers=True`, a loader has a single iterator, which "
+        "every `iter(loader)` restarts.",
+        fix="Create one loader for each loop.",
         detected_by="lint",
     ),
     FailureMode(
         slug="order-fixed-at-construction",
-        title="The order is random, and the same in every epoch",
+        title="The shuffled order is the same in every epoch",
         section="3_order",
-        symptom="Batches are mixed, but every epoch has the same ones in the same order.",
+        symptom="Batches are mixed, but every epoch has the same batches in the same "
+        "order.",
         seen=("order",),
         words=(
             "custom Sampler",
@@ -71,16 +73,16 @@ RECORDS = (
             "randperm in __init__",
             "shuffle not working",
         ),
-        cause="The sampler draws its permutation once, when it is made.",
+        cause="The sampler draws its permutation once, when it is created.",
         fix="Draw the permutation in the sampler's `__iter__`.",
         detected_by="audit",
     ),
     FailureMode(
         slug="sampler-repeats-indices",
-        title="Some samples come several times in an epoch, and others never",
+        title="Some samples repeat in an epoch and others are missing",
         section="3_order",
-        symptom="An epoch has the right length, but some samples twice and others not at "
-        "all.",
+        symptom="An epoch has the right length, but some samples come twice and "
+        "others never.",
         seen=("number",),
         words=(
             "duplicate indices",
@@ -88,28 +90,29 @@ RECORDS = (
             "RandomSampler replacement",
             "missing samples",
         ),
-        cause="The sampler yields some indices again and leaves others out.",
-        fix="Yield every index once: `yield from torch.randperm(len(dataset)).tolist()`.",
+        cause="The sampler yields some indices more than once and never yields others.",
+        fix="Yield every index once: `yield from "
+        "torch.randperm(len(dataset)).tolist()`.",
         detected_by="audit",
     ),
     FailureMode(
         slug="samples-in-both-loaders",
-        title="Validation samples are in the training set, too",
+        title="Validation samples are in the training set",
         section="3_order",
-        symptom="The validation score is too good, and falls on data from elsewhere.",
+        symptom="The validation score is much better than the score on new data.",
         seen=("loaders",),
         words=("data leakage", "train test overlap", "random_split twice", "leak"),
-        cause="The two loaders were split from the data in different ways, for example "
-        "with two random splits, so that some samples are in both.",
-        fix="Split once, with a seeded generator, and keep the indices.",
+        cause="Two different splits of the data, such as two unseeded random splits, "
+        "put some samples in both loaders.",
+        fix="Split once, with a seeded generator, and store the indices.",
         detected_by="compare",
     ),
     FailureMode(
         slug="one-shot-sampler",
         title="The second epoch is empty",
         section="3_order",
-        symptom="The first epoch is right. From then on the loop over the loader ends at "
-        "once, without an error.",
+        symptom="The first epoch is right. Every later epoch ends at once, without an "
+        "error.",
         seen=("number",),
         words=(
             "second epoch empty",
@@ -117,16 +120,17 @@ RECORDS = (
             "iterator as sampler",
             "no batches after first epoch",
         ),
-        cause="The sampler is an iterator or a generator, which has one pass.",
-        fix="Make it a class whose `__iter__` begins again each time.",
+        cause="The sampler is a generator or another iterator, which can be read only "
+        "once.",
+        fix="Use a sampler class whose `__iter__` starts a new pass each time.",
         detected_by="audit",
     ),
     FailureMode(
         slug="sorted-without-shuffle",
-        title="Each batch has samples of one class only",
+        title="Every batch contains only one class",
         section="3_order",
-        symptom="The loss jumps whenever the class changes, and the model predicts "
-        "one class only.",
+        symptom="The loss jumps whenever the class changes, and the model predicts a "
+        "single class.",
         seen=("order",),
         words=(
             "shuffle not working",
@@ -134,17 +138,16 @@ RECORDS = (
             "sorted by class",
             "one class per batch",
         ),
-        cause="The dataset is sorted by class, as a folder of images is, and the loader "
-        "keeps that order.",
-        fix="Pass `shuffle=True` to the loader for training.",
+        cause="The dataset is sorted by class, as `ImageFolder` is, and the loader "
+        "keeps the dataset's order.",
+        fix="Pass `shuffle=True` to the training loader.",
         detected_by="audit",
     ),
     FailureMode(
         slug="class-weights-as-sample-weights",
-        title="Only the first few samples are ever drawn",
+        title="WeightedRandomSampler draws only the first few samples",
         section="3_order",
-        symptom="An epoch has the right length, and the same few samples again and "
-        "again.",
+        symptom="An epoch has the right length but repeats the same few samples.",
         seen=("number",),
         words=(
             "WeightedRandomSampler",
@@ -152,34 +155,35 @@ RECORDS = (
             "oversampling",
             "class weights",
         ),
-        cause="`WeightedRandomSampler` was given one weight for each class, and wants one "
-        "for each sample.",
-        fix="Pass `class_weights[labels]`, the weight of each sample's class.",
+        cause="`WeightedRandomSampler` got one weight for each class but needs one "
+        "weight for each sample.",
+        fix="Pass `class_weights[labels]`, which holds the weight of each sample's "
+        "class.",
         detected_by="audit",
     ),
     FailureMode(
         slug="batch-sampler-reuses-its-list",
-        title="With workers, some samples come twice and others never",
+        title="A custom batch sampler repeats and loses samples with workers",
         section="3_order",
-        symptom="Without workers every index comes once; with workers batches are mixed "
-        "up, of wrong lengths or empty.",
+        symptom="Without workers every index comes once; with workers batches are "
+        "mixed up, too short, too long or empty.",
         seen=("number", "workers"),
         words=(
             "custom BatchSampler",
             "duplicate samples with num_workers",
             "batches mixed up",
         ),
-        cause="The batch sampler changes a list that it has yielded, before the list is "
-        "sent to a worker.",
+        cause="The batch sampler changes a list after yielding it, before the loader "
+        "has sent the list to a worker.",
         fix="Yield a new list for each batch: `yield list(batch)`.",
         detected_by="audit",
     ),
     FailureMode(
         slug="subset-of-a-subset",
-        title="A subset of a subset has the wrong samples",
+        title="Subset of a Subset returns the wrong samples",
         section="3_order",
-        symptom="A split of a split raises an `IndexError`, or has samples of other "
-        "indices, without an error.",
+        symptom="A split of a split raises an `IndexError`, or returns other samples "
+        "without an error.",
         seen=("values",),
         words=(
             "nested Subset",
@@ -187,21 +191,22 @@ RECORDS = (
             "IndexError in Subset",
             "Subset indices",
         ),
-        cause="The indices of a `Subset` are positions in what it is made of, here the "
-        "first subset, and not in the whole dataset.",
-        fix="Make the subset of the whole dataset: `Subset(dataset, indices)`.",
+        cause="The indices of a `Subset` are positions in the dataset that it wraps, "
+        "here another `Subset`.",
+        fix="Take the subset of the whole dataset: `Subset(dataset, indices)`.",
         detected_by="audit",
     ),
     FailureMode(
         slug="drop-last",
-        title="The loop over the loader does nothing, or misses samples",
+        title="With drop_last=True, the DataLoader is empty or loses samples",
         section="3_order",
-        symptom="Epochs end at once, or have fewer samples the more workers there are.",
+        symptom="The loop over the loader does nothing, or an epoch loses more "
+        "samples the more workers you use.",
         seen=("number",),
         words=("drop_last", "empty DataLoader", "no batches", "missing samples"),
-        cause="`drop_last=True` leaves out what fills no batch: all of a small dataset, "
-        "and of an iterable one the rest of each worker.",
-        fix="Keep the last batch, with `drop_last=False`.",
+        cause="`drop_last=True` drops every batch that is not full, and each worker "
+        "of an iterable dataset drops its own.",
+        fix="Keep the last batch: pass `drop_last=False`.",
         detected_by="audit",
     ),
 )

@@ -5,10 +5,10 @@ from dejabatch.catalogue.record import FailureMode
 RECORDS = (
     FailureMode(
         slug="no-distributed-sampler",
-        title="Every rank trains on the same batches",
+        title="Every GPU trains on the same batches",
         section="6_ranks",
-        symptom="An epoch has as many steps on four GPUs as on one: every rank reads the "
-        "whole dataset.",
+        symptom="An epoch has as many steps on four GPUs as on one: every rank reads "
+        "the whole dataset.",
         seen=("ranks",),
         words=(
             "DDP",
@@ -17,19 +17,20 @@ RECORDS = (
             "every GPU sees all data",
             "multi gpu same batches",
         ),
-        cause="The loader has no `DistributedSampler`, so that each rank draws from the "
+        cause="The loader has no `DistributedSampler`, so each rank draws from the "
         "whole dataset.",
-        fix="Pass `sampler=DistributedSampler(dataset)` in place of `shuffle=True`, and "
-        "call its `set_epoch` before each epoch.",
-        undetected_because="`audit` reads the loader of one rank, and does not know what "
-        "the others read.",
+        fix="Pass `sampler=DistributedSampler(dataset)` instead of `shuffle=True`, "
+        "and call its `set_epoch` before each epoch.",
+        undetected_because="`audit` reads the loader of one rank and cannot see what "
+        "the other ranks read.",
         has_page=False,
     ),
     FailureMode(
         slug="no-set-epoch",
-        title="With DistributedSampler, every epoch has the same order",
+        title="DistributedSampler has the same order in every epoch",
         section="6_ranks",
-        symptom="Training on several ranks shuffles, but every epoch has the same order.",
+        symptom="Training on several ranks shuffles, but every epoch has the same "
+        "order.",
         seen=("order", "ranks"),
         words=(
             "DistributedSampler",
@@ -38,7 +39,7 @@ RECORDS = (
             "same order every epoch",
         ),
         cause="`DistributedSampler` shuffles by its seed and its epoch, and the epoch "
-        "stays 0 until `set_epoch` is called.",
+        "stays 0 until you call `set_epoch`.",
         fix="Call `loader.sampler.set_epoch(epoch)` before each epoch.",
         detected_by="audit",
         has_page=False,

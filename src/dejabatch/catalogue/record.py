@@ -1,6 +1,6 @@
-"""The failure modes: one record each, to which everything else refers by its slug.
+"""The record of a failure mode, and the sections and questions that group records.
 
-A record's page is ``gallery/<section>/plot_<slug with underscores>.py``. The page's
+The page of a record is ``gallery/<section>/plot_<slug with underscores>.py``. The page's
 title and its lines "You see", "Because" and "Do" are the record's `title`, `symptom`,
 `cause` and `fix`, word for word.
 """
@@ -11,36 +11,36 @@ from types import MappingProxyType
 from typing import Literal
 
 SITE = "https://dejabatch.github.io/dejabatch/"
-"""Where the site is published."""
+"""Address of the published site."""
 
 SECTIONS: Mapping[str, str] = MappingProxyType(
     {
-        "1_sample": "The sample itself is the same",
-        "2_randomness": "The randomness is the same",
+        "1_sample": "The sample repeats",
+        "2_randomness": "The random numbers repeat",
         "3_order": "The order repeats",
         "4_streaming": "The stream repeats",
-        "5_workers": "The workers keep what was",
-        "6_ranks": "The ranks repeat each other",
-        "7_resume": "The restarted run repeats what was",
+        "5_workers": "Workers keep stale copies",
+        "6_ranks": "Ranks repeat each other",
+        "7_resume": "A resumed run repeats data",
     }
 )
-"""Folder of each gallery section, in the order of the site, and its title."""
+"""Title of each gallery section by folder, in the order of the site."""
 
 SIGNS: Mapping[str, str] = MappingProxyType(
     {
-        "number": "Does an epoch have samples several times, or too few, or none?",
-        "batch": "Is something the same within one batch?",
-        "values": "Are samples in a batch other than dataset[i]?",
-        "workers": "Is it right with num_workers=0, and wrong with more?",
+        "number": "Are samples repeated or missing in an epoch?",
+        "batch": "Does one batch repeat a sample or an augmentation?",
+        "values": "Does the loader return something different from dataset[i]?",
+        "workers": "Is the data right with num_workers=0 and wrong with workers?",
         "epochs": "Is a random augmentation the same in every epoch?",
-        "order": "Is the order the same in every epoch, or sorted?",
-        "runs": "Do two runs agree or differ where they should not?",
-        "ranks": "Do two ranks have the same?",
-        "loaders": "Do two loaders have something in common?",
-        "effect": "Does a change that you made have no effect?",
+        "order": "Is the order sorted, or the same in every epoch?",
+        "runs": "Do runs match when they should not, or differ when they should match?",
+        "ranks": "Do two GPUs get the same data or the same augmentation?",
+        "loaders": "Do two loaders share samples, transforms or random numbers?",
+        "effect": "Does a transform, a setting or a change have no effect?",
     }
 )
-"""What can be seen from outside, as questions in the order in which to ask them."""
+"""Questions about visible symptoms, in the order in which to ask them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,27 +50,27 @@ class FailureMode:
     Attributes
     ----------
     slug : str
-        Name of the failure mode everywhere, for example ``rng-object-on-dataset``.
+        Unique name, for example ``rng-object-on-dataset``.
     title : str
-        The symptom in the words of somebody who has it.
+        The symptom, as a user types it into a search box.
     section : str
         A key of `SECTIONS`.
     symptom : str
-        What that person sees. Code stands between single backticks, here and below.
+        What the user sees. Code stands between single backticks, here and below.
     seen : tuple of str
-        The keys of `SIGNS` that it shows, the clearest first.
+        The keys of `SIGNS` that the failure shows, the clearest first.
     words : tuple of str
-        What else people call it or look for: names, old recipes, words of other
-        libraries. The site's search and index know them.
+        Other search words: names, old recipes, terms of other libraries. The site's
+        search and index contain these words.
     cause, fix : str
         One sentence each.
     detected_by : str or None
-        The tool of this package that finds it in a user's own code: ``"audit"``,
-        ``"compare"`` (of two loaders) or ``"lint"``.
+        The tool of this package that finds the failure in a user's own code:
+        ``"audit"``, ``"compare"`` (for two loaders) or ``"lint"``.
     undetected_because : str or None
-        Why no tool finds it; set exactly where `detected_by` is None.
+        Why no tool finds the failure; set exactly where `detected_by` is None.
     has_page : bool
-        Whether its page is written. Until then its address is that of its record.
+        Whether the page is written. Until then `url` points to the list of records.
     since, until : str or None
         First release with the failure and first release without it, as in
         ``"torch 1.9"``; None where there is no such release.
@@ -78,7 +78,7 @@ class FailureMode:
     Raises
     ------
     ValueError
-        If `section` or what is in `seen` is unknown, if `seen` is empty, or if not
+        If `section` or a key in `seen` is unknown, if `seen` is empty, or unless
         exactly one of `detected_by` and `undetected_because` is set.
 
     Examples
@@ -90,7 +90,7 @@ class FailureMode:
     >>> SECTIONS[mode.section]
     'The stream repeats'
     >>> SIGNS[mode.seen[0]]
-    'Does an epoch have samples several times, or too few, or none?'
+    'Are samples repeated or missing in an epoch?'
     """
 
     slug: str
@@ -108,7 +108,7 @@ class FailureMode:
     until: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a record that other parts of the project could not use."""
+        """Validate the section, the signs and the detection."""
         if self.section not in SECTIONS:
             known = ", ".join(SECTIONS)
             msg = f"{self.slug}: section {self.section!r} is not one of {known}"

@@ -5,10 +5,9 @@ from dejabatch.catalogue.record import FailureMode
 RECORDS = (
     FailureMode(
         slug="resume-replays-the-epoch",
-        title="After a restart, training begins with the first epoch's data again",
+        title="Resuming from a checkpoint repeats the first epoch's data",
         section="7_resume",
-        symptom="A run that goes on from a checkpoint shuffles and augments as the first "
-        "epoch did.",
+        symptom="A resumed run shuffles and augments as the first epoch did.",
         seen=("runs",),
         words=(
             "resume",
@@ -17,12 +16,12 @@ RECORDS = (
             "continue training",
             "same data after resuming",
         ),
-        cause="The program sets the same seed whenever it starts, and the epoch at which it "
-        "goes on is no part of it.",
-        fix="Make the order and the augmentation from the seed and the epoch, or store the "
-        "states of the generators in the checkpoint and restore them.",
-        undetected_because="`audit` reads one loader in one run, and does not know what an "
-        "earlier run has read.",
+        cause="The program sets the same seed at every start, whichever epoch it "
+        "resumes.",
+        fix="Derive order and augmentation from seed and epoch, or save the "
+        "generators' states in the checkpoint and restore them.",
+        undetected_because="`audit` reads one loader in one run and cannot see what "
+        "an earlier run read.",
         has_page=False,
     ),
 )

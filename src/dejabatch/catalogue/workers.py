@@ -5,10 +5,10 @@ from dejabatch.catalogue.record import FailureMode
 RECORDS = (
     FailureMode(
         slug="stale-worker-copy",
-        title="A change of the dataset never reaches the workers",
+        title="Changing a dataset attribute has no effect with persistent_workers",
         section="5_workers",
-        symptom="`dataset.set_epoch`, or a new value of an attribute, has no effect while "
-        "the loader's workers live.",
+        symptom="`dataset.set_epoch` or a new attribute value has no effect while the "
+        "loader's workers live.",
         seen=("effect", "epochs"),
         words=(
             "set_epoch",
@@ -17,17 +17,17 @@ RECORDS = (
             "curriculum",
             "progressive resizing",
         ),
-        cause="With `persistent_workers=True` each worker has a copy of the dataset, made "
-        "when it was started.",
+        cause="With `persistent_workers=True`, each worker keeps the copy of the "
+        "dataset that it got when it started.",
         fix="Keep the value in shared memory, as `dejabatch.SharedEpoch` does.",
         detected_by="audit",
     ),
     FailureMode(
         slug="state-lost-in-workers",
-        title="What a dataset counts or caches is gone after the epoch",
+        title="Dataset counters and caches are lost with num_workers > 0",
         section="5_workers",
-        symptom="Counters stay at 0, and a cache is empty again, as soon as "
-        "`num_workers` is not 0.",
+        symptom="With workers, counters stay at 0 and caches are empty again after "
+        "every epoch.",
         seen=("effect",),
         words=(
             "counter stays 0",
@@ -35,45 +35,46 @@ RECORDS = (
             "dataset attribute in workers",
             "cache is not shared",
         ),
-        cause="Each worker changes its own copy of the dataset, and the copy ends with the "
-        "worker.",
-        fix="Return it as a part of the sample, or keep it in shared memory.",
-        undetected_because="A dataset that changes itself in a worker is right as long as "
-        "nobody asks the main process's copy.",
+        cause="Each worker changes its own copy of the dataset, and the copy ends "
+        "with the worker.",
+        fix="Return the value with the sample, or keep the value in shared memory.",
+        undetected_because="A dataset that changes itself in a worker is correct "
+        "unless the main process reads its own copy.",
     ),
     FailureMode(
         slug="worker-init-runs-once",
-        title="With persistent workers, a worker_init_fn does nothing after the first epoch",
+        title="worker_init_fn runs only once with persistent_workers",
         section="5_workers",
-        symptom="Seeds that `worker_init_fn` takes from the epoch stay those of the first "
-        "one.",
+        symptom="Seeds that `worker_init_fn` computes for an epoch stay those of the "
+        "first epoch.",
         seen=("effect", "epochs"),
         words=("worker_init_fn", "persistent_workers", "worker_init_fn called once"),
-        cause="`worker_init_fn` runs when a worker starts, and persistent workers start "
-        "once.",
-        fix="Do not seed by the epoch there; let workers draw on, or seed in the dataset.",
+        cause="`worker_init_fn` runs when a worker starts, and persistent workers "
+        "start once.",
+        fix="Do not seed by epoch in `worker_init_fn`: seed in the dataset, or let "
+        "each worker's generator run on.",
         detected_by="audit",
     ),
     FailureMode(
         slug="globals-reset-by-spawn",
-        title="A global variable has its old value in the workers",
+        title="Global variables are reset in spawned workers",
         section="5_workers",
-        symptom="A setting that the program changes has no effect in the workers, on "
-        "macOS, on Windows or since Python 3.14.",
+        symptom="A setting that the program changes has no effect in workers on "
+        "macOS, Windows, or Linux since Python 3.14.",
         seen=("effect",),
         words=("Windows", "macOS", "spawn", "forkserver", "global variable in workers"),
-        cause="Workers of the start methods spawn and forkserver import the module anew, "
-        "and its globals have their first values.",
-        fix="Hand the setting over as an attribute of the dataset.",
-        undetected_because="Nobody can tell which of a module's values were meant to reach "
-        "the workers.",
+        cause="Under spawn and forkserver, each worker imports the module again, and "
+        "the module's globals get their initial values.",
+        fix="Pass the setting as an attribute of the dataset.",
+        undetected_because="The code does not say which of a module's values are "
+        "meant to reach the workers.",
     ),
     FailureMode(
         slug="file-opened-before-fork",
-        title="A file that workers share gives wrong samples",
+        title="Samples are corrupt when workers share an open file",
         section="5_workers",
-        symptom="Without workers every sample is right; with several, some have bytes of "
-        "others, or reading the file fails.",
+        symptom="Without workers every sample is right; with several workers, some "
+        "samples hold bytes of others, or reading fails.",
         seen=("values", "workers"),
         words=(
             "h5py",
@@ -83,9 +84,10 @@ RECORDS = (
             "file handle",
             "corrupt data with num_workers",
         ),
-        cause="The dataset opened its file before the workers were forked, so that they "
-        "all share one position in the file.",
-        fix="Open the file in the process that reads it, and leave it out of the pickle.",
+        cause="The dataset opens its file before the workers fork, so all workers "
+        "share one position in the file.",
+        fix="Open the file in each process that reads it, and leave the open file out "
+        "of the pickle.",
         detected_by="audit",
     ),
 )
