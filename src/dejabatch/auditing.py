@@ -16,7 +16,7 @@ from tqdm import tqdm
 from dejabatch.checks import CHECKS, judge
 from dejabatch.state import generators as rng
 from dejabatch.loaders import unwrap
-from dejabatch.observe.isolate import SharedMemory
+from dejabatch.state.shared_memory import SharedMemory
 from dejabatch.observe.investigate import look, refuse_bad_limits
 from dejabatch.observe.record import Expect, Observation
 from dejabatch.observe.spy import observe

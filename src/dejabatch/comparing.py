@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from dejabatch.checks import PAIR_CHECKS, judge
 from dejabatch.state import generators as rng
 from dejabatch.loaders import unwrap
-from dejabatch.observe.isolate import SharedMemory
 from dejabatch.observe.investigate import look, refuse_bad_limits
 from dejabatch.state.reach import LEAVES, is_a, walk
+from dejabatch.state.shared_memory import SharedMemory
 from dejabatch.observe.record import Pair
 from dejabatch.report import Report
 

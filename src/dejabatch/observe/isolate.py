@@ -7,8 +7,6 @@ happens to copies, and killing the child's process group ends its workers with i
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import mmap
 import multiprocessing
 import multiprocessing.forkserver
 import multiprocessing.resource_tracker
@@ -17,17 +15,14 @@ import signal
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from dejabatch.state.open_files import offsets
-from dejabatch.state.reach import is_a, memory_of, walk
 
 Send = Callable[[Any], None]
 
@@ -154,57 +149,3 @@ def file_offsets_kept() -> Iterator[None]:
         for descriptor, offset in before.items():
             with contextlib.suppress(OSError):
                 os.lseek(descriptor, offset, os.SEEK_SET)
-
-
-class SharedMemory:
-    """A copy of memory that child processes share, to put it back when they have ended.
-
-    Such memory is that of tensors which a spawned worker has been given, and of files
-    that are mapped for writing: an in-place edit in a child reaches it. Up to 1 GiB of it
-    is copied.
-
-    Parameters
-    ----------
-    roots : mapping of str to object
-        From where to look for tensors and arrays.
-    """
-
-    def __init__(self, roots: Mapping[str, object]) -> None:
-        blocks: dict[int, npt.NDArray[np.uint8]] = {}
-        for _, value in walk(roots):
-            block = memory_of(value)
-            if block is not None and block not in blocks:
-                whole = _whole_if_shared(value)
-                if whole is not None:
-                    blocks[block] = whole
-        self._copies = []
-        room = 2**30
-        for whole in sorted(blocks.values(), key=len):
-            room -= len(whole)
-            if room >= 0:
-                self._copies.append((whole, whole.copy()))
-
-    def restore(self) -> None:
-        """Put back what has changed."""
-        for whole, copy in self._copies:
-            if not np.array_equal(whole, copy):
-                whole[...] = copy
-
-
-def _whole_if_shared(value: Any) -> npt.NDArray[np.uint8] | None:
-    """Return a block of shared memory as bytes, whatever part of it a value is."""
-    if is_a(value, torch.Tensor):
-        if value.device.type != "cpu" or not value.is_shared():
-            return None
-        storage = value.untyped_storage()
-        whole: npt.NDArray[np.uint8] = (
-            torch.empty(0, dtype=torch.uint8).set_(storage).numpy()
-        )
-        return whole
-    while is_a(value.base, np.ndarray):
-        value = value.base
-    if not is_a(value.base, (mmap.mmap, memoryview, ctypes.Array)):
-        return None
-    if not value.flags.writeable or not value.flags.c_contiguous:
-        return None
-    return value.reshape(-1).view(np.uint8)  # type: ignore[no-any-return]

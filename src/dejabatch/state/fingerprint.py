@@ -1,9 +1,9 @@
-"""Any sample, however nested, as a digest of 16 bytes.
+"""Hash any nested sample to a digest of 16 bytes.
 
-Two samples have the same digest if they hold the same types, structure and bytes, so that
-digests can be compared between workers, epochs, ranks and machines of the same byte
-order. The hash is XXH3 (https://xxhash.com). It is not cryptographic: nobody builds
-colliding samples on purpose, and it is faster than copying the sample.
+Samples of the same types, structure and bytes have the same digest. Digests can be
+compared between workers, epochs, ranks and machines of one byte order. The hash is
+XXH3 with 128 bits (https://xxhash.com), which is faster than copying the sample. XXH3 is
+not cryptographic, and need not be: no attacker builds samples that collide.
 """
 
 from __future__ import annotations
@@ -25,32 +25,36 @@ import xxhash
 DIGEST_SIZE = 16
 """Length of a fingerprint in bytes."""
 
-_DEEPEST = 64
+_MOST_LEVELS = 64
 
 
 def fingerprint(
     sample: object, *, opaque: Callable[[type], object] | None = None
 ) -> bytes:
-    """Digest a sample by its content.
+    """Return a digest of a sample's content.
 
-    Tensors and arrays count with dtype, shape and values, whatever their strides, device
-    or ``requires_grad``. Mappings and sets count without their order. Floating-point
-    values count by their bits: -0.0 is not 0.0, and a NaN is itself. An iterator is not
-    advanced, and a random generator is not drawn from.
+    Hashing neither advances an iterator nor draws from a random generator.
 
     Parameters
     ----------
     sample : object
-        What ``dataset[index]`` or an iterable dataset returned, before it is collated.
+        A sample as ``dataset[index]`` or an iterable dataset returns it, not collated.
     opaque : callable, optional
         Called with the type of each part that shows no content, such as an iterator or a
-        lock. Such a part counts by its type alone, so that two samples which differ in
-        nothing else have the same digest.
+        lock. Only the type of such a part is hashed, so samples that differ in nothing
+        else have the same digest.
 
     Returns
     -------
     bytes
         The digest, `DIGEST_SIZE` bytes.
+
+    Notes
+    -----
+    Tensors and arrays are hashed with dtype, shape and values, whatever their strides,
+    device or ``requires_grad``. The order of mappings and sets does not count.
+    Floating-point values are hashed by their bits: -0.0 differs from 0.0, and NaNs of
+    the same bits are equal. Parts more than 64 levels deep are hashed by their type.
     """
     walk = _Walk(opaque or (lambda _: None))
     walk.value(sample)
@@ -69,14 +73,24 @@ def _tag(*parts: object) -> bytes:
     return struct.pack("<q", len(text)) + text
 
 
-# The text of a dtype takes longer than the hash of a small tensor.
+# Cached because formatting a dtype takes longer than hashing a small tensor.
 @functools.lru_cache(maxsize=1024)
 def _tensor_tag(dtype: torch.dtype, shape: torch.Size, layout: torch.layout) -> bytes:
     return _tag("tensor", dtype, tuple(shape), layout)
 
 
 class _Walk:
-    """One walk over one sample, feeding a hasher."""
+    """One walk over one sample, which feeds a hasher.
+
+    Attributes
+    ----------
+    hasher : xxhash.xxh3_128
+        Takes everything that the walk meets.
+    opaque : callable
+        Called with the type of each part that shows no content.
+    parents : list of int
+        Ids of the objects around the current value, the outermost first.
+    """
 
     def __init__(self, opaque: Callable[[type], object]) -> None:
         self.hasher = xxhash.xxh3_128()
@@ -84,7 +98,7 @@ class _Walk:
         self.parents: list[int] = []
 
     def tag(self, *parts: object) -> None:
-        """Feed what separates one value from the next: ["ab"] is not ["a", "b"]."""
+        """Feed texts with their length, so that ["ab"] differs from ["a", "b"]."""
         self.hasher.update(_tag(*parts))
 
     def value(self, value: object) -> None:
@@ -106,8 +120,8 @@ class _Walk:
             self.tag(_name(value), value.__module__, value.__qualname__)
         elif id(value) in self.parents:
             self.tag("cycle", len(self.parents) - self.parents.index(id(value)))
-        elif len(self.parents) == _DEEPEST:
-            self.shows_nothing(value)
+        elif len(self.parents) == _MOST_LEVELS:
+            self.type_alone(value)
         else:
             self.parents.append(id(value))
             self.holder(value)
@@ -132,10 +146,10 @@ class _Walk:
             self.tag(_name(value), len(attributes))
             self.unordered(attributes.items())
         else:
-            self.shows_nothing(value)
+            self.type_alone(value)
 
     def unordered(self, items: Iterable[object]) -> None:
-        """Feed items so that their order does not count."""
+        """Feed the sorted digests of items, so that their order does not count."""
         digests = []
         outer = self.hasher
         for item in items:
@@ -164,7 +178,7 @@ class _Walk:
         elif tensor.layout != torch.strided:
             self.opaque(type(tensor))
         elif tensor.numel():
-            # Without a subclass's own operations, such as those of torchvision's tensors.
+            # Subclasses override operations; torchvision's tensors return other types.
             tensor = tensor.as_subclass(torch.Tensor).cpu().resolve_conj().resolve_neg()
             flat = tensor.contiguous().reshape(-1)
             if flat.stride() != (1,):  # a single element may have any stride
@@ -182,12 +196,12 @@ class _Walk:
             self.hasher.update(flat.view(np.uint8).data)
 
     def data(self, name: str, content: bytes) -> None:
-        """Feed bytes with their number."""
+        """Feed bytes with their length."""
         self.tag(name, len(content))
         self.hasher.update(content)
 
-    def shows_nothing(self, value: object) -> None:
-        """Feed the type alone."""
+    def type_alone(self, value: object) -> None:
+        """Feed the type of a part that shows no content, and report the type."""
         self.tag("opaque", _name(value))
         self.opaque(type(value))
 
@@ -201,7 +215,7 @@ _COMPRESSED = {
 
 
 def _is_image(value: Any) -> bool:
-    """Tell a PIL image without importing PIL."""
+    """Return whether a value is a PIL image, without importing PIL."""
     return any(cls.__module__ == "PIL.Image" for cls in type(value).__mro__)
 
 

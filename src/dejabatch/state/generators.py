@@ -1,14 +1,15 @@
-"""Every random generator that a dataset can reach: find it, read it, put it back.
+"""Every random generator that a dataset can reach: find, digest, reseed and restore.
 
-The three global generators are those that a DataLoader worker seeds for itself. All others
-are found in what a dataset, a transform or a function holds.
+A DataLoader worker seeds three global generators: Python's, NumPy's and torch's. All
+other generators are objects that a dataset, a transform or a function holds.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -26,10 +27,10 @@ Generator: TypeAlias = (
 )
 
 GLOBAL_NAMES: Final = ("random", "np.random", "torch")
-"""How the three global generators are called in paths."""
+"""Names of the three global generators in paths and reports."""
 
 DEFAULT_SEED: Final[int] = torch.Generator().initial_seed()
-"""Of a ``torch.Generator()`` that nobody has seeded."""
+"""Seed of every ``torch.Generator()`` that was never seeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,12 @@ class Found:
     Attributes
     ----------
     path : str
-        How to reach it, for example ``dataset.transform.transforms[2].rng``.
+        How to reach the generator, for example ``dataset.transform.transforms[2].rng``.
     rng : Generator
         The generator itself.
     owner : str
-        Module of the object that holds it, or of its class; empty for a generator that is
-        itself a root.
+        Module that defines the nearest holder's class; empty if no holder has a module,
+        as for a generator that is itself a root. Lists, tuples and dicts are not holders.
     """
 
     path: str
@@ -53,13 +54,13 @@ class Found:
 
 
 def is_rng(value: object) -> TypeIs[Generator]:
-    """Tell whether an object is a random generator with a state of its own."""
+    """Return whether an object is a random generator with a state of its own."""
     kinds = (np.random.Generator, np.random.RandomState, torch.Generator, random.Random)
     return is_a(value, kinds) and not is_a(value, random.SystemRandom)
 
 
 def find(roots: Mapping[str, object]) -> list[Found]:
-    """Find the random generators that some objects can reach.
+    """Return the random generators that some objects can reach.
 
     Parameters
     ----------
@@ -69,31 +70,31 @@ def find(roots: Mapping[str, object]) -> list[Found]:
     Returns
     -------
     list of Found
-        Each generator once, by its shortest path. Two NumPy generators on one bit
-        generator are one. The global generators are not among them.
+        Each generator once, by its shortest path, without the global generators. NumPy
+        generators that share a bit generator count as one generator.
     """
     found: list[Found] = []
     known = {identity(rng) for rng in global_rngs().values()}
     modules: dict[str, str] = {}
     for path, value in walk(roots, enter=lambda value: not is_rng(value)):
         if not is_rng(value):
-            modules[path] = _module(value)
+            modules[path] = _defining_module(value)
         elif identity(value) not in known:
             known.add(identity(value))
             found.append(Found(path, value, _owner(path, modules)))
     return found
 
 
-def _module(value: object) -> str:
-    """Return where a function or class, or the class of another object, is defined."""
+def _defining_module(value: object) -> str:
+    """Return the module that defines a function, a class or an object's class."""
     if is_a(value, types.FunctionType):
         return value.__module__ or ""
-    kind = value if is_a(value, type) else type(value)
-    return str(vars(kind).get("__module__", ""))
+    cls = value if is_a(value, type) else type(value)
+    return str(vars(cls).get("__module__", ""))
 
 
 def _owner(path: str, modules: Mapping[str, str]) -> str:
-    """Return the module of the nearest holder that is no list, tuple or dict."""
+    """Return the module of the nearest holder that is not a plain container."""
     while path:
         path = path[: max(path.rfind("."), path.rfind("["), 0)]
         module = modules.get(path, "")
@@ -109,7 +110,7 @@ def global_rngs() -> dict[str, Generator]:
 
 
 def digest(rng: Generator) -> bytes:
-    """Digest what a generator will draw, without drawing from it.
+    """Return a hash of the numbers that a generator will draw, without drawing.
 
     Parameters
     ----------
@@ -119,10 +120,13 @@ def digest(rng: Generator) -> bytes:
     Returns
     -------
     bytes
-        Sixteen bytes, equal for generators of one kind that will draw the same numbers.
-        torch's CPU generator uses only the low 32 bits of its seed but keeps all 64 in its
-        state (https://github.com/Lightning-AI/pytorch-lightning/issues/21399), so two of
-        them are compared by draws of a clone.
+        Sixteen bytes, equal for generators of one type that will draw the same numbers.
+
+    Notes
+    -----
+    torch's CPU generator stores 64 bits of its seed and uses the low 32
+    (https://github.com/Lightning-AI/pytorch-lightning/issues/21399). A hash of its state
+    would therefore differ between equal streams, so draws of a clone are hashed instead.
     """
     if isinstance(rng, torch.Generator) and rng.device.type == "cpu":
         clone = torch.Generator()
@@ -131,7 +135,7 @@ def digest(rng: Generator) -> bytes:
         return fingerprint(("torch.Generator", draws))
     state = get_state(rng)
     if isinstance(rng, random.Random):
-        state = repr(state)  # 625 numbers, which would be fed one by one
+        state = repr(state)  # hashing one text is faster than hashing 625 numbers
     return fingerprint((type(rng).__qualname__, state))
 
 
@@ -147,7 +151,7 @@ def get_state(rng: Generator) -> Any:
 
 
 def set_state(rng: Generator, state: Any) -> None:
-    """Put a generator back into a state that `get_state` returned."""
+    """Restore a state that `get_state` returned."""
     if isinstance(rng, np.random.Generator):
         rng.bit_generator.state = state
     elif isinstance(rng, random.Random):
@@ -157,51 +161,57 @@ def set_state(rng: Generator, state: Any) -> None:
 
 
 def reseed(rng: Generator, seed: np.random.SeedSequence) -> None:
-    """Seed a generator from a NumPy seed sequence.
+    """Seed a generator in place from a NumPy seed sequence.
 
     Parameters
     ----------
     rng : Generator
-        It keeps its identity and its kind, so that all who hold it see the new stream.
+        The generator. All objects that hold the generator see the new stream.
     seed : numpy.random.SeedSequence
-        Where the entropy comes from; the sequence itself is not changed.
+        Source of the entropy. The sequence itself is not changed.
     """
     if isinstance(rng, np.random.Generator):
-        kind = type(rng.bit_generator)
-        rng.bit_generator.state = kind(seed).state
+        bit_generator = type(rng.bit_generator)
+        rng.bit_generator.state = bit_generator(seed).state
     elif isinstance(rng, np.random.RandomState):
         rng.set_state(np.random.RandomState(np.random.MT19937(seed)).get_state())
     elif isinstance(rng, random.Random):
         rng.seed(int.from_bytes(seed.generate_state(8).tobytes(), "little"))
     else:
-        # 63 bits, of which the CPU generator uses the low 32.
+        # manual_seed takes 63 bits, of which the CPU generator uses the low 32.
         rng.manual_seed(int(seed.generate_state(1, np.uint64)[0]) >> 1)
 
 
-class Kept:
-    """Restore some generators at the end of a ``with`` block, whatever happened in it.
+@contextlib.contextmanager
+def restored(rngs: Iterable[Generator]) -> Iterator[None]:
+    """Restore some generators at the end of a ``with`` block, also after an exception.
 
     Parameters
     ----------
     rngs : iterable of Generator
-        The generators to keep as they are.
+        The generators whose states are saved at the start of the block.
     """
-
-    def __init__(self, rngs: Iterable[Generator]) -> None:
-        self._rngs = list(rngs)
-
-    def __enter__(self) -> None:
-        """Save the states."""
-        self._states = [get_state(rng) for rng in self._rngs]
-
-    def __exit__(self, *_: object) -> None:
-        """Restore the states."""
-        for rng, state in zip(self._rngs, self._states, strict=True):
+    saved = [(rng, get_state(rng)) for rng in rngs]
+    try:
+        yield
+    finally:
+        for rng, state in saved:
             set_state(rng, state)
 
 
 def identity(rng: Any) -> int:
-    """Return what two objects have in common that are one generator."""
+    """Return an id that is equal for generator objects that share one stream.
+
+    Parameters
+    ----------
+    rng : Generator
+        The generator.
+
+    Returns
+    -------
+    int
+        The id of the bit generator for NumPy's generators, of `rng` itself otherwise.
+    """
     return id(
         getattr(rng, "bit_generator", None) or getattr(rng, "_bit_generator", rng)
     )

@@ -1,4 +1,4 @@
-"""Open files that a dataset brings along into forked workers."""
+"""Open files and locks that a dataset shares with forked workers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from dejabatch.state.reach import is_a, walk
 
 
 def offsets() -> dict[int, int]:
-    """Return the position in each open regular file of this process, by descriptor."""
+    """Return the offset of each regular file that this process has open.
+
+    Returns
+    -------
+    dict of int to int
+        Offset in bytes, by file descriptor; empty where ``/proc/self/fd`` does not exist.
+    """
     folder = Path("/proc/self/fd")
     found = {}
     for descriptor in (
@@ -25,39 +31,40 @@ def offsets() -> dict[int, int]:
 
 
 class Positions:
-    """The positions in this process's open files, as long as it does not read in them.
+    """The files open for reading in this process, and which of them workers moved.
 
-    A forked worker has the same open files, and each has one position for both.
+    A forked worker shares the offset of each open file with this process. An offset that
+    changes while this process does not read was therefore changed by a worker.
     """
 
     def __init__(self) -> None:
-        self._first = {
+        self._offsets_at_start = {
             descriptor: offset
             for descriptor, offset in offsets().items()
-            if _is_read(descriptor)
+            if _is_readable(descriptor)
         }
         self._moved: set[int] = set()
 
     def look(self) -> None:
-        """Take note of the files whose position has changed."""
-        for descriptor, offset in self._first.items():
+        """Note the files whose offset now differs from the offset at the start."""
+        for descriptor, offset in self._offsets_at_start.items():
             with contextlib.suppress(OSError):
                 if os.lseek(descriptor, 0, os.SEEK_CUR) != offset:
                     self._moved.add(descriptor)
 
     def moved(self, dataset: object) -> tuple[str, ...]:
-        """Return the paths of the files whose position has changed at some look.
+        """Return the paths of the files whose offset differed at some `look`.
 
         Parameters
         ----------
         dataset : object
-            From where to look for them.
+            Where the walk to open files starts.
 
         Returns
         -------
         tuple of str
-            Files to which no path leads are left out: what the program prints may go to
-            a file, too.
+            Sorted paths from ``dataset``. Files out of the dataset's reach are left out,
+            such as a file that the program's output is redirected to.
         """
         if not self._moved:
             return ()
@@ -66,19 +73,19 @@ class Positions:
             if is_a(value, io.IOBase):
                 with contextlib.suppress(OSError, ValueError):
                     paths.setdefault(value.fileno(), path)  # type: ignore[attr-defined]
-        return tuple(sorted(paths[one] for one in self._moved & paths.keys()))
+        return tuple(sorted(paths[fd] for fd in self._moved & paths.keys()))
 
 
 def holds_lock(dataset: object) -> bool:
-    """Tell whether a dataset holds a lock of multiprocessing, for its workers."""
+    """Return whether a dataset holds a lock of multiprocessing, to share with workers."""
     return any(
         type(value).__module__ == "multiprocessing.synchronize"
         for _, value in walk({"dataset": dataset})
     )
 
 
-def _is_read(descriptor: int) -> bool:
-    """Tell whether a file is open for reading, as a log file is not."""
+def _is_readable(descriptor: int) -> bool:
+    """Return whether a file is open for reading, unlike most log files."""
     try:
         os.pread(descriptor, 0, 0)
     except OSError:

@@ -1,7 +1,7 @@
 """Every object that a dataset can reach, with the path that leads to it.
 
-The walk runs no code of the user's: it reads attributes, slots, closures and containers
-where Python stores them, without properties, ``__getattr__`` or overridden iterators.
+The walk runs no user code. It reads attributes, slots, closures and containers where
+Python stores them, and bypasses properties, ``__getattr__`` and overridden iterators.
 """
 
 from __future__ import annotations
@@ -34,21 +34,23 @@ LEAVES: Final = (
     logging.Logger,
     types.ModuleType,
 )
-"""What is not entered."""
+"""Types whose instances are yielded but never entered."""
 
-_LARGEST_CONTAINER = 4096
+_MOST_ITEMS = 4096
 _MOST_OBJECTS = 20_000
-# What these hold is theirs: global generators, constants, thousands of classes.
-_FOREIGN = frozenset(
+# Their classes and functions are not entered: they hold global generators, constants
+# and thousands of other classes, none of which belong to the dataset.
+_LIBRARIES_NOT_ENTERED = frozenset(
     {
         *sys.stdlib_module_names,
         *("PIL", "cv2", "h5py", "matplotlib", "numpy", "pandas", "pyarrow", "scipy"),
         *("skimage", "sklearn", "tensorflow", "torch", "torchvision", "transformers"),
     }
 )
-# A library keeps registers of its classes there, and whole schemas.
-_REGISTERS = (type, dict, list, tuple, set, frozenset)
-_CACHE = type(functools.lru_cache(lambda: None))
+# Libraries keep registries of classes and whole schemas in class attributes and globals
+# of these types.
+_REGISTRY_TYPES = (type, dict, list, tuple, set, frozenset)
+_LRU_CACHE = type(functools.lru_cache(lambda: None))
 
 
 def walk(
@@ -57,27 +59,33 @@ def walk(
     enter: Callable[[object], bool] = lambda _: True,
     classes: bool = True,
 ) -> Iterator[tuple[str, object]]:
-    """Yield every object that some objects can reach, the nearest first.
+    """Yield every object that some objects can reach, breadth first.
 
     Parameters
     ----------
     roots : mapping of str to object
         Where to start, by the name that begins each path, such as ``{"dataset": ds}``.
     enter : callable, optional
-        Tells whether to go on to what an object holds. `LEAVES` are never entered.
+        Takes an object and returns whether to walk what the object holds. `LEAVES` are
+        never entered.
     classes : bool
-        Whether an object's class and what its methods name count as held by it.
+        Whether an object also holds its class and what the class's methods name.
 
     Yields
     ------
     path : str
         How to reach the object, for example ``dataset.transform.transforms[2].rng``.
     value : object
-        The object, by its shortest path, and once unless it is one of the `LEAVES`. Of a
-        container with thousands of items only the first are followed.
+        The object, by its shortest path. `LEAVES` are yielded for each path, all other
+        objects once.
+
+    Notes
+    -----
+    The walk enters at most 20,000 objects, and follows the first 4096 items of each
+    container.
     """
     queue = collections.deque(roots.items())
-    # The objects are kept with their ids, which Python would otherwise give away again.
+    # Keeping the objects keeps Python from giving their ids to new objects.
     entered: dict[int, object] = {}
     while queue and len(entered) < _MOST_OBJECTS:
         path, value = queue.popleft()
@@ -87,13 +95,13 @@ def walk(
             entered[id(value)] = value
             yield path, value
             if enter(value):
-                queue.extend(_parts(path, value, classes=classes))
+                queue.extend(_held(path, value, classes=classes))
 
 
 def contents(
     roots: Mapping[str, object], *, enter: Callable[[object], bool] = lambda _: True
 ) -> dict[str, tuple[str, object]]:
-    """Return what changes when the state that some objects hold changes.
+    """Return a summary of each stored value, which changes when the value changes.
 
     Parameters
     ----------
@@ -103,13 +111,13 @@ def contents(
     Returns
     -------
     dict of str to (str, object)
-        By path: ``("array", digest)`` of a tensor or array, ``("value", digest)`` of a
-        number or text, ``("container", length)``, and ``("cache", entries)`` of a
-        `functools.lru_cache`.
+        By path: ``("array", digest)`` for a tensor or array, ``("value", digest)`` for a
+        number or text, ``("container", length)`` for a container, and
+        ``("cache", entries)`` for a `functools.lru_cache`.
     """
     found: dict[str, tuple[str, object]] = {}
     for path, value in walk(roots, enter=enter):
-        if is_a(value, _CACHE):
+        if is_a(value, _LRU_CACHE):
             found[path] = ("cache", value.cache_info().currsize)  # type: ignore[attr-defined]
         elif is_a(value, types.ModuleType):
             continue
@@ -130,32 +138,71 @@ def holders(roots: Mapping[str, object], sample: object) -> list[str]:
     Parameters
     ----------
     roots : mapping of str to object
-        Where to look.
+        Where to look, by the name that begins each path.
     sample : object
         Any nested sample.
 
     Returns
     -------
     list of str
-        The nearest first.
+        The shortest paths first.
     """
     parts = [part for _, part in walk({"": sample}, classes=False)]
-    objects = {id(part) for part in parts if not is_a(part, LEAVES)}
-    blocks = {memory_of(part) for part in parts} - {None}
+    object_ids = {id(part) for part in parts if not is_a(part, LEAVES)}
+    addresses = {memory_address(part) for part in parts} - {None}
     return [
         path
         for path, value in walk(roots, classes=False)
-        if id(value) in objects or memory_of(value) in blocks
+        if id(value) in object_ids or memory_address(value) in addresses
     ]
 
 
-def memory_of(value: object) -> int | None:
-    """Return the address of the block of memory that a tensor or array lies in."""
+def lengths(roots: Mapping[str, object]) -> set[int]:
+    """Return the lengths of all lists, tuples, dicts, tensors and arrays in reach.
+
+    Parameters
+    ----------
+    roots : mapping of str to object
+        Where to start, by the name that begins each path.
+
+    Returns
+    -------
+    set of int
+        The number of items of each container, and the first dimension of each tensor
+        and array that has a dimension.
+    """
+    found = set()
+    for _, value in walk(roots, classes=False):
+        if is_a(value, (torch.Tensor, np.ndarray)):
+            array: Any = value
+            found |= set(array.shape[:1])
+        for kind in (list, tuple, dict):
+            if is_a(value, kind):
+                found.add(kind.__len__(value))  # type: ignore[arg-type]
+    return found
+
+
+def memory_address(value: object) -> int | None:
+    """Return the address of the memory block that a tensor or array is a view of.
+
+    Parameters
+    ----------
+    value : object
+        Any object.
+
+    Returns
+    -------
+    int or None
+        None for other objects, and for tensors without a single block of memory.
+    """
     if is_a(value, torch.Tensor):
         tensor: Any = value
         try:
             return tensor.untyped_storage().data_ptr() or None
-        except (NotImplementedError, RuntimeError):  # a sparse tensor has several
+        except (
+            NotImplementedError,
+            RuntimeError,
+        ):  # a sparse tensor has several blocks
             return None
     if is_a(value, np.ndarray):
         array: Any = value
@@ -167,47 +214,59 @@ def memory_of(value: object) -> int | None:
 
 @functools.lru_cache
 def library_of(module: str) -> str | None:
-    """Return the installed package that a module is part of; None for other modules."""
+    """Return the installed package that a module belongs to; None for user modules.
+
+    Parameters
+    ----------
+    module : str
+        Full name of an imported module.
+
+    Returns
+    -------
+    str or None
+        Name of the top-level package if it is in ``site-packages`` or ``dist-packages``.
+    """
     name = module.partition(".")[0]
     file = getattr(sys.modules.get(name), "__file__", None) or ""
     return name if {"site-packages", "dist-packages"} & set(Path(file).parts) else None
 
 
 def is_a(value: object, kinds: Any) -> bool:
-    """Do as isinstance does, without asking the object for its ``__class__``."""
+    """Return what isinstance returns, without running the object's ``__class__``."""
     return issubclass(type(value), kinds)
 
 
-def _parts(path: str, value: Any, *, classes: bool) -> Iterator[tuple[str, object]]:
+def _held(path: str, value: Any, *, classes: bool) -> Iterator[tuple[str, object]]:
     """Yield what an object holds, each with its path."""
     if is_a(value, types.MethodType):
         yield f"{path}.__self__", value.__self__
         yield path, value.__func__
     elif is_a(value, types.FunctionType):
-        yield from _function_parts(path, value)
+        yield from _held_by_function(path, value)
     elif is_a(value, functools.partial):
         yield f"{path}.func", value.func
         yield f"{path}.args", value.args
         yield f"{path}.keywords", value.keywords
     elif is_a(value, type):
-        yield from _class_parts(path, value)
+        yield from _held_by_class(path, value)
     else:
         yield from _items(path, value)
         yield from _attributes(path, value)
         if classes:
-            yield from _class_parts(f"type({path})", type(value))
+            yield from _held_by_class(f"type({path})", type(value))
 
 
 def _items(path: str, value: Any) -> Iterator[tuple[str, object]]:
+    """Yield the first items of a container, each with its path."""
     if is_a(value, dict):
-        some = itertools.islice(dict.items(value), _LARGEST_CONTAINER)
-        yield from [(f"{path}[{key!r}]", item) for key, item in some]
+        first = itertools.islice(dict.items(value), _MOST_ITEMS)
+        yield from [(f"{path}[{key!r}]", item) for key, item in first]
         return
     kinds: tuple[Any, ...] = (list, tuple, set, frozenset, collections.deque)
     for kind in kinds:
         if is_a(value, kind):
-            some = itertools.islice(kind.__iter__(value), _LARGEST_CONTAINER)
-            yield from [(f"{path}[{i}]", item) for i, item in enumerate(some)]
+            first = itertools.islice(kind.__iter__(value), _MOST_ITEMS)
+            yield from [(f"{path}[{i}]", item) for i, item in enumerate(first)]
 
 
 def _attributes(path: str, value: object) -> Iterator[tuple[str, object]]:
@@ -227,14 +286,14 @@ def _attributes(path: str, value: object) -> Iterator[tuple[str, object]]:
                     continue
 
 
-def _class_parts(path: str, cls: type) -> Iterator[tuple[str, object]]:
-    """Yield what the user's classes hold: attributes, and what their methods name."""
+def _held_by_class(path: str, cls: type) -> Iterator[tuple[str, object]]:
+    """Yield the attributes of a class and its bases, methods included."""
     for owner in cls.__mro__:
-        if owner.__module__.partition(".")[0] in _FOREIGN:
+        if not _is_entered(owner.__module__):
             continue
-        of_library = library_of(owner.__module__) is not None
+        in_library = library_of(owner.__module__) is not None
         for name, item in list(vars(owner).items()):
-            if of_library and is_a(item, _REGISTERS):
+            if in_library and is_a(item, _REGISTRY_TYPES):
                 continue
             if is_a(item, (staticmethod, classmethod)):
                 yield f"{path}.{name}", item.__func__
@@ -244,11 +303,9 @@ def _class_parts(path: str, cls: type) -> Iterator[tuple[str, object]]:
                 yield f"{path}.{name}", item
 
 
-def _function_parts(path: str, function: Any) -> Iterator[tuple[str, object]]:
-    """Yield what a function holds in its closure and defaults, and the globals it names."""
-    if function.__module__ is None:
-        return
-    if function.__module__.partition(".")[0] in _FOREIGN:
+def _held_by_function(path: str, function: Any) -> Iterator[tuple[str, object]]:
+    """Yield a function's closure and defaults, and the globals that its code names."""
+    if function.__module__ is None or not _is_entered(function.__module__):
         return
     for name, cell in zip(
         function.__code__.co_freevars, function.__closure__ or (), strict=True
@@ -259,29 +316,38 @@ def _function_parts(path: str, function: Any) -> Iterator[tuple[str, object]]:
             continue
     yield f"{path}.__defaults__", function.__defaults__
     yield f"{path}.__kwdefaults__", function.__kwdefaults__
-    of_library = library_of(function.__module__) is not None
-    for named, item in _globals_of(function):
-        if not (of_library and is_a(item, _REGISTERS)):
-            yield named, item
+    in_library = library_of(function.__module__) is not None
+    for global_path, item in _named_globals(function):
+        if not (in_library and is_a(item, _REGISTRY_TYPES)):
+            yield global_path, item
 
 
-def _globals_of(function: Any) -> Iterator[tuple[str, object]]:
-    """Yield the globals that a function names, and those of modules that it names."""
-    names = _names_of(function.__code__)
+def _named_globals(function: Any) -> Iterator[tuple[str, object]]:
+    """Yield the globals that a function's code names.
+
+    For a module among them, the attributes of the module that the code names are yielded
+    in its place.
+    """
+    names = _names_in(function.__code__)
     for name in names & function.__globals__.keys():
         item = function.__globals__[name]
         if is_a(item, types.ModuleType):
-            if item.__name__.partition(".")[0] not in _FOREIGN:
+            if _is_entered(item.__name__):
                 for attribute in names & vars(item).keys():
                     yield f"{item.__name__}.{attribute}", vars(item)[attribute]
         else:
             yield f"{function.__module__}.{name}", item
 
 
-def _names_of(code: types.CodeType) -> set[str]:
-    """Return the global and attribute names in a function and in those inside it."""
+def _is_entered(module: str) -> bool:
+    """Return whether the walk enters what a module defines."""
+    return module.partition(".")[0] not in _LIBRARIES_NOT_ENTERED
+
+
+def _names_in(code: types.CodeType) -> set[str]:
+    """Return the global and attribute names in a code object and in nested ones."""
     names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            names |= _names_of(constant)
+            names |= _names_in(constant)
     return names

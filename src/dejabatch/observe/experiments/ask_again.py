@@ -36,12 +36,12 @@ from dejabatch.state import generators as rng
 from dejabatch.state.fingerprint import fingerprint
 from dejabatch.observe.isolate import (
     Send,
-    SharedMemory,
     file_offsets_kept,
     run_isolated,
 )
-from dejabatch.observe.experiments.idle_transforms import Watched, differ, idle_transforms, lengths
-from dejabatch.state.reach import contents, holders
+from dejabatch.observe.experiments.idle_transforms import Watched, differ, idle_transforms
+from dejabatch.state.reach import contents, holders, lengths
+from dejabatch.state.shared_memory import SharedMemory
 from dejabatch.observe.record import Answers, Observation
 from dejabatch.observe.spy import observe, rows_of
 

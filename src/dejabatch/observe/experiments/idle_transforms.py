@@ -131,19 +131,6 @@ def differ(one: Any, other: Any) -> bool:
     return fingerprint(one) != fingerprint(other)
 
 
-def lengths(roots: Mapping[str, object]) -> set[int]:
-    """Return the lengths of all lists, tensors and the like that some objects hold."""
-    found = set()
-    for _, value in walk(roots, classes=False):
-        if is_a(value, (torch.Tensor, np.ndarray)):
-            array: Any = value
-            found |= set(array.shape[:1])
-        for kind in (list, tuple, dict):
-            if is_a(value, kind):
-                found.add(kind.__len__(value))  # type: ignore[arg-type]
-    return found
-
-
 class Watched:
     """A ``with`` block in which the datasets' ``__getitem__`` is looked at.
 

@@ -9,8 +9,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from dejabatch.state.fingerprint import fingerprint
-from dejabatch.observe.isolate import Send, SharedMemory, run_isolated
+from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.state.reach import LEAVES, is_a, walk
+from dejabatch.state.shared_memory import SharedMemory
 
 # Where samplers and datasets keep those that they wrap.
 _WRAPPED = ("sampler", "batch_sampler", "dataset")
