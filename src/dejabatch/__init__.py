@@ -6,13 +6,12 @@ from dejabatch.comparing import compare
 from dejabatch.fixes.looping import SharedEpoch, forever, set_epoch
 from dejabatch.observe.record import Expect
 from dejabatch.report import Finding, FindingsError, Report
-from dejabatch.fixes.schemes import SCHEMES, Scheme, SchemeReport, check_seeding
+from dejabatch.fixes.schemes import Scheme, SchemeReport, check_seeding
 from dejabatch.fixes.seeding import EpochIndex, EpochSampler, PerSample, seed_worker, stream
 from dejabatch.fixes.streaming import shard
 
 __all__ = [
     "FAILURE_MODES",
-    "SCHEMES",
     "SECTIONS",
     "SIGNS",
     "EpochIndex",
