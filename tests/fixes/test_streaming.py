@@ -89,7 +89,7 @@ def test_shuffle_depends_on_the_random_state_of_the_worker():
     next_epoch = read_by_worker(stream, 2, base_seed=2)
     for worker in range(2):
         assert sorted(one_epoch[worker]) == sorted(next_epoch[worker])
-        assert one_epoch[worker] != next_epoch[worker]
+        assert one_epoch[worker][:8] != next_epoch[worker][:8]
         assert one_epoch[worker] != sorted(one_epoch[worker])
     assert [i - 1 for i in one_epoch[1]] != one_epoch[0]
 
