@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import shutil
@@ -15,6 +16,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # Imported once, where every worker of a fork server would import it for itself.
 multiprocessing.set_forkserver_preload(["torch"])
+with contextlib.suppress(ModuleNotFoundError):  # the browser's environment has none
+    from hypothesis import settings
+
+    # A deadline for single examples fails on a busy machine.
+    settings.register_profile("no deadline", deadline=None)
+    settings.load_profile("no deadline")
 
 # Every script of the gallery; the pages are those about a failure mode.
 SCRIPTS = sorted(ROOT.glob("gallery/*/plot_*.py"))

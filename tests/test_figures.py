@@ -1,29 +1,58 @@
-"""The picture shows which worker repeats what."""
+"""The picture of a loader shows which worker repeats what."""
+
+import base64
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from test_auditing import Constant, GlobalNumpy, Images, Stored
-from torch.utils.data import DataLoader
 
-from dejabatch import audit
+from dejabatch import Report, figures
+from dejabatch.observe.record import MAIN_PROCESS, Fetch, Observation
 
-
-def seed_by_worker(worker_id):
-    np.random.seed(worker_id)
+RNG = "dataset.transform.rng"
 
 
-def colours(ax):
-    """Return the different colours of each lane that has any."""
+def fetch(epoch, batch, worker, samples, states=(0, 0)):
+    """Return a batch by the numbers of its samples and of its generators' states."""
+    digests = np.zeros((len(samples), 16), np.uint8)
+    digests[:, 0] = samples
+    of_numpy, of_stored = (bytes([state]) for state in states)
+    return Fetch(
+        epoch=epoch,
+        batch=batch,
+        worker=worker,
+        indices=None,
+        digests=digests,
+        census={"random": b"", "np.random": of_numpy, "torch": b"", RNG: of_stored},
+    )
+
+
+def observation(*fetches):
+    return Observation(facts=None, starts=(), fetches=fetches, ends=())
+
+
+def colours_by_row(ax):
+    """Return the colours of each row of the picture that has any."""
     (image,) = ax.images
-    rows = image.get_array()
-    return [set(row.compressed().tolist()) for row in rows if row.count()]
+    return [row.compressed().tolist() for row in image.get_array() if row.count()]
 
 
 def crosses(ax):
-    return (
-        sum(len(line.get_xdata()) for line in ax.lines if line.get_marker() == "x") // 2
-    )
+    """Return the columns and rows of the crosses, each of which has an outline."""
+    outlines = [line.get_xydata() for line in ax.lines if line.get_marker() == "x"]
+    assert len(outlines) in (0, 2)
+    return outlines[0].tolist() if outlines else []
+
+
+# Workers 0 and 1 begin each epoch in the same states, and draw different samples.
+TWO_WORKERS = observation(
+    fetch(0, 0, 0, [1, 2], (1, 5)),
+    fetch(0, 1, 1, [3, 4], (1, 5)),
+    fetch(0, 2, 0, [5, 6], (2, 6)),
+    fetch(1, 0, 0, [1, 2], (1, 7)),
+    fetch(1, 1, 1, [2, 1], (1, 7)),
+)
 
 
 @pytest.fixture
@@ -33,50 +62,84 @@ def ax():
     plt.close(figure)
 
 
-def test_content_that_came_before_has_its_colour_and_a_cross(ax):
-    report = audit(DataLoader(Constant(6), batch_size=3))
-    assert report.plot(ax) is ax
-    assert colours(ax) == [{0}] * 3
-    assert crosses(ax) == 2 * (6 - 1)
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["main process"]
-
-
-def test_different_content_has_different_colours_and_no_cross(ax):
-    audit(DataLoader(Images(6), batch_size=3)).plot(ax)
-    assert set.union(*colours(ax)) == set(range(6))
-    assert crosses(ax) == 0
-
-
-def test_generator_that_is_the_culprit_is_what_is_drawn(ax):
-    dataset = Stored(np.random.default_rng())
-    report = audit(DataLoader(dataset, batch_size=3, shuffle=True, num_workers=2))
-    report.plot(ax)
-    assert "state of dataset.transform.rng" in ax.get_xlabel()
-    one, other = colours(ax)
-    assert one == other == {0, 1, 2, 3}
-    assert crosses(ax) == 16 - 4
-
-
-def test_global_generator_that_a_worker_seeds_is_drawn(ax):
-    loader = DataLoader(
-        GlobalNumpy(), batch_size=3, num_workers=2, worker_init_fn=seed_by_worker
+def test_repeated_samples_have_one_colour_and_a_cross(ax):
+    seen = observation(
+        fetch(0, 0, MAIN_PROCESS, [1, 1]), fetch(0, 1, MAIN_PROCESS, [1, 2])
     )
-    audit(loader).plot(ax)
-    assert "state of np.random" in ax.get_xlabel()
-    one, other = colours(ax)
-    assert not one & other
-    assert crosses(ax) == 8
+    figures.timeline(seen, ax)
+    assert colours_by_row(ax) == [[0, 0], [0, 1]]
+    assert crosses(ax) == [[0, 1], [1, 0]]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["main process"]
+    assert "content of the samples; crosses: repeats" in ax.get_xlabel()
 
 
-def test_new_figure_is_made_where_none_is_given():
-    ax = audit(DataLoader(Images(6), batch_size=3)).plot()
+def test_samples_that_come_again_in_the_next_epoch_are_not_repeats(ax):
+    figures.timeline(observation(*TWO_WORKERS.fetches[:4]), ax)
+    assert colours_by_row(ax) == [[0, 4, 0], [1, 5, 1], [2], [3]]
+    assert crosses(ax) == []
+    assert "no repeats" in ax.get_xlabel()
+
+
+def test_workers_and_epochs_are_labelled(ax):
+    figures.timeline(TWO_WORKERS, ax)
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "worker 0",
+        "worker 1",
+    ]
     assert [label.get_text() for label in ax.get_xticklabels()] == [
         "epoch 0",
         "epoch 1",
     ]
+    # Epoch 0 has columns 0 to 2; column 3 separates the epochs. Row 2 is empty.
+    assert crosses(ax) == [[5, 3], [5, 4]]
+
+
+def test_states_of_a_generator_are_compared_between_epochs(ax):
+    figures.timeline(TWO_WORKERS, ax, generator="np.random")
+    assert colours_by_row(ax) == [[0, 1, 0], [0, 0]]
+    assert crosses(ax) == [[1, 2], [4, 0], [5, 2]]
+    assert "state of np.random" in ax.get_xlabel()
+
+
+def test_large_observations_are_cut(ax):
+    many = [fetch(0, batch, 0, range(100, 120)) for batch in range(60)]
+    figures.timeline(observation(*many), ax)
+    (image,) = ax.images
+    assert image.get_array().shape == (12, 48)
+    lines = [line for line in ax.lines if line.get_marker() != "x"]
+    assert len(lines) == 16
+
+
+def test_generator_of_a_finding_is_found():
+    assert figures.repeated_generator(TWO_WORKERS, RNG) == RNG
+    assert figures.repeated_generator(TWO_WORKERS, "sampler") is None
+
+
+def test_generator_of_worker_init_fn_is_the_one_with_the_fewest_states():
+    # Python's and torch's generators have one state each, but nothing draws from them.
+    assert figures.repeated_generator(TWO_WORKERS, "worker_init_fn") == "np.random"
+
+
+def test_report_draws_the_generator_of_its_first_finding(ax):
+    findings = tuple(SimpleNamespace(where=where) for where in (RNG, "torch"))
+    report = Report(findings, (), {}, TWO_WORKERS)
+    assert report.plot(ax) is ax
+    assert f"state of {RNG}" in ax.get_xlabel()
+
+
+def test_report_makes_a_figure_if_no_axes_are_given():
+    ax = Report((), (), {}, TWO_WORKERS).plot()
+    assert len(colours_by_row(ax)) == 4
     plt.close(ax.figure)
 
 
-def test_nothing_to_draw_is_said():
+def test_report_without_batches_cannot_be_drawn():
     with pytest.raises(ValueError, match="plot: no batch was read"):
-        audit(DataLoader(Images(0))).plot()
+        Report((), (), {}, observation()).plot()
+
+
+def test_picture_for_html_is_a_png():
+    url = figures.as_png(TWO_WORKERS)
+    header, content = url.split(",")
+    assert header == "data:image/png;base64"
+    assert base64.b64decode(content).startswith(b"\x89PNG")

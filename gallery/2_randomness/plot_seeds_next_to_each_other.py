@@ -128,12 +128,13 @@ if __name__ == "__main__":
 # the neighbouring seeds have, too.
 
 import dejabatch
+from dejabatch.fixes.known_schemes import SCHEMES
 
 if __name__ == "__main__":
     print(f"{'share of streams that come again':42}ranks  epochs  runs")
     reports = {
         name: dejabatch.check_seeding(scheme, seeds=(42, 43, 44))
-        for name, scheme in dejabatch.SCHEMES.items()
+        for name, scheme in SCHEMES.items()
     }
     for name, report in reports.items():
         # The worst of Python's, NumPy's and torch's.

@@ -67,6 +67,7 @@ import dejabatch
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from dejabatch.fixes.known_schemes import SCHEMES
 from torch.utils.data import (
     DataLoader,
     Dataset,
@@ -350,7 +351,7 @@ if __name__ == "__main__":
 # the same numbers.
 
 if __name__ == "__main__":
-    notes = dejabatch.SCHEMES["PyTorch's docs: initial_seed() % 2**32"]
+    notes = SCHEMES["PyTorch's docs: initial_seed() % 2**32"]
     small = {"ranks": 2, "workers": 2, "epochs": 2, "seeds": (0, 1)}
     report = dejabatch.check_seeding(notes, **small)
     shared = report.shared["torch"]["rank or worker"]
@@ -370,9 +371,7 @@ if __name__ == "__main__":
 
 if __name__ == "__main__":
     holds = {
-        f"with {name}": dejabatch.check_seeding(
-            dejabatch.SCHEMES[name], **small
-        ).ok
+        f"with {name}": dejabatch.check_seeding(SCHEMES[name], **small).ok
         for name in ("Lightning 2.4 to 2.6.0", "Lightning 2.6.1")
     }
     judge("seed_everything(workers=True) is safe", holds)

@@ -1,4 +1,4 @@
-"""The picture of a loader: its batches over time, by worker and epoch."""
+"""Draw the batches of a loader over time, by worker and epoch."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dejabatch.observe.record import MAIN_PROCESS, Fetch, Observation
-from dejabatch.state import generators as rng
+from dejabatch.state import GLOBAL_NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from dejabatch.report import Report
 
-# Samples of a batch and batches of an epoch that are drawn; more could not be told apart.
-_SAMPLES = 12
-_BATCHES = 48
-_LINKS = 16
+# More samples of a batch or batches of an epoch would be too small to tell apart.
+_MOST_SAMPLES = 12
+_MOST_BATCHES = 48
+_MOST_LINKS = 16
 _GREY = "#7b7f86"
 
 
@@ -29,23 +29,25 @@ def timeline(
 ) -> None:
     """Draw the batches of each worker in the order of their delivery.
 
-    What is the same has the same colour. A sample that came before in the same epoch, or
-    a generator's state that came before at all, is marked by a cross, and a line links
-    it to where it came first.
+    Cells of equal content have the same colour. A cross marks a sample that came before in
+    the same epoch, or a generator's state that came before in any epoch. A line links the
+    cross to the first such cell.
 
     Parameters
     ----------
     observation : dejabatch.observe.record.Observation
-        What was seen.
+        What `dejabatch.audit` recorded; at least one batch.
     ax : matplotlib.axes.Axes
         Where to draw.
     generator : str, optional
-        Path of a generator, whose states after each batch are then drawn instead of the
+        Path of a generator, whose states after each batch are drawn instead of the
         content of the samples.
     """
-    fetches = [fetch for fetch in observation.fetches if fetch.batch < _BATCHES]
+    fetches = [fetch for fetch in observation.fetches if fetch.batch < _MOST_BATCHES]
     workers = sorted({fetch.worker for fetch in fetches})
-    height = 1 if generator else min(_SAMPLES, max(len(f.digests) for f in fetches))
+    height = (
+        1 if generator else min(_MOST_SAMPLES, max(len(f.digests) for f in fetches))
+    )
     widths = {
         f.epoch: 1 + max(g.batch for g in fetches if g.epoch == f.epoch)
         for f in fetches
@@ -53,40 +55,29 @@ def timeline(
     starts, right = {}, 0
     for epoch, width in widths.items():
         starts[epoch], right = right, right + width + 1
-    numbers: dict[bytes, int] = {}
-    places: dict[tuple[object, bytes], tuple[float, float]] = {}
+    colours: dict[bytes, int] = {}
+    first_cells: dict[tuple[object, bytes], tuple[float, float]] = {}
     repeats = []
     picture = np.full((len(workers) * (height + 1) - 1, right - 1), np.nan)
     for fetch in fetches:
         x = starts[fetch.epoch] + fetch.batch
         for row, key in enumerate(_keys(fetch, generator)[:height]):
             y = workers.index(fetch.worker) * (height + 1) + row
-            picture[y, x] = numbers.setdefault(key, len(numbers))
+            picture[y, x] = colours.setdefault(key, len(colours))
             scope = None if generator else fetch.epoch
-            first = places.setdefault((scope, key), (x, y))
+            first = first_cells.setdefault((scope, key), (x, y))
             if first != (x, y):
                 repeats.append((first, (x, y)))
 
     ax.imshow(np.ma.masked_invalid(picture), cmap="cividis", aspect="auto")
-    for one, other in repeats[:_LINKS]:
-        ax.plot(*zip(one, other, strict=True), color=_GREY, linewidth=0.8)
+    for first, repeat in repeats[:_MOST_LINKS]:
+        ax.plot(*zip(first, repeat, strict=True), color=_GREY, linewidth=0.8)
     if repeats:
-        ax.plot(
-            *zip(*(place for _, place in repeats), strict=True),
-            linestyle="none",
-            marker="x",
-            markersize=4,
-            color="white",
-            markeredgewidth=1.6,
-        )
-        ax.plot(
-            *zip(*(place for _, place in repeats), strict=True),
-            linestyle="none",
-            marker="x",
-            markersize=4,
-            color="black",
-            markeredgewidth=0.8,
-        )
+        columns, rows = zip(*(repeat for _, repeat in repeats), strict=True)
+        cross: dict[str, Any] = {"linestyle": "none", "marker": "x", "markersize": 4}
+        # A white outline below the black cross keeps it visible on every colour.
+        ax.plot(columns, rows, color="white", markeredgewidth=1.6, **cross)
+        ax.plot(columns, rows, color="black", markeredgewidth=0.8, **cross)
     ax.set_yticks(
         [i * (height + 1) + (height - 1) / 2 for i in range(len(workers))],
         ["main process" if w == MAIN_PROCESS else f"worker {w}" for w in workers],
@@ -97,20 +88,30 @@ def timeline(
     )
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    what = f"state of {generator}" if generator else "content of the samples"
-    crosses = "crosses: there before" if repeats else "nothing came before"
-    ax.set_xlabel(f"batches over time. Colour: {what}; {crosses}")
+    meaning = f"state of {generator}" if generator else "content of the samples"
+    crosses = "crosses: repeats" if repeats else "no repeats"
+    ax.set_xlabel(f"batches over time. Colour: {meaning}; {crosses}")
 
 
 def as_png(observation: Observation, *, generator: str | None = None) -> str:
-    """Return the picture as a ``data:`` address, for an ``img`` element.
+    """Return the timeline as a ``data:`` URL of a PNG image, for an ``img`` element.
+
+    Parameters
+    ----------
+    observation, generator
+        As for `timeline`.
+
+    Returns
+    -------
+    str
+        The URL of an image of 880 x 330 pixels.
 
     Raises
     ------
     ImportError
         If matplotlib is not installed.
     """
-    # Not by pyplot, which keeps figures and may open a window.
+    # A bare Figure, because pyplot keeps figures alive and may open a window.
     from matplotlib.figure import Figure  # noqa: PLC0415 - an optional dependency
 
     figure = Figure(figsize=(8, 3), layout="constrained")
@@ -121,15 +122,22 @@ def as_png(observation: Observation, *, generator: str | None = None) -> str:
 
 
 def repeated_generator(observation: Observation, where: str) -> str | None:
-    """Return the path of the generator that a finding is about, if it is about one.
+    """Return the path of the generator that a finding is about.
 
     Parameters
     ----------
     observation : dejabatch.observe.record.Observation
-        What was seen.
+        What `dejabatch.audit` recorded.
     where : str
-        The finding's `where`: the path itself, or ``worker_init_fn`` for the one of the
-        global generators that has the fewest different states.
+        The finding's `where`: the path of a generator, ``worker_init_fn``, or anything
+        else.
+
+    Returns
+    -------
+    str or None
+        `where` itself if it is the path of a generator. For ``worker_init_fn``, the name
+        of the global generator with the fewest distinct states, among the generators that
+        some worker draws from. Otherwise None.
     """
     paths = {path for fetch in observation.fetches for path in fetch.census}
     if where in paths:
@@ -137,16 +145,16 @@ def repeated_generator(observation: Observation, where: str) -> str | None:
     if where != "worker_init_fn":
         return None
 
-    def states(name: str) -> int:
+    def distinct_states(name: str) -> int:
         by_worker: dict[tuple[int, int], set[bytes]] = {}
         for fetch in observation.fetches:
-            seen = by_worker.setdefault((fetch.epoch, fetch.worker), set())
-            seen.add(fetch.census[name])
-        if all(len(seen) == 1 for seen in by_worker.values()):  # nobody draws from it
-            return sys.maxsize
+            states = by_worker.setdefault((fetch.epoch, fetch.worker), set())
+            states.add(fetch.census[name])
+        if all(len(states) == 1 for states in by_worker.values()):
+            return sys.maxsize  # no worker draws from the generator
         return len(set().union(*by_worker.values()))
 
-    return min(rng.GLOBAL_NAMES, key=states)
+    return min(GLOBAL_NAMES, key=distinct_states)
 
 
 def generator_of(report: Report) -> str | None:
@@ -157,13 +165,14 @@ def generator_of(report: Report) -> str | None:
 
 
 def _keys(fetch: Fetch, generator: str | None) -> list[bytes]:
+    """Return a key for each cell of a batch: one for a generator, else one a sample."""
     if generator is not None:
         return [fetch.census[generator]] if generator in fetch.census else []
     return [digest.tobytes() for digest in fetch.digests]
 
 
 def new_axes() -> Any:
-    """Return the axes of a new figure of pyplot's."""
+    """Return the axes of a new pyplot figure."""
     import matplotlib.pyplot as plt  # noqa: PLC0415 - an optional dependency
 
     return plt.subplots(figsize=(8, 3), layout="constrained")[1]

@@ -92,7 +92,7 @@ class Finding:
     >>> finding.slug, finding.severity, finding.where
     ('drop-last', 'error', 'drop_last')
     >>> finding.fix
-    'Keep the last batch, with `drop_last=False`.'
+    'Keep the last batch: pass `drop_last=False`.'
     """
 
     slug: str

@@ -1,4 +1,4 @@
-"""Which of the processes of a distributed program this one is."""
+"""The rank of this process in a distributed program."""
 
 import os
 
@@ -6,14 +6,19 @@ import torch.distributed
 
 
 def rank_and_world_size() -> tuple[int, int]:
-    """Return the rank and the number of ranks.
+    """Return this process's rank and the number of ranks.
 
     Returns
     -------
     rank, world_size : int
-        Those of torch.distributed where it is initialised, which spawned workers are not.
-        Otherwise those of the variables ``RANK`` and ``WORLD_SIZE``, which torchrun sets;
-        0 and 1 without them.
+        From torch.distributed where a process group is initialized. Spawned workers have
+        no process group. There and elsewhere, the values are read from the environment
+        variables ``RANK`` and ``WORLD_SIZE``, which torchrun sets; 0 and 1 if unset.
+
+    Raises
+    ------
+    ValueError
+        If one of the environment variables is not an integer.
     """
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()

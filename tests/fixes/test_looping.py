@@ -1,7 +1,8 @@
-"""Passes have numbers, which reach samplers, datasets and workers."""
+"""Epochs have numbers, which reach samplers, datasets and workers."""
 
 import doctest
 import itertools
+import weakref
 
 import pytest
 import torch
@@ -26,8 +27,8 @@ from dejabatch import (
 )
 
 
-class Shared(Dataset):
-    """Samples that say which epoch their process knows of."""
+class StoresSharedEpoch(Dataset):
+    """Each sample is the epoch that the process of the dataset knows."""
 
     def __init__(self):
         self.epoch = SharedEpoch()
@@ -42,7 +43,7 @@ class Shared(Dataset):
         return self.epoch.value
 
 
-class Own(Shared):
+class StoresEpochInAttribute(StoresSharedEpoch):
     def __init__(self):
         self.number = 0
 
@@ -64,30 +65,32 @@ class Endless(IterableDataset):
         return itertools.repeat(0)
 
 
-def distributed():
-    return DistributedSampler(range(8), num_replicas=2, rank=0)
-
-
 def test_examples():
     assert doctest.testmod(dejabatch.fixes.looping).failed == 0
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+# Forked workers inherit the memory; all others get a handle by pickle.
+@pytest.mark.parametrize("method", ["fork", "forkserver"])
 def test_shared_epoch_reaches_persistent_workers(method):
     loader = DataLoader(
-        Shared(), num_workers=1, persistent_workers=True, multiprocessing_context=method
+        StoresSharedEpoch(),
+        num_workers=1,
+        persistent_workers=True,
+        multiprocessing_context=method,
     )
     for epoch in (3, 4):
         set_epoch(loader, epoch)
         assert [int(batch) for batch in loader] == [epoch] * 4
 
 
-def test_own_attribute_reaches_new_workers_and_not_those_that_live_on():
-    loader = DataLoader(Own(), num_workers=1)
+def test_attribute_reaches_new_workers_but_not_persistent_workers():
+    loader = DataLoader(StoresEpochInAttribute(), num_workers=1)
     for epoch in (3, 4):
         set_epoch(loader, epoch)
         assert [int(batch) for batch in loader] == [epoch] * 4
-    loader = DataLoader(Own(), num_workers=1, persistent_workers=True)
+    loader = DataLoader(
+        StoresEpochInAttribute(), num_workers=1, persistent_workers=True
+    )
     set_epoch(loader, 3)
     assert [int(batch) for batch in loader] == [3] * 4
     with pytest.raises(
@@ -96,8 +99,8 @@ def test_own_attribute_reaches_new_workers_and_not_those_that_live_on():
         set_epoch(loader, 4)
 
 
-def test_samplers_and_datasets_are_reached_wherever_they_are():
-    sampler = distributed()
+def test_wrapped_samplers_and_datasets_are_reached():
+    sampler = DistributedSampler(range(8), num_replicas=2, rank=0)
     set_epoch(DataLoader(range(8), sampler=sampler), 5)
     assert sampler.epoch == 5
     batches = BatchSampler(sampler, 2, drop_last=False)
@@ -106,34 +109,38 @@ def test_samplers_and_datasets_are_reached_wherever_they_are():
     outer = EpochSampler(sampler)
     set_epoch(DataLoader(range(8), sampler=outer), 7)
     assert outer.epoch == sampler.epoch == 7
-    dataset = Own()
+    dataset = StoresEpochInAttribute()
     set_epoch(DataLoader(Subset(Subset(dataset, [0, 1]), [0])), 8)
     assert dataset.number == 8
 
 
-def test_nothing_to_set_is_told():
+def test_loader_without_set_epoch_is_refused():
     with pytest.raises(LookupError, match="neither its sampler nor its dataset"):
         set_epoch(DataLoader(range(3), shuffle=True), 1)
 
 
-def test_pass_that_runs_is_too_late():
+def test_running_epoch_is_refused():
     loader = DataLoader(
         Endless(), batch_size=None, num_workers=1, persistent_workers=True
     )
     running = iter(loader)
     next(running)
-    with pytest.raises(RuntimeError, match="at work on a pass"):
+    with pytest.raises(RuntimeError, match="an epoch that is still running"):
         set_epoch(loader, 1)
-    loader = DataLoader(Shared(), num_workers=1, persistent_workers=True)
+
+
+def test_epoch_that_has_ended_is_not_refused():
+    loader = DataLoader(StoresSharedEpoch(), num_workers=1, persistent_workers=True)
     list(loader)
-    set_epoch(loader, 1)  # the pass has ended
+    set_epoch(loader, 1)
+    assert loader.dataset.epoch.value == 1
 
 
 @pytest.mark.parametrize("epoch", [-1, 1.5, True, 2**63, None])
 def test_bad_epoch_is_named(epoch):
     message = "epoch must be an integer of at least 0"
     with pytest.raises(ValueError, match=message):
-        set_epoch(DataLoader(Own()), epoch)
+        set_epoch(DataLoader(StoresEpochInAttribute()), epoch)
     with pytest.raises(ValueError, match=message):
         SharedEpoch(epoch)
     with pytest.raises(ValueError, match=message):
@@ -145,24 +152,23 @@ def test_loader_of_another_kind_is_named():
         set_epoch([1, 2], 1)
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
-def test_forever_makes_new_passes(num_workers):
+def test_forever_draws_a_new_order_for_each_epoch():
     loader = DataLoader(range(12), batch_size=None, sampler=RandomSampler(range(12)))
     drawn = [int(x) for x in itertools.islice(forever(loader), 36)]
-    passes = [drawn[:12], drawn[12:24], drawn[24:]]
-    assert all(sorted(one) == list(range(12)) for one in passes)
-    assert passes[0] != passes[1] != passes[2]
+    epochs = [drawn[:12], drawn[12:24], drawn[24:]]
+    assert all(sorted(epoch) == list(range(12)) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
 
 
-def test_forever_sets_the_epoch_of_each_pass():
-    loader = DataLoader(Shared(), num_workers=1, persistent_workers=True, batch_size=4)
+def test_forever_sets_each_epoch():
+    loader = DataLoader(StoresSharedEpoch(), batch_size=4)
     epochs = [
         batch[0].item() for batch in itertools.islice(forever(loader, epoch=5), 3)
     ]
     assert epochs == [5, 6, 7]
 
 
-def test_forever_goes_on_where_per_sample_has_ended():
+def test_forever_continues_the_epochs_of_per_sample():
     dataset = PerSample(torch.arange(3), seed=0)
     loader = DataLoader(dataset, sampler=EpochSampler(RandomSampler(dataset)))
     list(itertools.islice(forever(loader, epoch=2), 3))
@@ -171,14 +177,12 @@ def test_forever_goes_on_where_per_sample_has_ended():
 
 
 def test_forever_stores_no_batch():
-    import weakref  # noqa: PLC0415 - for this test alone
-
     batches = forever(DataLoader(torch.zeros(8, 1000), batch_size=4))
     alive = [weakref.ref(next(batches)) for _ in range(10)]
     assert sum(ref() is not None for ref in alive) <= 1
 
 
-def test_forever_takes_any_iterable_and_refuses_one_pass():
+def test_forever_takes_any_iterable_and_refuses_an_iterator():
     assert list(itertools.islice(forever([1, 2]), 5)) == [1, 2, 1, 2, 1]
     batches = forever(iter([1, 2]))
     assert [next(batches), next(batches)] == [1, 2]
@@ -186,16 +190,19 @@ def test_forever_takes_any_iterable_and_refuses_one_pass():
         next(batches)
 
 
-class Refuses(Own):
+class RaisesInSetEpoch(StoresEpochInAttribute):
     def set_epoch(self, epoch):
         raise KeyError(epoch)
 
 
-def test_error_of_the_users_set_epoch_is_raised():
+def test_exception_of_the_users_set_epoch_is_raised():
     with pytest.raises(KeyError, match="7"):
-        next(forever(DataLoader(Refuses()), epoch=7))
+        next(forever(DataLoader(RaisesInSetEpoch()), epoch=7))
+
+
+def test_dataset_in_place_of_a_loader_is_refused():
     with pytest.raises(TypeError, match="pass a DataLoader of it"):
-        next(forever(Own()))
+        next(forever(StoresEpochInAttribute()))
 
 
 def test_shared_epoch_shows_its_number():

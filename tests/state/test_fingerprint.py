@@ -1,4 +1,4 @@
-"""Equal content has equal digests, any difference has another, and nothing is touched."""
+"""Samples have equal digests exactly if their content is equal; hashing changes none."""
 
 import collections
 import copy
@@ -59,13 +59,13 @@ def image(shade):
 
 def sparse(layout, value):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some layouts are called beta
+        warnings.simplefilter("ignore")  # some layouts warn that they are in beta
         return torch.tensor([[0.0, value], [0.0, 0.0]]).to_sparse(layout=layout)
 
 
 def quantized(scale):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecated, and still in data sets
+        warnings.simplefilter("ignore")  # deprecated, but still used in datasets
         return torch.quantize_per_tensor(torch.ones(3), scale, 0, torch.quint8)
 
 
@@ -122,15 +122,15 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
-def test_difference_shows_and_a_copy_does_not(pair):
+def test_different_samples_have_different_digests(pair):
     one, other = (fingerprint(sample) for sample in pair)
     assert len(one) == len(other) == DIGEST_SIZE
     assert one != other
-    # The same again: nothing was consumed, and no address or hash seed is in it.
+    # A digest has no address or hash seed in it, and hashing consumes nothing.
     assert fingerprint(pair[0]) == one
 
 
-def test_every_sample_of_the_pairs_is_told_from_every_other():
+def test_all_samples_of_all_pairs_have_different_digests():
     samples = [sample for pair in PAIRS.values() for sample in pair]
     samples += [None, "", b"", [], (), {}, set(), 0, 0j, torch.zeros(0)]
     assert len(set(map(fingerprint, samples))) == len(samples)
@@ -147,12 +147,12 @@ def test_every_sample_of_the_pairs_is_told_from_every_other():
     ],
     ids=["strides", "requires_grad", "storage", "flipped twice", "subclass"],
 )
-def test_layout_in_memory_does_not_count(view):
+def test_memory_layout_does_not_count(view):
     tensor = torch.arange(6.0).reshape(2, 3)
     assert fingerprint(view(tensor)) == fingerprint(tensor)
 
 
-def test_expanded_tensor_is_its_values():
+def test_expanded_tensor_equals_its_copy():
     tensor = torch.ones(1, 3).expand(4, 3)
     assert fingerprint(tensor) == fingerprint(torch.ones(4, 3))
     array = np.broadcast_to(np.ones(3), (4, 3))
@@ -161,16 +161,16 @@ def test_expanded_tensor_is_its_values():
 
 def test_order_of_mappings_and_sets_does_not_count():
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
-    # Two sets that were filled in another order, so that their collisions differ.
+    # Filled in different orders, so that the sets iterate in different orders.
     assert fingerprint({8, 0}) == fingerprint({0, 8})
 
 
-def test_nan_is_itself():
+def test_nan_equals_nan():
     assert fingerprint(torch.tensor(torch.nan)) == fingerprint(torch.tensor(torch.nan))
     assert fingerprint(float("nan")) == fingerprint(float("nan"))
 
 
-def test_cycles_and_depth_end():
+def test_hashing_ends_in_cycles_and_deep_nesting():
     cycle = [1]
     cycle.append(cycle)
     assert fingerprint(cycle) == fingerprint(cycle) != fingerprint([1, [1]])
@@ -194,7 +194,7 @@ def test_part_without_content_is_reported_and_untouched(sample):
         assert next(sample) in (0, 1, "1")
 
 
-def test_random_state_is_as_before():
+def test_hashing_generators_does_not_draw():
     generators = [random.Random(1), np.random.default_rng(1), torch.Generator()]
     expected = [
         copy.deepcopy(generators[0]).random(),
@@ -237,19 +237,19 @@ SAMPLES = st.recursive(
 
 
 @given(SAMPLES)
-def test_copy_of_any_sample_has_its_digest(sample):
+def test_copy_of_any_sample_has_the_same_digest(sample):
     assert fingerprint(copy.deepcopy(sample)) == fingerprint(sample)
 
 
 @given(SAMPLES, SAMPLES)
-def test_different_pickles_of_plain_samples_differ(one, other):
-    # repr tells plain samples apart, NaNs and signed zeros included.
+def test_different_samples_of_any_kind_have_different_digests(one, other):
+    # repr distinguishes all scalars, NaNs and signed zeros included.
     if describe(one) != describe(other):
         assert fingerprint(one) != fingerprint(other)
 
 
 def describe(sample):
-    """Write a sample out by a way that has nothing to do with the fingerprint's."""
+    """Return a description of a sample, independent of how fingerprint walks."""
     if isinstance(sample, torch.Tensor):
         return ("tensor", describe(sample.numpy()))
     if isinstance(sample, np.ndarray):

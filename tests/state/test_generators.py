@@ -1,4 +1,4 @@
-"""Generators are found wherever user code puts them, and reading them changes nothing."""
+"""Generators are found wherever user code puts them, and digests do not draw from them."""
 
 import collections
 import functools
@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dejabatch.state import generators as rngs
+from dejabatch.state import generators
 
 KINDS = {
     "numpy Generator": np.random.default_rng,
@@ -45,7 +45,7 @@ class OnClass:
 
 
 class Locked:
-    """Raises for every attribute that is read in the usual way."""
+    """An object that raises for every ordinary access to an attribute."""
 
     def __init__(self, rng):
         object.__setattr__(self, "rng", rng)
@@ -132,52 +132,52 @@ PLACES = {
 def test_generator_is_found_by_its_path(make, place):
     hide, path = place
     generator = make()
-    (found,) = rngs.find({"ds": hide(generator)})
+    (found,) = generators.find({"ds": hide(generator)})
     assert found.rng is generator
     assert found.path == path
 
 
 def test_module_global_named_by_a_method_is_found():
-    (found,) = rngs.find({"dataset": UsesModule()})
-    assert found == rngs.Found(f"{__name__}.module_level", module_level)
+    (found,) = generators.find({"dataset": UsesModule()})
+    assert found == generators.Found(f"{__name__}.module_level", module_level)
 
 
 def test_each_generator_is_found_once_by_its_shortest_path():
     shared = np.random.default_rng(0)
     dataset = Transform([Transform(shared), np.random.Generator(shared.bit_generator)])
     dataset.shortcut = shared
-    (found,) = rngs.find({"dataset": dataset})
+    (found,) = generators.find({"dataset": dataset})
     assert found.path == "dataset.shortcut"
 
 
-def test_global_generators_and_true_randomness_are_not_found():
+def test_global_generators_and_system_random_are_not_found():
     values = [np.random.mtrand._rand, random._inst, torch.default_generator]
     values += [random.SystemRandom(), torch, np.random, random]
-    assert rngs.find({"dataset": values}) == []
+    assert generators.find({"dataset": values}) == []
 
 
-def test_ordinary_datasets_hold_none():
+def test_ordinary_datasets_hold_no_generator():
     tensors = torch.utils.data.TensorDataset(torch.zeros(3))
     dataset = torch.utils.data.Subset(tensors, [0, 1])
-    assert rngs.find({"dataset": dataset, "collate_fn": torch.stack}) == []
+    assert generators.find({"dataset": dataset, "collate_fn": torch.stack}) == []
 
 
-def test_cycles_and_large_data_end():
+def test_walk_ends_in_cycles_and_large_data():
     dataset = Transform(None)
     dataset.rng = [dataset, list(range(1_000_000)), np.zeros(10**6)]
-    assert rngs.find({"dataset": dataset}) == []
+    assert generators.find({"dataset": dataset}) == []
 
 
 @EVERY_KIND
-def test_digest_tells_what_will_be_drawn(make):
+def test_digest_changes_with_every_draw(make):
     generator = make()
-    before = rngs.digest(generator)
-    assert rngs.digest(generator) == before  # looking draws nothing
-    state = rngs.get_state(generator)
+    before = generators.digest(generator)
+    assert generators.digest(generator) == before  # hashing does not draw
+    state = generators.get_state(generator)
     first = draw(generator)
-    assert rngs.digest(generator) != before
-    rngs.set_state(generator, state)
-    assert rngs.digest(generator) == before
+    assert generators.digest(generator) != before
+    generators.set_state(generator, state)
+    assert generators.digest(generator) == before
     assert draw(generator) == first
 
 
@@ -186,75 +186,76 @@ def test_torch_seeds_equal_in_32_bits_have_one_digest():
     low.manual_seed(7)
     high.manual_seed(7 + 2**32)
     assert not torch.equal(low.get_state(), high.get_state())
-    assert rngs.digest(low) == rngs.digest(high)
+    assert generators.digest(low) == generators.digest(high)
     assert draw(low) == draw(high)
 
 
-def test_global_generators_are_the_ones_that_functions_draw_from():
+def test_module_functions_draw_from_the_global_generators():
     functions = {
         "random": random.random,
         "np.random": np.random.random,
         "torch": lambda: torch.rand(1),
     }
-    generators = rngs.global_rngs()
-    assert tuple(generators) == rngs.GLOBAL_NAMES
-    with rngs.Kept(generators.values()):
+    global_rngs = generators.global_rngs()
+    assert tuple(global_rngs) == generators.GLOBAL_NAMES
+    with generators.restored(global_rngs.values()):
         for name, function in functions.items():
-            before = {n: rngs.digest(g) for n, g in generators.items()}
+            before = {n: generators.digest(g) for n, g in global_rngs.items()}
             function()
-            after = {n: rngs.digest(g) for n, g in generators.items()}
+            after = {n: generators.digest(g) for n, g in global_rngs.items()}
             assert {n for n in before if before[n] != after[n]} == {name}
 
 
 @EVERY_KIND
 @given(entropy=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=4))
-def test_reseeding_is_by_seed_and_in_place(make, entropy):
+def test_reseeded_generators_are_equal_exactly_if_their_seeds_are(make, entropy):
     one, other = make(), make()
     for generator in (one, other):
-        rngs.reseed(generator, np.random.SeedSequence(entropy))
-    assert rngs.digest(one) == rngs.digest(other)
+        generators.reseed(generator, np.random.SeedSequence(entropy))
+    assert generators.digest(one) == generators.digest(other)
     assert draw(one) == draw(other)
-    rngs.reseed(one, np.random.SeedSequence([*entropy, 1]))
-    rngs.reseed(other, np.random.SeedSequence([*entropy, 2]))
+    generators.reseed(one, np.random.SeedSequence([*entropy, 1]))
+    generators.reseed(other, np.random.SeedSequence([*entropy, 2]))
     assert draw(one) != draw(other)
 
 
 @pytest.mark.parametrize("bits", ["PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"])
 def test_every_bit_generator_can_be_reseeded_and_restored(bits):
     generator = np.random.Generator(getattr(np.random, bits)())
-    state = rngs.get_state(generator)
-    rngs.reseed(generator, np.random.SeedSequence(3))
+    state, before = generators.get_state(generator), generators.digest(generator)
+    generators.reseed(generator, np.random.SeedSequence(3))
     expected = np.random.Generator(
         getattr(np.random, bits)(np.random.SeedSequence(3))
     ).random()
     assert generator.random() == expected
-    rngs.set_state(generator, state)
-    assert rngs.digest(generator) == rngs.digest(generator)
+    assert generators.digest(generator) != before
+    generators.set_state(generator, state)
+    assert generators.digest(generator) == before
 
 
 @EVERY_KIND
-def test_kept_generators_are_restored_after_an_error(make):
+def test_generators_are_restored_after_an_exception(make):
     generator = make()
-    before = rngs.digest(generator)
+    before = generators.digest(generator)
 
     def draw_and_fail():
-        with rngs.Kept([generator]):
+        with generators.restored([generator]):
             draw(generator)
             raise KeyError
 
     with pytest.raises(KeyError):
         draw_and_fail()
-    assert rngs.digest(generator) == before
+    assert generators.digest(generator) == before
 
 
-def test_gaussian_in_reserve_is_part_of_the_state():
+def test_stored_gaussian_is_part_of_the_state():
     for generator, gauss in (
         (np.random.RandomState(1), lambda g: g.standard_normal()),
         (random.Random(1), lambda g: g.gauss(0, 1)),
     ):
-        with rngs.Kept([generator]):
-            gauss(generator)  # makes two, returns one
-            state = rngs.get_state(generator)
+        with generators.restored([generator]):
+            gauss(generator)  # draws two numbers and stores the second
+            state = generators.get_state(generator)
             second = gauss(generator)
-            rngs.set_state(generator, state)
+            generators.set_state(generator, state)
             assert gauss(generator) == second

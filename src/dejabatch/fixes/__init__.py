@@ -1,1 +1,1 @@
-"""Remedies to use in training programs: seeding, streams, loops, and checks of them."""
+"""Helpers for training programs: seed workers, shard streams and number epochs."""

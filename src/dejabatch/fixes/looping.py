@@ -1,4 +1,4 @@
-"""One pass after another over a loader, each with its own epoch number."""
+"""Iterate a loader for many epochs, and pass each epoch's number to the loader."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ T = TypeVar("T")
 
 
 class SharedEpoch:
-    """An epoch number that lies in shared memory.
+    """An epoch number in shared memory.
 
-    A dataset that stores one has the main process's number in its workers, too, also in
-    those that live on from one epoch to the next.
+    A dataset that stores a `SharedEpoch` sees the main process's number in its workers,
+    including persistent workers, which live on from one epoch to the next.
 
     Parameters
     ----------
     epoch : int
-        The number to begin with, at least 0 and less than 2**63.
+        The first number, at least 0 and less than 2**63.
 
     Raises
     ------
     ValueError
-        If it is no such number, here or when `value` is set.
+        If a number is not such an integer, here or when `value` is set.
 
     Examples
     --------
@@ -47,47 +47,50 @@ class SharedEpoch:
     """
 
     def __init__(self, epoch: int = 0) -> None:
-        self._shared = torch.tensor(_checked(epoch))
+        self._shared = torch.tensor(_valid_epoch(epoch))
         self._shared.share_memory_()  # type: ignore[no-untyped-call]
 
     @property
     def value(self) -> int:
-        """The number, as the process that wrote last has set it."""
+        """The number that any process has set last."""
         return int(self._shared)
 
     @value.setter
     def value(self, epoch: int) -> None:
-        self._shared.fill_(_checked(epoch))
+        self._shared.fill_(_valid_epoch(epoch))
 
     def __repr__(self) -> str:
-        """Return how it would be made."""
+        """Return an expression for an equal object."""
         return f"SharedEpoch({self.value})"
 
 
 def set_epoch(loader: Any, epoch: int) -> None:
-    """Tell everything in a loader that has a ``set_epoch`` which epoch is next.
+    """Call every ``set_epoch`` in a loader with the number of the next epoch.
 
-    That is the sampler, the batch sampler, the dataset, and those that they wrap.
+    Samplers, batch samplers and datasets can have a ``set_epoch``, and so can the
+    samplers and datasets that they wrap.
 
     Parameters
     ----------
     loader : torch.utils.data.DataLoader
-        Or a wrapper of one. It must not be in the middle of a pass.
+        A DataLoader, or a wrapper that accelerate, Lightning Fabric or webdataset made
+        of one. No epoch may be running.
     epoch : int
-        At least 0.
+        At least 0 and less than 2**63.
 
     Raises
     ------
     LookupError
-        If nothing in it has a ``set_epoch``.
+        If nothing in the loader has a ``set_epoch``.
     TypeError
-        If `loader` is no DataLoader.
+        If `loader` is not a DataLoader.
     ValueError
-        If `epoch` is no integer of at least 0.
+        If `epoch` is not such an integer.
     RuntimeError
-        If persistent workers cannot see the number: they are at work on a pass, whose
-        batches they make in advance, or they have copies of a dataset that stores it in
-        an attribute of its own. For the latter there is `SharedEpoch`.
+        If persistent workers cannot see the number. Either an epoch is running, whose
+        batches the workers prepare in advance, or the dataset stores the number in an
+        attribute, of which each worker has a copy. Store the number in a `SharedEpoch`
+        instead.
 
     Examples
     --------
@@ -100,7 +103,7 @@ def set_epoch(loader: Any, epoch: int) -> None:
     >>> sampler.epoch
     3
     """
-    _checked(epoch)
+    _valid_epoch(epoch)
     inner = unwrap(loader)
     if not isinstance(inner, DataLoader):
         msg = f"loader must be a DataLoader, not {type(inner).__qualname__}"
@@ -109,40 +112,42 @@ def set_epoch(loader: Any, epoch: int) -> None:
     if not targets:
         msg = (
             "loader: neither its sampler nor its dataset has a set_epoch. A RandomSampler "
-            "needs none: it draws another order for each pass"
+            "needs no set_epoch: it draws a new order for each epoch"
         )
         raise LookupError(msg)
-    workers = inner.__dict__.get("_iterator")  # of persistent workers only
-    if getattr(workers, "_tasks_outstanding", 0) > 0:
+    # Only a loader with persistent workers keeps its iterator between epochs.
+    iterator = inner.__dict__.get("_iterator")
+    if getattr(iterator, "_tasks_outstanding", 0) > 0:
         msg = (
-            "loader: its workers are at work on a pass, and have made batches in advance. "
-            "Call set_epoch before the pass begins; for a stream without end, give the "
-            "dataset an end, or let it count its epochs itself"
+            "loader: its workers are preparing batches of an epoch that is still running. "
+            "Call set_epoch before the epoch begins; if the dataset is an endless stream, "
+            "give the stream an end, or let the dataset count its epochs itself"
         )
         raise RuntimeError(msg)
     for path, target in targets.items():
-        here_only = changed_in_this_process(target, epoch)
-        if here_only and path.partition(".")[0] == "dataset" and workers is not None:
+        changed_here_only = changed_in_this_process(target, epoch)
+        in_dataset = path.partition(".")[0] == "dataset"
+        if changed_here_only and in_dataset and iterator is not None:
             msg = (
                 f"loader: {path}.set_epoch changes the copy of the main process, and the "
-                "persistent workers have their own. Store the number in a "
+                "persistent workers have copies of their own. Store the number in a "
                 "dejabatch.SharedEpoch"
             )
             raise RuntimeError(msg)
 
 
 def forever(loader: Iterable[T], *, epoch: int = 0) -> Iterator[T]:
-    """Yield the batches of a loader, pass after pass, without an end.
+    """Yield the batches of a loader, epoch after epoch, without an end.
 
-    In place of ``itertools.cycle``, which stores the batches of the first pass and
-    repeats them: here every pass is a new one, with a new order and new augmentations.
+    ``itertools.cycle`` stores the batches of the first epoch and repeats them. `forever`
+    iterates the loader again for every epoch, with a new order and new augmentations.
 
     Parameters
     ----------
     loader : torch.utils.data.DataLoader or iterable
-        Whatever has a ``set_epoch`` in it is told the number of each pass.
+        Every ``set_epoch`` in a DataLoader is called with the number of each epoch.
     epoch : int
-        Number of the first pass, to go on where a run has ended.
+        Number of the first epoch, to continue an earlier run.
 
     Yields
     ------
@@ -152,9 +157,11 @@ def forever(loader: Iterable[T], *, epoch: int = 0) -> Iterator[T]:
     Raises
     ------
     RuntimeError
-        If a pass gives no batch; as `set_epoch` does.
+        If an epoch has no batch, or if `set_epoch` raises it.
     TypeError
-        If `loader` is no iterable of batches.
+        If `loader` is not an iterable of batches.
+    ValueError
+        If `epoch` is not an integer of at least 0 and less than 2**63.
 
     Examples
     --------
@@ -167,19 +174,23 @@ def forever(loader: Iterable[T], *, epoch: int = 0) -> Iterator[T]:
     True
     """
     inner = unwrap(loader)
-    for number in itertools.count(_checked(epoch)):
+    for number in itertools.count(_valid_epoch(epoch)):
         if isinstance(inner, DataLoader) and with_set_epoch(inner):
             set_epoch(inner, number)
         batch = None
         for batch in loader:
             yield batch
         if batch is None:
-            msg = f"loader: epoch {number} has no batch. "
-            msg += "Is it, its sampler or its dataset a generator, which has one pass?"
+            msg = (
+                f"loader: epoch {number} has no batch. If the loader, its sampler or its "
+                "dataset is a generator, which supports one pass only, use an object "
+                "whose __iter__ starts again"
+            )
             raise RuntimeError(msg)
 
 
-def _checked(epoch: Any) -> int:
+def _valid_epoch(epoch: Any) -> int:
+    """Return the epoch, or raise a ValueError that names it."""
     if isinstance(epoch, bool) or not isinstance(epoch, int) or not 0 <= epoch < 2**63:
         msg = (
             f"epoch must be an integer of at least 0 and less than 2**63, not {epoch!r}"

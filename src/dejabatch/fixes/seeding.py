@@ -1,7 +1,7 @@
-"""Random numbers that differ where they should: by worker, epoch, rank and sample.
+"""Random numbers that differ by worker, epoch and rank, or by sample and epoch.
 
-Two ways. `seed_worker` gives every generator in a worker a stream of its own. `PerSample`
-gives every sample of every epoch its own, so that not even the number of workers matters.
+`seed_worker` gives every generator in a worker its own stream. `PerSample` gives every
+sample of every epoch its own stream, independent of workers and ranks.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ import xxhash
 from torch.utils.data import Dataset, get_worker_info
 
 from dejabatch.ranks import rank_and_world_size
-from dejabatch.state import generators as rng
+from dejabatch.state import generators
 
 
 def seed_worker(worker_id: int) -> None:
     """Seed every random generator that a worker can reach; a ``worker_init_fn``.
 
-    These are the three global generators, OpenCV's if it is imported, and every generator
-    object that the dataset, its transforms or the collate function hold. Each gets a
-    stream of its own in every worker, epoch, rank and run, except that generators which
-    were in one state, as those for an image and its mask may be, stay together.
+    Seeded are the three global generators, OpenCV's generator if cv2 is imported, and
+    every generator object that the dataset, its transforms or the collate function hold.
+    Each generator gets its own stream in every worker, epoch, rank and run. Generators
+    that were in equal states stay equal, such as two for an image and its mask.
 
     Parameters
     ----------
@@ -39,17 +39,19 @@ def seed_worker(worker_id: int) -> None:
     Raises
     ------
     RuntimeError
-        If it is called outside of a worker.
+        If the function is called outside of a worker.
 
     Notes
     -----
-    A generator is seeded from the base seed of the epoch, the rank, the worker and a digest
-    of its state before, by :class:`numpy.random.SeedSequence` (O'Neill's seed_seq,
+    A generator is seeded from the base seed of the epoch, the rank, the worker and a hash
+    of the generator's state, by :class:`numpy.random.SeedSequence` (O'Neill's seed_seq,
     https://www.pcg-random.org/posts/developing-a-seed_seq-alternative.html). The rank is
-    that of torch.distributed or, in a spawned worker, of the variable ``RANK``, which
-    torchrun sets. torch's and OpenCV's generators use 32 bits of it.
+    read from torch.distributed or, in a spawned worker, from the environment variable
+    ``RANK``, which torchrun sets. torch's CPU generator uses 32 bits of its seed, and
+    OpenCV's generator 31 bits.
 
-    With ``persistent_workers=True`` it runs once, and the streams go on.
+    With ``persistent_workers=True`` the function runs once for each worker, and later
+    epochs continue the streams.
 
     Examples
     --------
@@ -59,22 +61,28 @@ def seed_worker(worker_id: int) -> None:
     """
     info = get_worker_info()
     if info is None:
-        msg = "seed_worker: pass it to a DataLoader, as worker_init_fn=seed_worker"
+        msg = (
+            "seed_worker was called outside of a worker: pass worker_init_fn=seed_worker "
+            "to a DataLoader with num_workers > 0"
+        )
         raise RuntimeError(msg)
     rank, _ = rank_and_world_size()
     entropy = _words(info.seed - worker_id, rank, worker_id)
     roots = {"dataset": info.dataset, "collate_fn": _collate_fn()}
-    found = rng.global_rngs() | {one.path: one.rng for one in rng.find(roots)}
-    for generator in found.values():
-        state = np.frombuffer(rng.digest(generator), np.uint32).tolist()
-        rng.reseed(generator, np.random.SeedSequence([*entropy, *state]))
+    held = [found.rng for found in generators.find(roots)]
+    for generator in (*generators.global_rngs().values(), *held):
+        state = np.frombuffer(generators.digest(generator), np.uint32).tolist()
+        generators.reseed(generator, np.random.SeedSequence([*entropy, *state]))
     if "cv2" in sys.modules:
         seed = np.random.SeedSequence(entropy).generate_state(1)[0]
         sys.modules["cv2"].setRNGSeed(int(seed >> 1))
 
 
 def _collate_fn() -> object:
-    """Return the loader's collate_fn, which only torch's worker loop has."""
+    """Return the loader's collate_fn from the frame of torch's worker loop.
+
+    `get_worker_info` has the dataset but not the collate function.
+    """
     frame: FrameType | None = sys._getframe()
     while frame is not None and frame.f_code.co_name != "_worker_loop":
         frame = frame.f_back
@@ -82,39 +90,44 @@ def _collate_fn() -> object:
 
 
 def _words(*numbers: int) -> list[int]:
-    """Return 32-bit words, two for each number: no other numbers have the same."""
+    """Return two 32-bit words for each number.
+
+    A SeedSequence splits a large number into words itself, but into as many as it needs:
+    without padding, the numbers 2**32 and (0, 1) would give the same words.
+    """
     packed = struct.pack(f"<{len(numbers)}q", *numbers)
     return [int(word) for word in np.frombuffer(packed, np.uint32)]
 
 
 class _Stream:
-    """Return a NumPy generator for one sample, or torch's or Python's.
+    """Return a new random generator for one sample.
 
-    `stream` itself returns NumPy's, `stream.torch` and `stream.python` the others.
+    `stream` returns a NumPy generator, `stream.torch` a torch generator, and
+    `stream.python` a Python generator.
 
     Parameters
     ----------
     seed : int
-        Seed of the run, at least 0 and less than 2**63, like the others.
+        Seed of the run. All four numbers are at least 0 and less than 2**63.
     epoch : int
-        Which epoch.
+        Number of the epoch.
     rank : int
-        Which rank. Leave it out where a sample is to be the same on each.
+        Number of the rank. Leave `rank` out if a sample is to be equal on all ranks.
     index : int
-        Which sample.
+        Index of the sample.
 
     Returns
     -------
     numpy.random.Generator
-        Independent of that of any other four numbers, by
+        Independent of the generators for all other values of the four numbers, by
         :class:`numpy.random.SeedSequence`.
 
     Raises
     ------
     ValueError
-        If a number is negative or too large. The message names it.
+        If a number is negative or too large. The message names the argument.
     TypeError
-        If one is no integer.
+        If a number is not an integer. The message names the argument.
 
     Examples
     --------
@@ -127,7 +140,7 @@ class _Stream:
     array([31, 67, 44, 15])
     """
 
-    # The docstring is that of `stream`, a function with two siblings.
+    # Users see an instance, `stream`: the docstring above documents a call of it.
 
     def __call__(
         self, seed: int, *, epoch: int = 0, rank: int = 0, index: int = 0
@@ -147,8 +160,8 @@ class _Stream:
         Returns
         -------
         torch.Generator
-            On the CPU. Its seed has 32 bits, so that among 77,000 of them two are alike
-            with a probability of a half.
+            A CPU generator. torch uses 32 bits of the seed, so among 77,000 generators
+            two are equal with a probability of one half.
 
         Examples
         --------
@@ -159,7 +172,7 @@ class _Stream:
         tensor([70, 16, 49,  5])
         """
         generator = torch.Generator()
-        rng.reseed(generator, self._sequence(seed, epoch, rank, index))
+        generators.reseed(generator, self._sequence(seed, epoch, rank, index))
         return generator
 
     def python(
@@ -175,7 +188,7 @@ class _Stream:
         Returns
         -------
         random.Random
-            Independent of that of any other four numbers.
+            Independent of the generators for all other values of the four numbers.
 
         Examples
         --------
@@ -184,7 +197,7 @@ class _Stream:
         ['b', 'a', 'b', 'b']
         """
         generator = random.Random()
-        rng.reseed(generator, self._sequence(seed, epoch, rank, index))
+        generators.reseed(generator, self._sequence(seed, epoch, rank, index))
         return generator
 
     @staticmethod
@@ -201,19 +214,19 @@ stream = _Stream()
 
 
 class EpochIndex(int):
-    """An index that knows its epoch, and is an `int` for everybody else.
+    """An index with the number of its epoch. It is an `int` in every other respect.
 
     Parameters
     ----------
     index : int
-        The index.
+        Index of the sample.
     epoch : int
-        The epoch.
+        Number of the epoch.
 
     Attributes
     ----------
     epoch : int
-        The epoch.
+        Number of the epoch.
 
     Examples
     --------
@@ -226,24 +239,26 @@ class EpochIndex(int):
     epoch: int
 
     def __new__(cls, index: int, epoch: int) -> Self:
-        """Make an int with an attribute."""
+        """Return an int with an attribute."""
         self = super().__new__(cls, index)
         self.epoch = epoch
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Tell pickle about both numbers."""
+        """Return what pickle needs to rebuild the index with its epoch."""
         return EpochIndex, (int(self), self.epoch)
 
 
 class EpochSampler:
-    """A sampler whose indices carry the number of the epoch, for `PerSample`.
+    """A sampler whose indices have the number of the epoch, for `PerSample`.
+
+    The epochs are numbered from 0; each pass begins the next epoch.
 
     Parameters
     ----------
     sampler : torch.utils.data.Sampler or iterable
-        Where the indices come from: a sampler of any kind, or a batch sampler. Its
-        ``set_epoch`` is called if it has one.
+        Source of the indices: a sampler of any kind, or a batch sampler. If `sampler` has
+        a ``set_epoch``, each pass calls it.
 
     Raises
     ------
@@ -266,7 +281,7 @@ class EpochSampler:
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch that the next pass has; without it, each has the next number.
+        """Set the number of the epoch that begins with the next pass.
 
         Parameters
         ----------
@@ -276,15 +291,15 @@ class EpochSampler:
         Raises
         ------
         TypeError
-            If it is no integer.
+            If `epoch` is not an integer.
         ValueError
-            If it is negative or too large.
+            If `epoch` is negative or too large.
 
         Examples
         --------
         >>> from dejabatch import EpochSampler
         >>> sampler = EpochSampler(range(3))
-        >>> sampler.set_epoch(5)  # to go on with a run that has done five
+        >>> sampler.set_epoch(5)  # to continue a run after five epochs
         >>> [index.epoch for index in sampler]
         [5, 5, 5]
         """
@@ -293,13 +308,14 @@ class EpochSampler:
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the sampler's indices, or lists of them."""
-        # As a generator does: a DataLoader with workers calls iter() twice for a pass.
+        # A DataLoader with workers calls iter() twice for a pass. The body of a generator
+        # runs at the first next(), so only one of the two calls counts as an epoch.
         epoch, self.epoch = self.epoch, self.epoch + 1
         if callable(set_epoch := getattr(self.sampler, "set_epoch", None)):
             set_epoch(epoch)
         for index in self.sampler:
             if isinstance(index, (list, tuple)):
-                yield [EpochIndex(one, epoch) for one in index]
+                yield [EpochIndex(i, epoch) for i in index]
             else:
                 yield EpochIndex(index, epoch)
 
@@ -309,38 +325,38 @@ class EpochSampler:
 
 
 class PerSample(Dataset[Any]):
-    """A dataset whose samples each have random numbers of their own.
+    """A dataset that gives each sample of each epoch its own random numbers.
 
-    A sample's numbers depend on `seed`, on its epoch and on its index, and on nothing else:
-    the same sample gets the same augmentation whatever the number of workers, the start
-    method, the order or the rank, and another one in every epoch. It seeds all generators
-    that `seed_worker` seeds, except OpenCV's and those that the collate function holds.
-    Without workers, the main process's global generators are put back after each sample.
+    A sample's numbers depend on `seed`, the epoch and the index alone. The number of
+    workers, the start method, the order and the rank do not change a sample's
+    augmentation; every epoch does. Seeded are all generators that `seed_worker` seeds,
+    except OpenCV's generator and generators that the collate function holds. Without
+    workers, the main process's global generators are restored after each sample.
 
     Parameters
     ----------
     dataset : torch.utils.data.Dataset
-        A map-style dataset. Its attributes are found here, too.
+        A map-style dataset. `PerSample` has the attributes of the dataset, too.
     seed : int
         Seed of the run, at least 0 and less than 2**63.
 
     Raises
     ------
     TypeError
-        If `dataset` cannot be indexed, or `seed` is no integer; and when a sample is
-        asked for by an index that knows no epoch.
+        If `dataset` cannot be indexed or `seed` is not an integer. Indexing raises it if
+        the index has no epoch.
     ValueError
         If `seed` is negative or too large.
 
     Notes
     -----
-    The seeds are the 128 bits of XXH3 (https://xxhash.com) of the three numbers: 32 each
-    for NumPy's and torch's global generators and 64 for Python's. With 32 bits, two of
-    77,000 samples draw the same from torch with a probability of a half, and two from
-    NumPy.
+    The seeds are the 128 bits of the XXH3 hash (https://xxhash.com) of seed, epoch and
+    index: 32 bits each for torch's and NumPy's global generators, and 64 bits for
+    Python's. With 32 bits, among 77,000 samples two draw the same numbers from torch with
+    a probability of one half; the same holds for NumPy.
 
-    Put it around a :class:`~torch.utils.data.Subset`, not into one, which would drop the
-    epoch.
+    Put `PerSample` around a :class:`~torch.utils.data.Subset`, not inside: a Subset
+    replaces the index, which loses the epoch.
 
     Examples
     --------
@@ -371,8 +387,10 @@ class PerSample(Dataset[Any]):
         _refuse_bad_number("seed", seed)
         self.dataset = dataset
         self.seed = seed
-        # Generators that are alike now get the same numbers for ever, wherever they are.
-        self._kinds = {one.path: rng.digest(one.rng) for one in self._found()}
+        # Generators in equal states now, such as an image's and its mask's, stay equal.
+        self._first_digests = {
+            found.path: generators.digest(found.rng) for found in self._find()
+        }
 
     def __len__(self) -> int:
         """Return the dataset's length."""
@@ -383,15 +401,15 @@ class PerSample(Dataset[Any]):
         epoch = getattr(index, "epoch", None)
         if epoch is None:
             msg = (
-                f"the index {index!r} knows no epoch: pass sampler=EpochSampler(...) to "
-                "the DataLoader, with PerSample outside of any Subset, or ask for "
+                f"the index {index!r} has no epoch: pass sampler=EpochSampler(...) to the "
+                "DataLoader and put PerSample around any Subset, or call "
                 "dataset[EpochIndex(index, epoch)]"
             )
             raise TypeError(msg)
         if get_worker_info() is not None:
             self._seed(int(index), epoch)
             return self.dataset[int(index)]
-        with rng.Kept(rng.global_rngs().values()):
+        with generators.restored(generators.global_rngs().values()):
             self._seed(int(index), epoch)
             return self.dataset[int(index)]
 
@@ -405,43 +423,45 @@ class PerSample(Dataset[Any]):
             raise AttributeError(name)
         return getattr(self.dataset, name)
 
-    def _found(self) -> list[rng.Found]:
-        return rng.find({"dataset": self.dataset})
+    def _find(self) -> list[generators.Found]:
+        """Return the generators that the dataset holds."""
+        return generators.find({"dataset": self.dataset})
 
     def _seed(self, index: int, epoch: int) -> None:
+        """Seed every generator for one sample of one epoch."""
         packed = struct.pack("<3q", self.seed, epoch, index)
         bits = xxhash.xxh3_128_intdigest(packed)
         torch.default_generator.manual_seed(bits & 0xFFFFFFFF)
         np.random.seed(bits >> 32 & 0xFFFFFFFF)
         random.seed(bits >> 64)
-        for path, kind in self._kinds.items():
-            self._reseed(path, packed + kind)
+        by_path = self._generators_by_path()
+        for path, first_digest in self._first_digests.items():
+            if path in by_path:
+                words = np.frombuffer(
+                    xxhash.xxh3_128_digest(packed + first_digest), np.uint32
+                )
+                seed = np.random.SeedSequence(words.tolist())
+                generators.reseed(by_path[path], seed)
 
-    def _reseed(self, path: str, key: bytes) -> None:
-        generator = self._generators.get(path)
-        if generator is not None:
-            words = np.frombuffer(xxhash.xxh3_128_digest(key), np.uint32)
-            rng.reseed(generator, np.random.SeedSequence(words.tolist()))
-
-    @property
-    def _generators(self) -> dict[str, rng.Generator]:
-        """The generators by their paths, looked for once in each process."""
-        process = os.getpid()
-        if self.__dict__.get("_process") != process:
-            self.__dict__["_process"] = process
-            self.__dict__["_by_path"] = {one.path: one.rng for one in self._found()}
-        by_path: dict[str, rng.Generator] = self.__dict__["_by_path"]
+    def _generators_by_path(self) -> dict[str, generators.Generator]:
+        """Return the dataset's generators, which are found once in each process."""
+        process_id = os.getpid()
+        if self.__dict__.get("_process_id") != process_id:
+            self.__dict__["_process_id"] = process_id
+            self.__dict__["_by_path"] = {f.path: f.rng for f in self._find()}
+        by_path: dict[str, generators.Generator] = self.__dict__["_by_path"]
         return by_path
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what another process has to look for itself."""
+        """Leave out the generators that were found, which are copies in a new process."""
         state = self.__dict__.copy()
         state.pop("_by_path", None)
-        state.pop("_process", None)
+        state.pop("_process_id", None)
         return state
 
 
 def _refuse_bad_number(name: str, number: Any) -> None:
+    """Raise unless a number is an integer of at least 0 and less than 2**63."""
     if isinstance(number, bool) or not isinstance(number, (int, np.integer)):
         msg = f"{name} must be an integer, not {number!r}"
         raise TypeError(msg)

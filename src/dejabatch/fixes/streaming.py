@@ -1,4 +1,4 @@
-"""A stream of which every worker of every rank reads its own part."""
+"""Split a stream between the workers of all ranks."""
 
 from __future__ import annotations
 
@@ -18,38 +18,40 @@ T = TypeVar("T")
 
 
 class shard(IterableDataset[T], Generic[T]):
-    """Split an iterable between the workers of all ranks, each time that it is iterated.
+    """Split an iterable between the workers of all ranks, each time it is iterated.
 
-    Item *k* goes to the *k*-th of all workers, and so on in turn. Every worker reads the
-    whole iterable and leaves out what is not its own. If reading is expensive, shard the
-    names of the files, and read them in an :class:`~torch.utils.data.IterableDataset`
-    around it.
+    Worker *w* of rank *r* gets every n-th item, where *n* is the number of workers of all
+    ranks: ``islice(iterable, r * num_workers + w, None, world_size * num_workers)``.
+    Every worker reads the whole iterable and skips the items of other workers. If reading
+    is expensive, shard file names instead, and read the files in an
+    :class:`~torch.utils.data.IterableDataset` around the shard.
 
     Parameters
     ----------
     iterable : iterable
-        The items. Each pass iterates it anew, in the same order in all processes.
+        The items. Each pass iterates it again and must find the same order in all
+        processes.
     shuffle_buffer : int, optional
-        How many items to hold back and to choose from at random. The choice is drawn from
+        Number of items to hold back and choose from at random. Choices are drawn from
         torch's global generator, which differs in every epoch and worker.
 
     Raises
     ------
     TypeError
-        If `iterable` is an iterator, which has one pass.
+        If `iterable` is an iterator, which supports one pass only, or not iterable.
     ValueError
         If `shuffle_buffer` is less than 2.
 
     Warns
     -----
     RuntimeWarning
-        If a worker gets nothing, because there are fewer items than workers.
+        If a worker gets no items because there are fewer items than workers.
 
     Notes
     -----
-    Without workers, or without ranks, it splits between what there is. Ranks get numbers
-    of items that differ by at most one for each worker; drop what is over where all ranks
-    have to take the same number of steps.
+    Without workers, the items are split between ranks; without ranks, between workers.
+    The numbers of items that two ranks get differ by at most the number of workers of a
+    rank. Where all ranks must take the same number of steps, drop the surplus.
 
     Examples
     --------
@@ -64,8 +66,9 @@ class shard(IterableDataset[T], Generic[T]):
         given: Any = iterable
         if not isinstance(given, Iterable) or isinstance(given, Iterator):
             msg = (
-                "iterable must be one that can be iterated again and again, such as a list "
-                f"or an object whose __iter__ begins anew, not {type(given).__qualname__}"
+                "iterable must support several passes, such as a list or an object whose "
+                "__iter__ returns a new iterator each time, not "
+                f"{type(given).__qualname__}"
             )
             raise TypeError(msg)
         size: Any = shuffle_buffer
@@ -76,41 +79,42 @@ class shard(IterableDataset[T], Generic[T]):
             raise ValueError(msg)
         self.iterable = iterable
         self.shuffle_buffer = shuffle_buffer
-        self._ranks: tuple[int, int] | None = None
+        self._rank_and_world_size: tuple[int, int] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tell a worker that is being started its rank, which it could not find out."""
+        """Store the rank for a spawned worker, which has no process group to ask."""
         state = self.__dict__.copy()
         if multiprocessing.context.get_spawning_popen() is not None:
-            state["_ranks"] = rank_and_world_size()
+            state["_rank_and_world_size"] = rank_and_world_size()
         return state
 
     def __iter__(self) -> Iterator[T]:
         """Yield this worker's items."""
-        rank, world_size = self._ranks or rank_and_world_size()
+        rank, world_size = self._rank_and_world_size or rank_and_world_size()
         info = get_worker_info()
-        worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
-        part, parts = rank * workers + worker, world_size * workers
-        items = itertools.islice(self.iterable, part, None, parts)
+        worker, num_workers = (0, 1) if info is None else (info.id, info.num_workers)
+        start, step = rank * num_workers + worker, world_size * num_workers
+        items = itertools.islice(self.iterable, start, None, step)
         first = list(itertools.islice(items, 1))
         if not first:
             warnings.warn(
-                f"worker {worker} of rank {rank} gets nothing: there are fewer items than "
-                f"the {parts} workers",
+                f"worker {worker} of rank {rank} gets no items: the iterable has fewer "
+                f"items than there are workers ({step}). Use fewer workers",
                 RuntimeWarning,
                 stacklevel=2,
             )
-        own = itertools.chain(first, items)
-        return own if self.shuffle_buffer is None else self._shuffled(own)
+        own_items = itertools.chain(first, items)
+        return own_items if self.shuffle_buffer is None else self._shuffled(own_items)
 
     def _shuffled(self, items: Iterator[T]) -> Iterator[T]:
+        """Yield the items in the order in which a shuffle buffer releases them."""
         assert self.shuffle_buffer is not None
         seed = int(torch.empty((), dtype=torch.int64).random_())
-        rng = random.Random(seed)
+        generator = random.Random(seed)
         held = list(itertools.islice(items, self.shuffle_buffer))
         for item in items:
-            position = rng.randrange(len(held))
+            position = generator.randrange(len(held))
             yield held[position]
             held[position] = item
-        rng.shuffle(held)
+        generator.shuffle(held)
         yield from held

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 import torch
 
+from dejabatch.state import GLOBAL_NAMES
 from dejabatch.state.fingerprint import fingerprint
 from dejabatch.state.reach import is_a, walk
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 Generator: TypeAlias = (
     "np.random.Generator | np.random.RandomState | random.Random | torch.Generator"
 )
-
-GLOBAL_NAMES: Final = ("random", "np.random", "torch")
-"""Names of the three global generators in paths and reports."""
 
 DEFAULT_SEED: Final[int] = torch.Generator().initial_seed()
 """Seed of every ``torch.Generator()`` that was never seeded."""
