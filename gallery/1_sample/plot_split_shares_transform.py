@@ -11,7 +11,7 @@
 random_split uses the same transform for training and validation
 ================================================================
 
-Both halves of ``random_split`` share one dataset and its transform.
+Changing the transform of one ``random_split`` half changes both halves or neither half.
 
 * **You see:** The validation set is augmented too, or the training set is no longer
   augmented.
@@ -96,6 +96,10 @@ if __name__ == "__main__":
     train, val = split()
     print("one dataset:", train.dataset is val.dataset)
     assert train.dataset is val.dataset
+
+    val.transform = EVALUATE
+    assert set(vars(val)) == {"dataset", "indices", "transform"}
+    assert val.dataset.transform is AUGMENT
 
 # %%
 # ``broken`` assigns ``val.transform``, the first of the two ways.
