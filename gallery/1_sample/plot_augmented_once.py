@@ -8,21 +8,23 @@
 # ]
 # ///
 """
-Every epoch has the same augmentation, also without workers
-===========================================================
+Random augmentation is the same every epoch, even with num_workers=0
+====================================================================
 
-Random numbers that are drawn in ``__init__`` are drawn once, and kept for all epochs.
+Random numbers drawn in ``__init__`` are drawn once and kept for all epochs.
 
-* **You see:** A sample is augmented, but in every epoch in the same way.
+* **You see:** Samples are augmented, but each sample has the same augmentation in
+  every epoch.
 * **Because:** The random numbers are drawn once, when the dataset or the transform is
-  made.
-* **Do:** Draw the random numbers where the sample is made, in ``__getitem__``.
+  created.
+* **Do:** Draw the random numbers in ``__getitem__``, which runs for each sample in
+  each epoch.
 """
 
 # %%
 # See it happen
 # -------------
-# This dataset augments its images while it loads them, and stores the result.
+# This dataset augments its images in ``__init__`` and stores the augmented images.
 
 # sphinx_gallery_tags = ["same in every epoch", "dataset", "transform"]
 # sphinx_gallery_parallel = False
@@ -60,7 +62,7 @@ def broken():
 
 
 def count_repeated(loader):
-    """Count the samples that the second epoch has in common with the first."""
+    """Count the samples that are equal in the first and second epoch."""
     first, second = (torch.cat(list(loader)) for _ in range(2))
     return sum(map(torch.equal, first, second))
 
@@ -73,18 +75,18 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# ``__init__`` runs once, before the first epoch. ``__getitem__`` runs for each sample of
-# each epoch, and here it draws nothing. Each *run* of the program augments differently,
-# which is why a look at a few images before training shows nothing wrong.
+# ``__init__`` runs once, before the first epoch. ``__getitem__`` runs for each sample
+# in each epoch, but draws no random number here. Each new dataset gets other
+# augmentations, so the first epoch of each run looks random.
 
 if __name__ == "__main__":
-    one, other = (torch.cat(list(broken())) for _ in range(2))
-    print("same in a dataset that is made again:", torch.equal(one, other))
-    assert not torch.equal(one, other)
+    first, second = (torch.cat(list(broken())) for _ in range(2))
+    print("two datasets are augmented equally:", torch.equal(first, second))
+    assert not torch.equal(first, second)
 
 # %%
-# Three more places that look as if they drew each time, and draw once: a default
-# argument, a :func:`functools.partial`, and a variable that a ``Lambda`` uses.
+# A default argument, a :func:`functools.partial` and a variable in a ``Lambda`` also
+# draw only once.
 
 
 def rotate(image, angle=random.uniform(-90, 90)):  # noqa: B008 - the failure
@@ -95,7 +97,7 @@ def rotate_each_time(image):
     return v2.functional.rotate(image, random.uniform(-90, 90))
 
 
-def count_results(transform, times=8):
+def count_distinct_results(transform, times=8):
     image = PHOTOGRAPH[:, :64, :64]
     return len({str(transform(image).tolist()) for _ in range(times)})
 
@@ -113,17 +115,17 @@ if __name__ == "__main__":
         ),
     }
     for name, transform in transforms.items():
-        different = count_results(transform)
-        print(f"{name:18}{different} result of 8 calls")
-        assert different == 1
-    different = count_results(rotate_each_time)
-    print(f"drawn in the call {different} results of 8 calls")
-    assert different > 1
+        distinct = count_distinct_results(transform)
+        print(f"{name:18}{distinct} distinct of 8 calls")
+        assert distinct == 1
+    distinct = count_distinct_results(rotate_each_time)
+    print(f"drawn in the call {distinct} distinct of 8 calls")
+    assert distinct > 1
 
 # %%
 # The fix
 # -------
-# Store the images as they are, and draw in ``__getitem__``.
+# Store the original images, and call the random transform in ``__getitem__``.
 
 
 class AugmentsInGetitem(Dataset):
@@ -148,7 +150,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# One index in four epochs.
+# Each row shows the same index in four epochs.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 4, figsize=(8, 4.2), layout="constrained")
@@ -164,8 +166,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Ask the dataset for one index many times. If the augmentation is random, so are the
-# answers.
+# Read one index several times. Random augmentation returns a different sample each
+# time.
 
 
 def count_distinct(dataset, index=0, times=8):
@@ -173,15 +175,14 @@ def count_distinct(dataset, index=0, times=8):
 
 
 if __name__ == "__main__":
-    print("broken:", count_distinct(broken().dataset), "of 8")
-    print("fixed: ", count_distinct(fixed().dataset), "of 8")
+    print("broken:", count_distinct(broken().dataset), "distinct of 8")
+    print("fixed: ", count_distinct(fixed().dataset), "distinct of 8")
     assert count_distinct(broken().dataset) == 1
     assert count_distinct(fixed().dataset) == 8
 
 # %%
-# Or let ``dejabatch.audit`` look. A loader does not show whether its samples are meant never
-# to vary. So give it the function that makes the loader: it calls it again, and finds that
-# no sample comes back.
+# Or run ``dejabatch.audit`` on the function that creates the loader. The report names
+# the failure and its cause. A loader alone does not show this failure.
 
 import dejabatch
 
@@ -192,15 +193,16 @@ if __name__ == "__main__":
         ("augmented-once", "dataset.__init__")
     ]
     assert dejabatch.audit(fixed).ok
+    assert dejabatch.audit(broken()).findings == ()
 
 # %%
 # See also
 # --------
-# * The first epoch is random and all others repeat it:
+# * The first epoch is random, and later epochs repeat the first epoch:
 #   :doc:`/gallery/1_sample/plot_cached_augmentation`.
-# * It repeats with workers only, because a generator is copied into them:
-#   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
-# * Not even another run changes anything:
+# * The augmentation repeats only with workers, because each worker copies the
+#   generator: :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
+# * The images are never augmented:
 #   :doc:`/gallery/1_sample/plot_transform_that_does_nothing`.
-# * Only training stopped being random, after a split:
+# * Training images are no longer augmented after ``random_split``:
 #   :doc:`/gallery/1_sample/plot_split_shares_transform`.

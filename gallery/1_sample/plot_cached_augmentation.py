@@ -8,22 +8,24 @@
 # ]
 # ///
 """
-The second epoch replays the augmentation of the first
-======================================================
+Cached dataset returns the same augmentation in every epoch
+===========================================================
 
-A cache in front of the random part keeps its first result for ever.
+A cache around a random transform keeps the first result for all epochs.
 
-* **You see:** In the first epoch each sample gets a crop of its own, and keeps it in
-  all others.
-* **Because:** A cache around the random part keeps the first result.
-* **Do:** Cache what is read from the disk, and augment what comes out of the cache.
+* **You see:** The first epoch crops each sample at random. Every later epoch repeats
+  the crops of the first epoch.
+* **Because:** A cache stores the result of the random transform and returns the
+  stored result in later epochs.
+* **Do:** Cache the image that is read from disk, and apply the random transform after
+  the cache.
 """
 
 # %%
 # See it happen
 # -------------
-# Every sample is a random crop of a photograph. To save time, the dataset keeps what it
-# has made.
+# Each sample is a random crop of a photograph. To save time, the dataset caches each
+# crop.
 
 # sphinx_gallery_tags = ["same in every epoch", "dataset", "transform"]
 # sphinx_gallery_parallel = False
@@ -41,7 +43,7 @@ with get_sample_data("grace_hopper.jpg") as file:
 
 
 def read_image(index):
-    """Stand for the slow part, which reads and decodes a file."""
+    """Return an image, in place of slow code that decodes a file."""
     return PHOTOGRAPH[:, 20 * index :][:, :280]
 
 
@@ -72,7 +74,7 @@ def epoch(loader):
 
 
 def count_repeated(loader):
-    """Count the samples that the second epoch has in common with the first."""
+    """Count the samples that are equal in the first and second epoch."""
     first, second = epoch(loader), epoch(loader)
     return sum(map(torch.equal, first, second))
 
@@ -85,11 +87,10 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# The cache is asked before the transform is, so the transform is called once for each
-# index. How long that lasts depends on where the cache is: without workers it is in the
-# main process, and with persistent workers it lives in each of them. Other workers end
-# with the epoch and their caches with them, which hides the failure and makes the cache
-# useless.
+# ``__getitem__`` checks the cache first, so the transform runs once for each index.
+# Without workers, the main process keeps the cache. Persistent workers each keep a
+# cache. All other workers end with the epoch and lose their cache, which hides the
+# failure.
 
 if __name__ == "__main__":
     for num_workers, persistent in ((0, False), (2, False), (2, True)):
@@ -101,32 +102,31 @@ if __name__ == "__main__":
         repeated = count_repeated(loader)
         print(f"{num_workers=}, {persistent=}: {repeated:2} of 12 repeated")
         assert repeated == (0 if num_workers and not persistent else 12)
-    del loader  # ends the persistent workers
+    del loader  # deleting the loader ends its workers
 
 # %%
-# :func:`functools.lru_cache` around a function that draws is the same failure in one line, for
-# as many indices as it keeps.
+# :func:`functools.lru_cache` on a random function has the same result.
 
 
 @functools.lru_cache
-def load(index):
+def load_rotated(index):
     return v2.functional.rotate(read_image(index), float(torch.rand(())) * 90)
 
 
-class LeastRecentlyUsed(CachesTheResult):
+class UsesLruCache(CachesTheResult):
     def __getitem__(self, index):
-        return load(index)
+        return load_rotated(index)
 
 
 if __name__ == "__main__":
-    repeated = count_repeated(DataLoader(LeastRecentlyUsed()))
+    repeated = count_repeated(DataLoader(UsesLruCache()))
     print(f"lru_cache: {repeated} of 12 repeated")
     assert repeated == 12
 
 # %%
 # The fix
 # -------
-# Keep what comes from the disk. Draw afterwards, each time.
+# Cache the image that is read from disk, and call the random transform after the cache.
 
 
 class CachesTheImage(CachesTheResult):
@@ -145,7 +145,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# One index in four epochs.
+# Each row shows the same index in four epochs.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 4, figsize=(8, 4.2), layout="constrained")
@@ -161,8 +161,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Ask the dataset for one index many times. If the augmentation is random, so are the
-# answers.
+# Read one index several times. Random augmentation returns a different sample each
+# time.
 
 
 def count_distinct(dataset, index=0, times=8):
@@ -170,15 +170,15 @@ def count_distinct(dataset, index=0, times=8):
 
 
 if __name__ == "__main__":
-    print("broken:", count_distinct(CachesTheResult()), "of 8")
-    print("fixed: ", count_distinct(CachesTheImage()), "of 8")
+    print("broken:", count_distinct(CachesTheResult()), "distinct of 8")
+    print("fixed: ", count_distinct(CachesTheImage()), "distinct of 8")
     assert count_distinct(CachesTheResult()) == 1
     assert count_distinct(CachesTheImage()) == 8
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds. A cache that is already full hides what filled
-# it, so give it the loader before training, or the function that makes it.
+# Or run ``dejabatch.audit`` before training, or on the function that creates the
+# loader. The report names the failure and the cache. After an epoch, the audit cannot
+# find this failure, because the cache is full.
 
 import dejabatch
 
@@ -190,14 +190,18 @@ if __name__ == "__main__":
     ]
     assert dejabatch.audit(fixed).ok
 
+    used = DataLoader(broken.dataset, batch_size=4)
+    list(used)  # one epoch fills the cache
+    assert dejabatch.audit(used).findings == ()
+
 # %%
 # See also
 # --------
-# * Not even the first epoch draws: what was drawn when the dataset was made is
+# * The first epoch already repeats, because ``__init__`` draws the random numbers:
 #   :doc:`/gallery/1_sample/plot_augmented_once`.
-# * It repeats with workers only, because a generator is copied into them:
-#   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
-# * The image never changes at all:
+# * The augmentation repeats only with workers, because each worker copies the
+#   generator: :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
+# * The images are never augmented:
 #   :doc:`/gallery/1_sample/plot_transform_that_does_nothing`.
-# * Only training stopped being random, after a split:
+# * Training images are no longer augmented after ``random_split``:
 #   :doc:`/gallery/1_sample/plot_split_shares_transform`.

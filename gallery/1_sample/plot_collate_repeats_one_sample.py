@@ -7,22 +7,22 @@
 # ]
 # ///
 """
-A batch repeats one sample, though the dataset is right
+Custom collate_fn repeats one sample in the whole batch
 =======================================================
 
-A collate function that names ``batch[0]`` in its loop makes a batch of one sample.
+A ``collate_fn`` that reads ``batch[0]`` in a loop fills the batch with one sample.
 
 * **You see:** ``dataset[i]`` differs for each index, but all rows of a batch are the
   same.
-* **Because:** ``collate_fn`` uses one sample of its list for all rows.
+* **Because:** ``collate_fn`` uses one sample of its list for every row.
 * **Do:** Use each sample in turn: ``torch.stack([x for x, _ in batch])``.
 """
 
 # %%
 # See it happen
 # -------------
-# A ``collate_fn`` gets a list of samples and returns a batch. This one has labels to put
-# together as well, and got one index wrong.
+# A ``collate_fn`` gets a list of samples and returns a batch. This ``collate_fn`` reads
+# the right labels, but reads the features of ``batch[0]`` for every row.
 
 # sphinx_gallery_tags = ["same in every batch", "collate_fn"]
 # sphinx_gallery_parallel = False
@@ -43,13 +43,13 @@ class Features(Dataset):
         return self.features[index], index
 
 
-def repeat_the_first(batch):
+def repeat_first_sample(batch):
     features = torch.stack([batch[0][0] for _ in batch])
     labels = torch.tensor([label for _, label in batch])
     return features, labels
 
 
-broken = DataLoader(Features(), batch_size=4, collate_fn=repeat_the_first)
+broken = DataLoader(Features(), batch_size=4, collate_fn=repeat_first_sample)
 
 if __name__ == "__main__":
     broken_batch, labels = next(iter(broken))
@@ -60,9 +60,9 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# The dataset is right, and so is the order: the labels show it. ``batch`` is a list of
-# samples, so ``batch[0]`` is the first sample and ``batch[0][0]`` its features, whatever
-# the loop has come to.
+# The dataset is right: its samples differ. ``batch`` is a list of samples, so
+# ``batch[0][0]`` is always the features of the first sample. Row 3 of the batch
+# therefore holds sample 0.
 
 if __name__ == "__main__":
     dataset = broken.dataset
@@ -71,50 +71,50 @@ if __name__ == "__main__":
     print("row 3 of the batch is sample 0")
 
 # %%
-# The same happens with functions that are made in a loop. Each looks up ``k`` when it is
-# called, and by then ``k`` is the last one.
+# Functions created in a loop repeat a value in the same way. Each function looks up
+# ``k`` when it is called, and ``k`` then has its last value.
 
 if __name__ == "__main__":
-    late = [lambda x: x + k for k in (0, 10, 20)]  # noqa: B023 - the failure
-    early = [lambda x, k=k: x + k for k in (0, 10, 20)]
-    print("k looked up late: ", [function(0) for function in late])
-    print("k kept by each:   ", [function(0) for function in early])
-    assert [function(0) for function in late] == [20, 20, 20]
-    assert [function(0) for function in early] == [0, 10, 20]
+    looked_up = [lambda x: x + k for k in (0, 10, 20)]  # noqa: B023 - the failure
+    kept = [lambda x, k=k: x + k for k in (0, 10, 20)]
+    print("k looked up in the call:", [f(0) for f in looked_up])
+    print("k kept as a default:    ", [f(0) for f in kept])
+    assert [f(0) for f in looked_up] == [20, 20, 20]
+    assert [f(0) for f in kept] == [0, 10, 20]
 
 # %%
 # The fix
 # -------
-# Name the parts of a sample in the loop, and there is no index to get wrong. If nothing
-# else is to be done, leave ``collate_fn`` out: torch's own does this.
+# Unpack each sample in the loop, so that no index can be wrong. If you only stack
+# samples, omit ``collate_fn``: PyTorch's default returns the same batch.
 
 
-def use_each(batch):
+def use_every_sample(batch):
     features = torch.stack([x for x, _ in batch])
     labels = torch.tensor([label for _, label in batch])
     return features, labels
 
 
-fixed = DataLoader(Features(), batch_size=4, collate_fn=use_each)
+fixed = DataLoader(Features(), batch_size=4, collate_fn=use_every_sample)
 
 if __name__ == "__main__":
     fixed_batch, labels = next(iter(fixed))
     print(fixed_batch[:, :4], labels)
     assert torch.equal(fixed_batch, fixed.dataset.features[:4])
 
-    torchs_own = DataLoader(fixed.dataset, batch_size=4)
-    assert torch.equal(next(iter(torchs_own))[0], fixed_batch)
+    default = DataLoader(fixed.dataset, batch_size=4)
+    assert torch.equal(next(iter(default))[0], fixed_batch)
 
 # %%
 # Proof
 # -----
-# The first batch of each loader. A row is a sample, a column is a feature.
+# Each picture shows the first batch. A row is a sample, and a column is a feature.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(1, 2, figsize=(8, 2.4), layout="constrained")
     for ax, title, batch in (
-        (axes[0], "broken: the first sample four times", broken_batch),
-        (axes[1], "fixed: four samples", fixed_batch),
+        (axes[0], "broken: 4 copies of the first sample", broken_batch),
+        (axes[1], "fixed: 4 different samples", fixed_batch),
     ):
         ax.imshow(batch, vmin=0, vmax=1, cmap="cividis")
         ax.set(title=title, xlabel="feature", ylabel="label")
@@ -124,10 +124,10 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Compare a batch with the samples that it was made of.
+# Compare the rows of a batch with the samples of the dataset.
 
 
-def rows_are_the_samples(loader, indices=(0, 1, 2)):
+def rows_equal_samples(loader, indices=(0, 1, 2)):
     samples = [loader.dataset[index] for index in indices]
     features, _ = loader.collate_fn(samples)
     return all(
@@ -137,14 +137,13 @@ def rows_are_the_samples(loader, indices=(0, 1, 2)):
 
 
 if __name__ == "__main__":
-    print("broken:", rows_are_the_samples(broken))
-    print("fixed: ", rows_are_the_samples(fixed))
-    assert not rows_are_the_samples(broken)
-    assert rows_are_the_samples(fixed)
+    print("broken:", rows_equal_samples(broken))
+    print("fixed: ", rows_equal_samples(fixed))
+    assert not rows_equal_samples(broken)
+    assert rows_equal_samples(fixed)
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit``. The report names the failure and its cause.
 
 import dejabatch
 
@@ -159,8 +158,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The rows are the same, and it is the *last* sample:
+# * All rows of a batch are copies of the *last* sample:
 #   :doc:`/gallery/1_sample/plot_reused_buffer`.
-# * The rows differ, but all are cropped alike:
+# * The rows differ, but all images have the same crop:
 #   :doc:`/gallery/1_sample/plot_one_draw_for_the_whole_batch`.
-# * What torch does with a list of samples: :func:`torch.utils.data.default_collate`.
+# * PyTorch's documentation of the default: :func:`torch.utils.data.default_collate`.

@@ -9,24 +9,24 @@
 # ]
 # ///
 """
-One sample comes back again and again
-=====================================
+The same sample appears in almost every batch
+=============================================
 
-``except`` around a broken file, and a sample of another index in its place.
+``except`` hides each broken file and returns a fallback sample instead.
 
-* **You see:** One image is in nearly every batch, although the order is right and no
-  index is drawn twice.
-* **Because:** ``__getitem__`` catches every error and returns another sample, so that
-  broken files are hidden behind it.
-* **Do:** Let the error through, or find the broken files once, up front, and leave them
-  out.
+* **You see:** One image comes many times in an epoch, although the sampler draws each
+  index once.
+* **Because:** ``__getitem__`` catches every error and returns a fallback sample,
+  which hides broken files.
+* **Do:** Find the broken files once before training and leave them out, or let the
+  error stop the program.
 """
 
 # %%
 # See it happen
 # -------------
-# Twenty-four image files, of which eight were cut short when they were copied. The
-# dataset was written so that training does not stop at a bad file.
+# Eight of these 24 image files are truncated. The dataset catches read errors, so that
+# training does not stop at a broken file.
 
 # sphinx_gallery_tags = ["repeated samples", "dataset", "files"]
 # sphinx_gallery_parallel = False
@@ -53,7 +53,7 @@ def read(path):
 
 
 def write_files(folder):
-    """Save 24 crops of a photograph, and cut every third file to half its length."""
+    """Save 24 crops of a photograph, and truncate every third file."""
     with get_sample_data("grace_hopper.jpg") as file:
         photograph = Image.open(file).convert("RGB")
     for i in range(24):
@@ -79,7 +79,7 @@ class FallsBack(Dataset):
             return self[0]
 
 
-if __name__ != "__mp_main__":  # a spawned worker finds the files there
+if __name__ != "__mp_main__":  # spawned workers skip this block
     FOLDER = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, FOLDER)
     write_files(FOLDER)
@@ -88,17 +88,16 @@ if __name__ != "__mp_main__":  # a spawned worker finds the files there
 if __name__ == "__main__":
     labels = torch.cat([batch_labels for _, batch_labels in broken]).tolist()
     times = Counter(labels)
-    print("samples in an epoch: ", len(labels))
-    print("the most frequent:   ", times.most_common(3))
+    print("samples in an epoch:", len(labels))
+    print("most frequent labels:", times.most_common(3))
     assert times[0] == 1 + 8
     assert all(times[label] == 1 for label in times.keys() - {0})
 
 # %%
 # Why
 # ---
-# ``except Exception`` takes everything: cut files, missing files, and mistakes in the code
-# above it. Each becomes sample 0, without a word. Nothing else shows it. The epoch has
-# the right length, and the sampler asked for each index once.
+# ``except Exception`` replaces every unreadable file by sample 0, without a message.
+# The epoch has the right length, and the sampler draws each index once.
 
 if __name__ == "__main__":
     error = ""
@@ -108,15 +107,14 @@ if __name__ == "__main__":
         error = str(caught)
     print("file 1:", error)
     assert "truncated" in error
-    assert broken.dataset[1][1] == 0  # the sample is that of index 0
+    assert broken.dataset[1][1] == 0  # index 1 returns sample 0
     assert len(list(broken.sampler)) == len(set(broken.sampler)) == 24
 
 # %%
-# Taking the next index instead, or a random one, spreads the harm and does not end it:
-# the good neighbours of bad files come twice.
+# A fallback to the next index duplicates the next readable sample instead.
 
 
-class TakesTheNext(FallsBack):
+class FallsBackToNext(FallsBack):
     def __getitem__(self, index):
         try:
             return read(self.paths[index]), index
@@ -125,19 +123,19 @@ class TakesTheNext(FallsBack):
 
 
 if __name__ == "__main__":
-    dataset = TakesTheNext(FOLDER)
+    dataset = FallsBackToNext(FOLDER)
     times = Counter(dataset[i][1] for i in range(24))
-    print("next instead:", times.most_common(8))
+    print("most frequent labels:", times.most_common(8))
     assert sorted(times.values()) == [1] * 8 + [2] * 8
 
 # %%
 # The fix
 # -------
-# Read each file once, before training, and leave out what cannot be read. Say how many
-# that were. What fails later is news, and may stop the program.
+# Read each file once before training, and leave out unreadable files. Report how many
+# files you left out. Do not catch errors in ``__getitem__``.
 
 
-def readable(path):
+def is_readable(path):
     try:
         read(path)
     except OSError:
@@ -145,10 +143,10 @@ def readable(path):
     return True
 
 
-class LeavesOut(Dataset):
+class LeavesOutBrokenFiles(Dataset):
     def __init__(self, folder):
         paths = sorted(Path(folder).glob("*.jpg"))
-        self.paths = [path for path in paths if readable(path)]
+        self.paths = [path for path in paths if is_readable(path)]
         self.left_out = len(paths) - len(self.paths)
 
     def __len__(self):
@@ -159,7 +157,9 @@ class LeavesOut(Dataset):
 
 
 if __name__ != "__mp_main__":
-    fixed = DataLoader(LeavesOut(FOLDER), batch_size=4, shuffle=True)
+    fixed = DataLoader(
+        LeavesOutBrokenFiles(FOLDER), batch_size=4, shuffle=True
+    )
 
 if __name__ == "__main__":
     labels = torch.cat([batch_labels for _, batch_labels in fixed]).tolist()
@@ -172,7 +172,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# One epoch of each loader, in order.
+# Each picture shows one epoch in index order.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(
@@ -198,24 +198,23 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Let the dataset give each index once, and count equal samples. Without a random
-# augmentation, a count far above the others is a fallback, or a true duplicate.
+# Read every index once, without random augmentation, and count equal samples. One
+# sample that comes far more often than the others is a fallback or a true duplicate.
 
 
-def most_frequent(dataset):
+def highest_count(dataset):
     samples = (str(dataset[i][0].tolist()) for i in range(len(dataset)))
     return Counter(samples).most_common(1)[0][1]
 
 
 if __name__ == "__main__":
-    print("broken:", most_frequent(broken.dataset))
-    print("fixed: ", most_frequent(fixed.dataset))
-    assert most_frequent(broken.dataset) == 9
-    assert most_frequent(fixed.dataset) == 1
+    print("broken:", highest_count(broken.dataset))
+    print("fixed: ", highest_count(fixed.dataset))
+    assert highest_count(broken.dataset) == 9
+    assert highest_count(fixed.dataset) == 1
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit``. The report names the failure and its cause.
 
 import dejabatch
 
@@ -230,12 +229,12 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * *All* indices give one sample:
+# * *All* indices return the same sample:
 #   :doc:`/gallery/1_sample/plot_getitem_ignores_index`.
-# * A ``WeightedRandomSampler`` draws few samples again and again:
+# * A ``WeightedRandomSampler`` draws a few samples many times:
 #   :doc:`/gallery/3_order/plot_class_weights_as_sample_weights`.
-# * All samples come equally often, and too often:
+# * All samples come equally often, but more than once:
 #   :doc:`/gallery/1_sample/plot_wrong_length`.
-# * `LAVIS#62 <https://github.com/salesforce/LAVIS/issues/62>`__ and
-#   `clip-retrieval#13 <https://github.com/rom1504/clip-retrieval/issues/13>`__: where
-#   others met it.
+# * Users reported this failure in `LAVIS#62
+#   <https://github.com/salesforce/LAVIS/issues/62>`__ and `clip-retrieval#13
+#   <https://github.com/rom1504/clip-retrieval/issues/13>`__.

@@ -7,23 +7,22 @@
 # ]
 # ///
 """
-The DataLoader returns the same features for every sample
-=========================================================
+DataLoader returns the same sample for every index
+==================================================
 
-A dataset that does not use its index has one sample, however long it says it is.
+A dataset that ignores its index returns one sample, whatever length it reports.
 
-* **You see:** Every row of every batch is the same. Shuffling changes nothing, and
-  neither does the number of workers.
-* **Because:** ``__getitem__`` does not use its index and always returns the same stored
-  sample.
-* **Do:** Read the sample that belongs to the index: ``return self.features[index]``.
+* **You see:** Every row of every batch is the same. Shuffling or changing
+  ``num_workers`` does not help.
+* **Because:** ``__getitem__`` ignores its index and returns the same stored sample
+  every time.
+* **Do:** Look up the sample by its index: ``return self.features[index]``.
 """
 
 # %%
 # See it happen
 # -------------
-# This dataset says that it holds 100 samples. It stores a single vector and returns it
-# for every index.
+# This dataset reports 100 samples, but returns one stored vector for every index.
 
 # sphinx_gallery_tags = ["same in every batch", "dataset"]
 # sphinx_gallery_parallel = False
@@ -42,7 +41,7 @@ class OneVector(Dataset):
         return self.length
 
     def __getitem__(self, index):
-        return self.features  # index is never used
+        return self.features  # index is unused
 
 
 broken = DataLoader(OneVector(), batch_size=8, shuffle=True, num_workers=2)
@@ -67,10 +66,10 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# The DataLoader draws indices from its sampler and asks the dataset for each. A dataset
-# that returns the index itself shows them: all 100, in random order. What comes back for
-# an index is up to ``__getitem__`` alone, so ``shuffle=True`` only shuffles the
-# questions.
+# The DataLoader draws indices from its sampler and calls ``dataset[index]`` for each
+# index. ``Echo`` returns the index itself and shows that the DataLoader requests all
+# 100 indices, in random order. ``__getitem__`` alone decides what an index returns, so
+# ``shuffle=True`` only shuffles the requests.
 
 
 class Echo(OneVector):
@@ -79,22 +78,22 @@ class Echo(OneVector):
 
 
 if __name__ == "__main__":
-    asked = torch.cat(list(DataLoader(Echo(), shuffle=True))).tolist()
-    print("first indices asked for:", asked[:8])
-    assert sorted(asked) == list(range(100))
-    assert asked != sorted(asked)
+    requested = torch.cat(list(DataLoader(Echo(), shuffle=True))).tolist()
+    print("first requested indices:", requested[:8])
+    assert sorted(requested) == list(range(100))
+    assert requested != sorted(requested)
 
 # %%
-# Three more ways to write the same bug, each with its 100 vectors stored correctly: a
-# fixed index, a variable that a loop in ``__init__`` left behind, and a random position
-# that is drawn once.
+# These three datasets store 100 vectors, but return one vector for every index.
+# ``FixedIndex`` reads row 0. ``LeftOverVariable`` reads the row where a loop in
+# ``__init__`` ended. ``PositionDrawnOnce`` reads one random row, drawn in ``__init__``.
 
 
 class Rows(Dataset):
     def __init__(self):
         self.features = torch.rand(100, 10)
         for i in range(100):
-            self.i = i  # left over, for example, from a check of the files
+            self.i = i  # the loop leaves i at 99
         self.position = int(torch.randint(100, ()))
 
     def __len__(self):
@@ -125,7 +124,7 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Store what belongs to each index and look it up by the index.
+# Store one sample for each index, and look up the sample by its index.
 
 
 class OneVectorForEachIndex(Dataset):
@@ -153,14 +152,14 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# One batch of each loader. A row is a sample, a column is a feature, the colour is the
-# feature's value.
+# Each picture shows one batch. A row is a sample, a column is a feature, and the colour
+# is the value.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained")
     batches = {
-        "broken: eight times the same row": broken_batch,
-        "fixed: eight samples": fixed_batch,
+        "broken: 8 copies of one sample": broken_batch,
+        "fixed: 8 different samples": fixed_batch,
     }
     for ax, (title, batch) in zip(axes, batches.items(), strict=True):
         ax.imshow(batch, vmin=0, vmax=1, cmap="cividis")
@@ -171,12 +170,12 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Leave the DataLoader out and compare a few samples of the dataset itself. A sample may
-# be a tensor, an array, or a tuple or dict of them.
+# Compare the first samples of the dataset, without a DataLoader. ``content`` accepts
+# tensors, arrays, and tuples or dicts of tensors and arrays.
 
 
 def content(x):
-    """Copy a sample into something that can be compared."""
+    """Return a sample as nested lists, which ``==`` can compare."""
     if isinstance(x, dict):
         return [(key, content(value)) for key, value in x.items()]
     if isinstance(x, (list, tuple)):
@@ -194,10 +193,11 @@ if __name__ == "__main__":
     print("fixed: ", same_for_first_indices(fixed.dataset))
     assert same_for_first_indices(broken.dataset)
     assert not same_for_first_indices(fixed.dataset)
+    pair = torch.tensor([1]), {"y": torch.tensor([2]).numpy()}
+    assert content(pair) == [[1], [("y", [2])]]
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit``. The report names the failure and its cause.
 
 import dejabatch
 
@@ -212,7 +212,7 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The samples do differ, but each worker crops and flips them alike:
+# * The samples differ, but each worker augments them in the same way:
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
-# * What a map-style dataset promises: :class:`torch.utils.data.Dataset` and
-#   :class:`torch.utils.data.DataLoader` in PyTorch's documentation.
+# * PyTorch's documentation of map-style datasets: :class:`torch.utils.data.Dataset` and
+#   :class:`torch.utils.data.DataLoader`.

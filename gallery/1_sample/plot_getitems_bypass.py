@@ -8,24 +8,24 @@
 # ]
 # ///
 """
-dataset[i] is transformed, and batches are not
-==============================================
+Transform works for dataset[i] but not for DataLoader batches
+=============================================================
 
-The DataLoader prefers ``__getitems__``, and a wrapper may have one without knowing.
+The DataLoader prefers ``__getitems__``, which a wrapper can inherit by accident.
 
-* **You see:** ``dataset[0]`` is right, but what comes out of the DataLoader never went
-  through the transform.
-* **Because:** A DataLoader asks for a whole batch by ``__getitems__`` if the dataset
-  has it, and this wrapper has inherited it, or hands it through by ``__getattr__``.
-* **Do:** Give the wrapper a ``__getitems__`` of its own: ``return [self[i] for i in
+* **You see:** ``dataset[0]`` is transformed, but the batches of the DataLoader
+  contain the original samples.
+* **Because:** The DataLoader prefers ``__getitems__`` to ``__getitem__``, and an
+  inherited or forwarded ``__getitems__`` skips the transform.
+* **Do:** Give the wrapper its own ``__getitems__``: ``return [self[i] for i in
   indices]``.
 """
 
 # %%
 # See it happen
 # -------------
-# A dataset that can read many samples at once offers ``__getitems__``, as those of Hugging
-# Face do. A wrapper adds a transform to it, and hands everything else through.
+# ``Images`` can read many samples at once with ``__getitems__``. ``Inverted`` adds a
+# transform to ``Images`` and forwards all other attributes.
 
 # sphinx_gallery_tags = ["not augmented", "dataset", "transform"]
 # sphinx_gallery_parallel = False
@@ -57,7 +57,7 @@ class Images(Dataset):
 
 
 class Inverted(Dataset):
-    """The images of another dataset, as negatives."""
+    """Invert the images of another dataset."""
 
     def __init__(self, dataset):
         self.dataset = dataset
@@ -69,8 +69,8 @@ class Inverted(Dataset):
     def __getitem__(self, index):
         return self.transform(self.dataset[index])
 
-    def __getattr__(self, name):  # asked for what the wrapper does not have
-        if name == "dataset":  # not there yet while a worker unpickles it
+    def __getattr__(self, name):  # runs if the wrapper lacks the name
+        if name == "dataset":  # unpickling has not set it yet
             raise AttributeError(name)
         return getattr(self.dataset, name)
 
@@ -78,25 +78,27 @@ class Inverted(Dataset):
 broken = DataLoader(Inverted(Images()), batch_size=4)
 
 
-def is_transformed(loader):
-    """Compare a batch with the samples that the dataset itself gives."""
+def batch_equals_samples(loader):
+    """Return whether a batch equals the samples ``dataset[i]``."""
     batch = next(iter(loader))
     samples = [loader.dataset[i] for i in range(len(batch))]
     return torch.equal(batch, torch.stack(samples))
 
 
 if __name__ == "__main__":
-    print("a batch is what dataset[i] is:", is_transformed(broken))
-    assert not is_transformed(broken)
+    print("the batch equals dataset[i]:", batch_equals_samples(broken))
+    assert not batch_equals_samples(broken)
     assert torch.equal(next(iter(broken)), broken.dataset.dataset.images[:4])
 
 # %%
 # Why
 # ---
-# For each batch the DataLoader looks for ``dataset.__getitems__``, and only without one
-# does it ask for ``dataset[i]``. ``__getattr__`` finds the one of the wrapped dataset. A
-# class that inherits ``__getitems__`` and overrides ``__getitem__`` alone has the same
-# failure. Without batches, ``batch_size=None``, there is nothing to prefer.
+# If the dataset has ``__getitems__``, the DataLoader calls ``__getitems__`` for each
+# batch. Otherwise, the DataLoader calls ``dataset[i]``. Here ``__getattr__`` returns
+# the method of the wrapped dataset.
+#
+# A subclass that overrides only ``__getitem__`` has the same failure. With
+# ``batch_size=None``, the DataLoader always calls ``dataset[i]``.
 
 
 class InvertedSubclass(Images):
@@ -105,21 +107,21 @@ class InvertedSubclass(Images):
 
 
 if __name__ == "__main__":
-    print("has __getitems__:", broken.dataset.__getitems__.__qualname__)
+    print("called method:", broken.dataset.__getitems__.__qualname__)
     assert broken.dataset.__getitems__.__qualname__ == "Images.__getitems__"
 
     inherited = DataLoader(InvertedSubclass(), batch_size=4)
-    print(
-        "inherited: a batch is what dataset[i] is:", is_transformed(inherited)
-    )
-    assert not is_transformed(inherited)
+    equal = batch_equals_samples(inherited)
+    print("subclass: the batch equals dataset[i]:", equal)
+    assert not equal
 
     sample = next(iter(DataLoader(broken.dataset, batch_size=None)))
     assert torch.equal(sample, broken.dataset[0])
 
 # %%
-# :class:`torch.utils.data.Subset` has ``__getitems__``, too. It refuses a subclass that
-# overrides only half. Older releases, such as torch 2.6, bypass it without a word.
+# :class:`torch.utils.data.Subset` has ``__getitems__``, too. Recent releases of PyTorch
+# reject a ``Subset`` subclass that overrides only ``__getitem__``. Older releases, such
+# as torch 2.6, ignore the override.
 
 
 class InvertedSubset(Subset):
@@ -130,7 +132,7 @@ class InvertedSubset(Subset):
 if __name__ == "__main__":
     try:
         subset = InvertedSubset(Images(), range(12))
-        outcome = is_transformed(DataLoader(subset, batch_size=4))
+        outcome = batch_equals_samples(DataLoader(subset, batch_size=4))
     except NotImplementedError:
         outcome = "refused"
     print(f"torch {torch.__version__}, subclass of Subset:", outcome)
@@ -143,7 +145,7 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# A class that says what one sample is says what many are.
+# Define ``__getitem__`` and ``__getitems__`` in the same class.
 
 
 class InvertedBothWays(Inverted):
@@ -154,13 +156,13 @@ class InvertedBothWays(Inverted):
 fixed = DataLoader(InvertedBothWays(Images()), batch_size=4)
 
 if __name__ == "__main__":
-    print("a batch is what dataset[i] is:", is_transformed(fixed))
-    assert is_transformed(fixed)
+    print("the batch equals dataset[i]:", batch_equals_samples(fixed))
+    assert batch_equals_samples(fixed)
 
 # %%
 # Proof
 # -----
-# One sample and one batch of each loader.
+# Each row shows ``dataset[0]`` and one batch.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 5, figsize=(8, 3.6), layout="constrained")
@@ -179,27 +181,26 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Ask the dataset in both ways. With a random augmentation, seed before each.
+# Read one sample through both methods, with the same seed.
 
 
-def same_both_ways(dataset, index=0):
+def same_with_getitems(dataset, index=0):
     if not hasattr(dataset, "__getitems__"):
         return True
     torch.manual_seed(0)
-    one = dataset[index]
+    sample = dataset[index]
     torch.manual_seed(0)
-    return torch.equal(one, dataset.__getitems__([index])[0])
+    return torch.equal(sample, dataset.__getitems__([index])[0])
 
 
 if __name__ == "__main__":
-    print("broken:", same_both_ways(broken.dataset))
-    print("fixed: ", same_both_ways(fixed.dataset))
-    assert not same_both_ways(broken.dataset)
-    assert same_both_ways(fixed.dataset)
+    print("broken:", same_with_getitems(broken.dataset))
+    print("fixed: ", same_with_getitems(fixed.dataset))
+    assert not same_with_getitems(broken.dataset)
+    assert same_with_getitems(fixed.dataset)
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit``. The report names the failure and its cause.
 
 import dejabatch
 
@@ -214,8 +215,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The transform is called, and changes nothing:
+# * The transform runs, but changes nothing:
 #   :doc:`/gallery/1_sample/plot_transform_that_does_nothing`.
-# * `pytorch/pytorch#163184 <https://github.com/pytorch/pytorch/issues/163184>`__: where
-#   others met it.
-# * What a map-style dataset may offer: :class:`torch.utils.data.Dataset`.
+# * Users reported this failure in `pytorch/pytorch#163184
+#   <https://github.com/pytorch/pytorch/issues/163184>`__.
+# * PyTorch's documentation of map-style datasets: :class:`torch.utils.data.Dataset`.

@@ -8,23 +8,22 @@
 # ]
 # ///
 """
-The features drift from epoch to epoch
-======================================
+Dataset samples change every epoch without augmentation
+=======================================================
 
-An operation like ``*=`` on a stored sample changes what the next epoch begins with.
+An operation such as ``*=`` on a stored sample changes the data of the next epoch.
 
-* **You see:** The same index gives other features in every epoch, though nothing about
-  them is random.
-* **Because:** ``__getitem__`` edits the stored data in place, so that the next epoch
-  begins with the result.
+* **You see:** The same index returns different features in every epoch, although no
+  transform is random.
+* **Because:** ``__getitem__`` edits the stored data in place, so the next epoch
+  starts from edited data.
 * **Do:** Edit a copy: ``x = self.features[index].clone()``.
 """
 
 # %%
 # See it happen
 # -------------
-# This dataset stores eight pieces of a photograph and darkens a sample a little. It does
-# so in place.
+# This dataset stores eight pieces of a photograph and darkens each piece in place.
 
 # sphinx_gallery_tags = ["wrong samples", "dataset", "memory"]
 # sphinx_gallery_parallel = False
@@ -51,7 +50,7 @@ class DarkensInPlace(Dataset):
         return len(self.images)
 
     def __getitem__(self, index):
-        image = self.images[index]  # a view of what is stored
+        image = self.images[index]  # the row is a view of the stored data
         image *= 0.7
         return image
 
@@ -77,15 +76,21 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# ``self.images[index]`` is no copy but a view, so ``*=`` writes into ``self.images``. So
-# do ``+=``, ``x[mask] = 0`` and methods such as ``mul_`` and ``clamp_``, which end in an
-# underscore.
+# ``self.images[index]`` is a view, so ``*=`` writes into ``self.images``. ``+=``,
+# ``x[mask] = 0`` and methods that end in an underscore also write in place.
 #
-# Whether it is seen depends on the workers. Forked ones start each epoch with a copy of
-# what the main process has, where nothing was edited, so that the failure comes and goes
-# with ``num_workers``. Persistent workers keep their edited copy.
+# The symptom depends on the workers. Forked workers start each epoch with a fresh copy
+# of the unedited data, so every epoch is the same. Persistent workers keep their edited
+# copy and darken it further.
 
 if __name__ == "__main__":
+    first, second, third = stored = torch.ones(3, 2)  # each name is a view
+    first += 1
+    second[second > 0] = 0
+    third.mul_(3)
+    print("stored:", stored.tolist())
+    assert stored.tolist() == [[2, 2], [0, 0], [3, 3]]
+
     for persistent in (False, True):
         loader = DataLoader(
             DarkensInPlace(),
@@ -98,13 +103,13 @@ if __name__ == "__main__":
         print(f"forked workers, {persistent=}: {seen}")
         assert (seen[0] == seen[1] == seen[2]) is not persistent
         assert (seen[0] > seen[1] > seen[2]) is persistent
-    del loader  # ends the persistent workers
+    del loader  # deleting the loader ends its workers
 
 # %%
-# Workers that are spawned, or come from a fork server (the default on Linux since Python
-# 3.14), share the memory of a *tensor* with the main process. Their edits reach it, and
-# each other. A NumPy array is copied. (Run this as a script: a spawned worker cannot import
-# the classes of a notebook.)
+# Workers started by ``spawn`` or ``forkserver`` share the memory of a *tensor* with the
+# main process. An edit in a worker therefore changes the tensor in the main process. A
+# NumPy array is copied for each worker. (Run this cell as a script: a spawned worker
+# cannot import the classes of a notebook.)
 
 
 class StoresBoth(Dataset):
@@ -128,7 +133,7 @@ if __name__ == "__main__":
             DataLoader(dataset, num_workers=1, multiprocessing_context=method)
         )
         print(
-            f"{method:10} in the main process afterwards:",
+            f"{method:10} main process afterwards:",
             f"tensor {dataset.tensor.mean():.1f},",
             f"array {dataset.array.mean():.1f}",
         )
@@ -138,8 +143,8 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Make a new tensor: ``image * 0.7`` instead of ``image *= 0.7``. If the operation is not
-# yours, give it a copy.
+# Create a new tensor: ``image * 0.7`` instead of ``image *= 0.7``. If another function
+# edits in place, pass a copy to the function.
 
 
 class DarkensACopy(DarkensInPlace):
@@ -159,7 +164,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The same index in four epochs.
+# Each row shows the same index in four epochs.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 4, figsize=(8, 3), layout="constrained")
@@ -175,8 +180,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Ask a copy of the dataset for one index twice. The answers differ only if the first call
-# left something behind, or if the sample is random.
+# Copy the dataset and read one index twice. Without random augmentation, both samples
+# must be equal.
 
 
 def same_twice(dataset):
@@ -192,8 +197,7 @@ if __name__ == "__main__":
     assert same_twice(fixed.dataset)
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit``. The report names the failure and its cause.
 
 import dejabatch
 
@@ -208,11 +212,11 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The second answer is another *sample*, not an edited one:
+# * The second read returns another *sample*:
 #   :doc:`/gallery/1_sample/plot_stateful_cursor`.
-# * Only what is returned changes, not what is stored:
+# * The returned sample changes, but the stored data stays the same:
 #   :doc:`/gallery/1_sample/plot_reused_buffer`.
-# * What else spawned workers share, and what not:
+# * Objects that spawned workers share or copy:
 #   :doc:`/gallery/explanations/plot_start_methods`.
-# * `pytorch/pytorch#51849 <https://github.com/pytorch/pytorch/issues/51849>`__: why
-#   spawned workers share tensors with their parent.
+# * `pytorch/pytorch#51849 <https://github.com/pytorch/pytorch/issues/51849>`__ explains
+#   why spawned workers share tensors with the main process.

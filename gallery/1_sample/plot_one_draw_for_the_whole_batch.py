@@ -8,23 +8,23 @@
 # ]
 # ///
 """
-All images of a batch get the same crop
-=======================================
+All images in a batch get the same random crop
+==============================================
 
-Most torchvision transforms draw once for each call, for an image as for a batch.
+Most torchvision transforms draw once per call, for one image or a whole batch.
 
-* **You see:** Within a batch every image is cropped and flipped alike; the next batch
-  is different.
-* **Because:** Most transforms of torchvision draw once for each call, and here one is
-  called with a whole batch.
-* **Do:** Call the transform for each sample, in the dataset's ``__getitem__``.
+* **You see:** All images of a batch are cropped and flipped in the same way. The next
+  batch gets a different crop.
+* **Because:** Most torchvision transforms draw random parameters once per call, and
+  each call here gets a whole batch.
+* **Do:** Call the transform once for each sample, in the dataset's ``__getitem__``.
 """
 
 # %%
 # See it happen
 # -------------
-# Augmenting a whole batch in one call looks faster. To see the augmentation alone, this
-# batch has the same photograph eight times.
+# Augmenting a whole batch in one call looks faster. To isolate the augmentation, this
+# batch holds the same photograph eight times.
 
 # sphinx_gallery_tags = ["same in every batch", "collate_fn", "transform"]
 # sphinx_gallery_parallel = False
@@ -69,19 +69,19 @@ def count_distinct(images):
 if __name__ == "__main__":
     loader = DataLoader(OnePiece(), batch_size=8, collate_fn=augment_batch)
     first, second, *_ = loader
-    print(count_distinct(first), "crop of 8 in the first batch,")
-    print(count_distinct(second), "crop of 8 in the second")
+    print("first batch: ", count_distinct(first), "distinct of 8")
+    print("second batch:", count_distinct(second), "distinct of 8")
     assert count_distinct(first) == count_distinct(second) == 1
     assert not torch.equal(first[0], second[0])
 
 # %%
 # Why
 # ---
-# A transform takes images of shape ``[..., C, H, W]``. Most draw their parameters once and
-# apply them to all that stands before ``C``. That is right for the frames of a video.
-# For a batch it means one crop, one flip and one change of colours for all. Version 1 of
-# the transforms and version 2 do the same. ``GaussianNoise`` is another kind: it has a draw
-# for each pixel.
+# A transform takes images of shape ``[..., C, H, W]``. Most transforms draw once and
+# apply the result to all dimensions before ``C``. All images of a batch then get the
+# same crop, flip and colours. ``torchvision.transforms`` and
+# ``torchvision.transforms.v2`` behave the same. ``GaussianNoise`` is an exception: it
+# draws for each pixel.
 
 if __name__ == "__main__":
     from torchvision import transforms as v1
@@ -108,9 +108,8 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Augment where there is one image: in ``__getitem__``, which also spreads the work over
-# the workers. If it has to be the collate function, call the transform for each image.
-# MixUp and CutMix are made for whole batches and belong in the collate function.
+# Call the transform in ``__getitem__``, for one image at a time. In a ``collate_fn``,
+# call the transform once for each image. Leave MixUp and CutMix in the ``collate_fn``.
 
 
 class AugmentsEach(Dataset):
@@ -134,25 +133,22 @@ def augment_each(images):
 if __name__ == "__main__":
     in_getitem = DataLoader(AugmentsEach(OnePiece()), batch_size=8)
     in_collate = DataLoader(OnePiece(), batch_size=8, collate_fn=augment_each)
-    each = next(iter(in_getitem))
-    print("in __getitem__: ", count_distinct(each), "crops of 8")
-    print(
-        "in collate_fn:  ",
-        count_distinct(next(iter(in_collate))),
-        "crops of 8",
-    )
-    assert count_distinct(each) == count_distinct(next(iter(in_collate))) == 8
+    fixed_batch = next(iter(in_getitem))
+    print("in __getitem__:", count_distinct(fixed_batch), "distinct of 8")
+    collated = next(iter(in_collate))
+    print("in collate_fn: ", count_distinct(collated), "distinct of 8")
+    assert count_distinct(fixed_batch) == count_distinct(collated) == 8
 
 # %%
 # Proof
 # -----
-# The batch of one photograph, augmented as a whole and one by one.
+# Each row shows one batch that holds the same photograph eight times.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 8, figsize=(8, 2.6), layout="constrained")
     for row, name, batch in (
-        (axes[0], "broken: one crop for all", first),
-        (axes[1], "fixed: a crop for each", each),
+        (axes[0], "broken: one crop for the whole batch", first),
+        (axes[1], "fixed: one crop for each image", fixed_batch),
     ):
         for ax, image in zip(row, batch, strict=True):
             ax.imshow(image.permute(1, 2, 0))
@@ -163,26 +159,25 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Give whatever makes the batch several copies of one sample. If they come out equal, and
-# differ from call to call, one draw was for all.
+# Pass eight copies of one sample to your ``collate_fn``, twice. If each batch holds
+# equal images, and the two batches differ, the transform draws once per batch.
 
 
-def draws_once(collate_fn, sample):
-    one, other = (
+def draws_once_per_batch(collate_fn, sample):
+    first, second = (
         collate_fn([sample.clone() for _ in range(8)]) for _ in range(2)
     )
-    return count_distinct(one) == 1 and not torch.equal(one, other)
+    return count_distinct(first) == 1 and not torch.equal(first, second)
 
 
 if __name__ == "__main__":
-    print("broken:", draws_once(augment_batch, PHOTOGRAPH))
-    print("fixed: ", draws_once(augment_each, PHOTOGRAPH))
-    assert draws_once(augment_batch, PHOTOGRAPH)
-    assert not draws_once(augment_each, PHOTOGRAPH)
+    print("broken:", draws_once_per_batch(augment_batch, PHOTOGRAPH))
+    print("fixed: ", draws_once_per_batch(augment_each, PHOTOGRAPH))
+    assert draws_once_per_batch(augment_batch, PHOTOGRAPH)
+    assert not draws_once_per_batch(augment_each, PHOTOGRAPH)
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit``. The report names the failure and its cause.
 
 import dejabatch
 
@@ -197,9 +192,9 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The images of a batch are equal, not only their crops:
+# * All images of a batch are equal, not only the crops:
 #   :doc:`/gallery/1_sample/plot_collate_repeats_one_sample`.
-# * The crops repeat from worker to worker:
+# * Different workers repeat the same crops:
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
-# * `pytorch/vision#2929 <https://github.com/pytorch/vision/issues/2929>`__: where others
-#   met it.
+# * Users reported this failure in `pytorch/vision#2929
+#   <https://github.com/pytorch/vision/issues/2929>`__.

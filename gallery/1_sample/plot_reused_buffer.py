@@ -8,21 +8,23 @@
 # ]
 # ///
 """
-A batch holds copies of its last sample
-=======================================
+All samples in a batch are copies of the last sample
+====================================================
 
-A buffer that is filled again for each sample is one object, however often it is returned.
+A dataset that refills one buffer returns the same object for every sample.
 
-* **You see:** All rows of a batch are the same, and it is the row of the last sample.
-* **Because:** The dataset fills one buffer again and again and returns it each time, so
-  that all samples of a batch are one object.
+* **You see:** All rows of a batch are the same: each row is the last sample of the
+  batch.
+* **Because:** The dataset overwrites one buffer for each sample and returns the same
+  object every time.
 * **Do:** Return a copy: ``return self.buffer.clone()``.
 """
 
 # %%
 # See it happen
 # -------------
-# To save memory, this dataset keeps one buffer, fills it with the sample and returns it.
+# To save memory, this dataset copies each sample into one buffer and returns the
+# buffer.
 
 # sphinx_gallery_tags = ["same in every batch", "dataset", "memory"]
 # sphinx_gallery_parallel = False
@@ -59,26 +61,28 @@ if __name__ == "__main__":
     print(broken_batch[:, :4])
     assert is_last_sample_repeated(broken_batch, features, last=3)
 
-    # It makes no difference who makes the batch.
+    # A worker makes the same batch.
     batch = next(iter(DataLoader(broken.dataset, batch_size=4, num_workers=1)))
     assert is_last_sample_repeated(batch, features, last=3)
 
 # %%
 # Why
 # ---
-# The samples of a batch are collected in a list, and only then copied into one tensor.
-# Here the list holds the same buffer four times. By the time that it is copied, the
-# buffer holds the last sample.
+# The DataLoader collects the samples of a batch in a list, then copies the list into
+# one tensor. Here the list holds the same buffer four times. When the DataLoader copies
+# the list, the buffer holds the last sample.
 
 if __name__ == "__main__":
     samples = next(
-        iter(DataLoader(OneBuffer(), batch_size=4, collate_fn=list))
+        iter(DataLoader(broken.dataset, batch_size=4, collate_fn=list))
     )
-    print("different objects in the list:", len({id(s) for s in samples}))
+    print("distinct objects in the list:", len({id(s) for s in samples}))
+    assert len(samples) == 4
     assert len({id(sample) for sample in samples}) == 1
+    assert torch.equal(samples[0], features[3])
 
 # %%
-# A NumPy array that is filled again does the same, and so does a dict.
+# Refilling one NumPy array or one dict has the same result.
 
 
 class OneArray(OneBuffer):
@@ -105,11 +109,11 @@ if __name__ == "__main__":
     dataset = OneDict()
     batch = next(iter(DataLoader(dataset, batch_size=4)))["x"]
     assert is_last_sample_repeated(batch, dataset.features, last=3)
-    print("the last sample four times: array, dict")
+    print("array and dict: 4 copies of the last sample")
 
 # %%
-# With ``batch_size=None`` there is no copy at all. A worker hands over the buffer's own
-# memory, and goes on writing to it. Samples then change after they were delivered.
+# With ``batch_size=None``, the worker sends the buffer's own memory and continues to
+# write into it. Every delivered sample then ends up with the same values.
 
 if __name__ == "__main__":
     unbatched = DataLoader(OneBuffer(), batch_size=None, num_workers=1)
@@ -121,8 +125,8 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Return a copy, or do without the buffer. For an array the copy is ``.copy()``, and a
-# dict is written anew for each sample: ``return {"x": ...}``.
+# Return a copy, or build each sample without a buffer. For a NumPy array, call
+# ``.copy()``. For a dict, create a new dict: ``return {"x": ...}``.
 
 
 class Copies(OneBuffer):
@@ -146,13 +150,13 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The first batch of each loader. A row is a sample, a column is a feature.
+# Each picture shows the first batch. A row is a sample, and a column is a feature.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(1, 2, figsize=(8, 2.4), layout="constrained")
     for ax, title, batch in (
-        (axes[0], "broken: the last sample four times", broken_batch),
-        (axes[1], "fixed: four samples", fixed_batch),
+        (axes[0], "broken: 4 copies of the last sample", broken_batch),
+        (axes[1], "fixed: 4 different samples", fixed_batch),
     ):
         ax.imshow(batch, vmin=0, vmax=1, cmap="cividis")
         ax.set(title=title, xlabel="feature", ylabel="sample in the batch")
@@ -162,10 +166,11 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Leave the DataLoader out: keep one sample, ask for another, and look at the first again.
+# Read one sample, read another sample, and check whether the first sample has changed.
+# The check needs no DataLoader.
 
 
-def survives_the_next(dataset):
+def sample_is_unchanged_by_next_read(dataset):
     sample = dataset[0]
     before = sample.clone()
     dataset[1]
@@ -173,14 +178,13 @@ def survives_the_next(dataset):
 
 
 if __name__ == "__main__":
-    print("broken:", survives_the_next(broken.dataset))
-    print("fixed: ", survives_the_next(fixed.dataset))
-    assert not survives_the_next(broken.dataset)
-    assert survives_the_next(fixed.dataset)
+    print("broken:", sample_is_unchanged_by_next_read(broken.dataset))
+    print("fixed: ", sample_is_unchanged_by_next_read(fixed.dataset))
+    assert not sample_is_unchanged_by_next_read(broken.dataset)
+    assert sample_is_unchanged_by_next_read(fixed.dataset)
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit``. The report names the failure and its cause.
 
 import dejabatch
 
@@ -195,8 +199,9 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The rows of a batch are the same, but the samples are different objects:
+# * The rows of a batch are equal, but each sample is a separate object:
 #   :doc:`/gallery/1_sample/plot_collate_repeats_one_sample`.
-# * The stored data changes, not only what is returned:
+# * The stored data changes as well:
 #   :doc:`/gallery/1_sample/plot_inplace_edit_of_stored_data`.
-# * How samples become a batch: :func:`torch.utils.data.default_collate`.
+# * PyTorch's documentation of how samples become a batch:
+#   :func:`torch.utils.data.default_collate`.

@@ -8,23 +8,24 @@
 # ]
 # ///
 """
-Training and validation have the same transform after random_split
-==================================================================
+random_split uses the same transform for training and validation
+================================================================
 
-The halves of ``random_split`` are two views of one dataset, with one transform.
+Changing the transform of one ``random_split`` half changes both halves or neither half.
 
-* **You see:** The validation set is augmented as well, or the training set is not.
-* **Because:** Both halves of ``random_split`` are views of one dataset, which has one
-  transform.
-* **Do:** Make two datasets, each with its own transform, shuffle the indices once, and
-  give each dataset its own part of them.
+* **You see:** The validation set is augmented too, or the training set is no longer
+  augmented.
+* **Because:** Both halves of ``random_split`` share one dataset, and the transform
+  belongs to the dataset.
+* **Do:** Create two datasets with their own transforms, shuffle the indices once, and
+  give each dataset its part.
 """
 
 # %%
 # See it happen
 # -------------
-# Training images are to be augmented and validation images are not. So the transform of
-# the validation half is replaced after the split. There are two ways to write that.
+# You want to augment training images, but not validation images. After
+# ``random_split``, both ways to replace the validation transform fail.
 
 # sphinx_gallery_tags = ["not augmented", "same in every epoch", "transform", "split"]
 # sphinx_gallery_parallel = False
@@ -75,48 +76,52 @@ if __name__ == "__main__":
     print("val.transform = ...         ", end=" ")
     print(f"training random: {is_random(train)}, validation: {is_random(val)}")
     assert is_random(train)
-    assert is_random(val)  # it has no effect
+    assert is_random(val)  # the assignment has no effect
 
     train, val = split()
     val.dataset.transform = EVALUATE
     print("val.dataset.transform = ... ", end=" ")
     print(f"training random: {is_random(train)}, validation: {is_random(val)}")
-    assert not is_random(train)  # it has an effect on both
+    assert not is_random(train)  # both halves have changed
     assert not is_random(val)
 
 # %%
 # Why
 # ---
-# A :class:`torch.utils.data.Subset` is a list of indices and a reference to the dataset.
-# It has no transform. Setting one adds an attribute that nobody reads. The dataset has
-# one, and it is the same dataset for both halves.
+# A :class:`torch.utils.data.Subset` holds indices and a reference to the dataset.
+# Assigning ``val.transform`` adds an attribute that the ``Subset`` does not use. Both
+# halves read the transform of the shared dataset.
 
 if __name__ == "__main__":
     train, val = split()
     print("one dataset:", train.dataset is val.dataset)
     assert train.dataset is val.dataset
 
+    val.transform = EVALUATE
+    assert set(vars(val)) == {"dataset", "indices", "transform"}
+    assert val.dataset.transform is AUGMENT
+
 # %%
-# The loaders of this page have the first of the two mistakes.
+# ``broken`` assigns ``val.transform``, the first of the two ways.
 
 
 def loaders(train, val):
     return DataLoader(train, batch_size=4, shuffle=True), DataLoader(val)
 
 
-def set_on_the_subset():
+def set_transform_on_subset():
     train, val = split()
     val.transform = EVALUATE
     return loaders(train, val)
 
 
-broken = set_on_the_subset()
+broken = set_transform_on_subset()
 
 # %%
 # The fix
 # -------
-# Two datasets, each with its transform, and one list of indices. The images are stored
-# twice only if the dataset reads them all when it is made.
+# Create two datasets with their own transforms, and split one list of indices between
+# them. If ``__init__`` loads all images, both datasets hold a copy of the images.
 
 
 def split_indices():
@@ -136,10 +141,11 @@ if __name__ == "__main__":
     assert is_random(train)
     assert not is_random(val)
     assert not set(train.indices) & set(val.indices)
+    assert train.dataset.images is not val.dataset.images
 
 # %%
-# For a split that is there already, a shallow copy of the dataset is enough. It has a
-# transform of its own and the same images.
+# After an existing split, replace the dataset of one half by a shallow copy. The copy
+# has its own transform and shares the images.
 
 if __name__ == "__main__":
     train, val = split()
@@ -151,7 +157,7 @@ if __name__ == "__main__":
     assert val.dataset.images is train.dataset.images
 
 # %%
-# Or keep one dataset without a transform, and let a wrapper of each half apply one.
+# Or keep one dataset without a transform, and wrap each half with its own transform.
 
 
 class Transformed(Dataset):
@@ -177,7 +183,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# One image of the validation half in four epochs.
+# Each row shows one validation image in four epochs.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 4, figsize=(8, 4.2), layout="constrained")
@@ -193,11 +199,11 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Look at the halves: do they share a dataset, and has a subset been given an attribute
-# that it does not use?
+# Check whether the halves share a dataset, and whether a ``Subset`` has an unused
+# attribute.
 
 
-def shared_or_unused(train, val):
+def inspect_split(train, val):
     unused = set(vars(val)) - {"dataset", "indices"}
     return train.dataset is val.dataset, sorted(unused)
 
@@ -205,13 +211,13 @@ def shared_or_unused(train, val):
 if __name__ == "__main__":
     for name, pair in (("broken", broken), ("fixed", fixed)):
         train, val = (loader.dataset for loader in pair)
-        print(f"{name}: shared, unused = {shared_or_unused(train, val)}")
+        print(f"{name}: (shared, unused) = {inspect_split(train, val)}")
         expected = (True, ["transform"]) if name == "broken" else (False, [])
-        assert shared_or_unused(train, val) == expected
+        assert inspect_split(train, val) == expected
 
 # %%
-# Or let ``dejabatch.compare`` look. It reads both loaders in processes of their own,
-# without changing them, and names what they share and should not.
+# Or run ``dejabatch.compare`` on both loaders. The report names the failure and its
+# cause.
 
 import dejabatch
 
@@ -226,10 +232,10 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * No image is ever changed, in either half:
+# * Neither training nor validation images are augmented:
 #   :doc:`/gallery/1_sample/plot_transform_that_does_nothing`.
-# * Training repeats its augmentation without any split:
+# * Training repeats its augmentation without a split:
 #   :doc:`/gallery/1_sample/plot_augmented_once` and
 #   :doc:`/gallery/1_sample/plot_cached_augmentation`.
-# * `pytorch/pytorch#56886 <https://github.com/pytorch/pytorch/issues/56886>`__: where
-#   others met it.
+# * Users reported this failure in `pytorch/pytorch#56886
+#   <https://github.com/pytorch/pytorch/issues/56886>`__.

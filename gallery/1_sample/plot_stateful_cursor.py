@@ -7,23 +7,23 @@
 # ]
 # ///
 """
-Every sample comes twice with two workers
-=========================================
+DataLoader with num_workers > 1 duplicates some samples and skips others
+========================================================================
 
-A dataset that counts its calls has one counter in each worker.
+A dataset that counts its calls has a separate counter in each worker.
 
-* **You see:** Without workers all is well. With two, half of the samples come twice,
-  and the others never.
-* **Because:** The dataset counts its calls instead of using the index, and each worker
-  counts for itself.
+* **You see:** With ``num_workers=0``, every sample comes once. With two workers, half
+  of the samples come twice and the other half never.
+* **Because:** ``__getitem__`` counts its calls instead of using the index, and each
+  worker has its own counter.
 * **Do:** Use the index: ``return self.features[index]``.
 """
 
 # %%
 # See it happen
 # -------------
-# The dataset returns its first sample, then its second, and so on, whatever index it is
-# asked for. In one process nothing seems wrong.
+# This dataset ignores the index and returns its samples in the order of storage.
+# Without workers, every sample comes once.
 
 # sphinx_gallery_tags = ["repeated samples", "same across workers", "dataset"]
 # sphinx_gallery_parallel = False
@@ -47,7 +47,7 @@ class CountsItsCalls(Dataset):
 
     def __getitem__(self, index):
         sample = self.features[self.position % SAMPLES]
-        self.position += 1  # index is never used
+        self.position += 1  # index is unused
         return sample
 
 
@@ -74,37 +74,37 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# Each worker has a copy of the dataset, and so a counter of its own that begins at 0.
-# With two workers, each makes half of the batches, and both make them of the first half
-# of the samples. The other half is not seen in this epoch, nor in the next one, whose new
-# workers begin at 0 again.
+# Each worker has a copy of the dataset with its own counter, which starts at 0. Each of
+# two workers makes half of the batches, and both return the first half of the samples.
+# The next epoch starts new workers at 0 and misses the second half again.
 #
 # .. code-block:: text
 #
 #    indices     0 1   2 3   4 5   6 7  ...
-#    worker 0    0 1         2 3        ...   counts 0, 1, 2, 3
-#    worker 1          0 1         2 3  ...   counts 0, 1, 2, 3, too
+#    worker 0    0 1         2 3        ...   returns samples 0, 1, 2, 3
+#    worker 1          0 1         2 3  ...   returns samples 0, 1, 2, 3
 #
-# Shuffling has no effect, since the shuffled indices are ignored. And where the counter
-# lives on, as it does without workers, an epoch that is cut short moves the next one.
+# Shuffling has no effect, because ``__getitem__`` ignores the index. Without workers,
+# the counter continues from epoch to epoch. An epoch that stops early therefore shifts
+# the next epoch.
 
 if __name__ == "__main__":
     epochs = [set(torch.cat(list(broken)).tolist()) for _ in range(2)]
     assert epochs == [set(range(SAMPLES // 2))] * 2
 
     shuffled = epoch(CountsItsCalls(), shuffle=True)
-    print("shuffle=True:     ", shuffled)
+    print("shuffle=True:", shuffled)
     assert shuffled == list(range(SAMPLES))
 
     dataset = CountsItsCalls()
     next(iter(DataLoader(dataset, batch_size=3)))
-    print("after one batch:  ", epoch(dataset))
+    print("next epoch after one batch:", epoch(dataset))
     assert epoch(dataset)[0] == 3
 
 # %%
 # The fix
 # -------
-# The index says which sample is meant. Nothing has to be counted.
+# Look up the sample by its index, and remove the counter.
 
 
 class UsesTheIndex(Dataset):
@@ -128,20 +128,20 @@ if __name__ == "__main__":
         assert seen != sorted(seen)
 
 # %%
-# If the data can only be read from front to back, the dataset is a stream: make it a
-# :class:`torch.utils.data.IterableDataset`, and split it between the workers in
+# If the data can only be read from front to back, write a
+# :class:`torch.utils.data.IterableDataset`. Split the stream between the workers in
 # ``__iter__``: :doc:`/gallery/4_streaming/plot_stream_not_split_by_worker`.
 
 # %%
 # Proof
 # -----
-# How often each sample came in one epoch.
+# Each number counts how often one epoch returns the sample.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(1, 2, figsize=(8, 2.6), layout="constrained")
     for ax, title, dataset in (
-        (axes[0], "broken: half of them never", CountsItsCalls),
-        (axes[1], "fixed: each once", UsesTheIndex),
+        (axes[0], "broken: workers repeat samples", CountsItsCalls),
+        (axes[1], "fixed: every sample once", UsesTheIndex),
     ):
         counts = torch.zeros(3, SAMPLES)
         for row, num_workers in enumerate((0, 2, 4)):
@@ -161,8 +161,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Leave the DataLoader out and ask for one index twice. If no augmentation is random, the
-# answers are the same. Use a dataset that has not been read from yet.
+# Create the dataset and read one index twice, without a DataLoader. Without random
+# augmentation, both samples must be equal.
 
 
 def same_twice(dataset, index=3):
@@ -176,8 +176,7 @@ if __name__ == "__main__":
     assert same_twice(UsesTheIndex())
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit``. The report names the failure and its cause.
 
 import dejabatch
 
@@ -192,8 +191,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The same index gives other features each time, and the order is right:
+# * The order is right, but the same index returns other values in every epoch:
 #   :doc:`/gallery/1_sample/plot_inplace_edit_of_stored_data`.
-# * All indices give the same sample:
+# * All indices return the same sample:
 #   :doc:`/gallery/1_sample/plot_getitem_ignores_index`.
-# * What a map-style dataset promises: :class:`torch.utils.data.Dataset`.
+# * PyTorch's documentation of map-style datasets: :class:`torch.utils.data.Dataset`.

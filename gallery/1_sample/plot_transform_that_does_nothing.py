@@ -8,22 +8,22 @@
 # ]
 # ///
 """
-The augmentation changes nothing
-================================
+Random transform has no effect
+==============================
 
-A random transform whose arguments leave nothing to chance returns what it is given.
+A random transform whose arguments leave no room for change returns its input.
 
-* **You see:** A random transform is in place, and the images look as they did before.
-* **Because:** Its arguments leave it nothing to do: a crop of the image's own size, a
-  probability of 0, a colour change without a range.
-* **Do:** Give it room, such as ``RandomCrop(size, padding=4)``, ``p=0.5`` or
-  ``ColorJitter(brightness=0.4)``.
+* **You see:** A random transform is set, but the images come out unchanged.
+* **Because:** The arguments leave no room for change: a crop of the image's own size,
+  ``p=0``, or no colour range.
+* **Do:** Set arguments that allow a change, such as ``RandomCrop(size, padding=4)``,
+  ``p=0.5`` or ``ColorJitter(brightness=0.4)``.
 """
 
 # %%
 # See it happen
 # -------------
-# Three transforms with random names. The images have 96 by 96 pixels.
+# These three random transforms get images of 96 by 96 pixels. No image changes.
 
 # sphinx_gallery_tags = ["not augmented", "same in every epoch", "transform"]
 # sphinx_gallery_parallel = False
@@ -51,16 +51,16 @@ class Images(Dataset):
         return self.transform(self.images[index])
 
 
-IDLE = [
+WITHOUT_EFFECT = [
     v2.RandomCrop(96),
     v2.RandomHorizontalFlip(p=0),
     v2.ColorJitter(),
 ]
-broken = DataLoader(Images(v2.Compose(IDLE)), batch_size=4)
+broken = DataLoader(Images(v2.Compose(WITHOUT_EFFECT)), batch_size=4)
 
 
 def count_changed(dataset):
-    """Count the samples that are not the stored image."""
+    """Count the samples that differ from the stored image."""
     return sum(
         not torch.equal(dataset[i], dataset.images[i])
         for i in range(len(dataset))
@@ -74,55 +74,58 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# A crop of 96 by 96 fits into an image of that size in one place only. ``p`` is the
-# probability that a flip is done, and 0 means never. And a colour change without a range
-# changes nothing: none of the four arguments of ``ColorJitter`` is set by default.
+# A crop of 96 by 96 fits into an image of 96 by 96 in one place only. ``p=0`` means
+# that the flip never happens. ``ColorJitter()`` without arguments keeps all colours.
 
 if __name__ == "__main__":
     image = broken.dataset.images[0]
-    for transform in IDLE:
+    for transform in WITHOUT_EFFECT:
         changed = sum(
             not torch.equal(transform(image), image) for _ in range(100)
         )
-        print(f"{type(transform).__name__:22}{changed} of 100 calls change it")
+        print(
+            f"{type(transform).__name__:22}{changed} of 100 calls change the image"
+        )
         assert changed == 0
 
 # %%
-# It often happens later, when the images are resized to the size of the crop, or when one
-# set of arguments is used for training and evaluation.
+# Resizing images to the size of the crop has the same effect: the crop is always the
+# whole image.
 
 if __name__ == "__main__":
     resize_first = v2.Compose([v2.Resize((64, 64)), v2.RandomCrop(64)])
     results = {str(resize_first(image).tolist()) for _ in range(20)}
-    print(len(results), "result of 20 from Resize(64) and RandomCrop(64)")
-    assert len(results) == 1
+    print("Resize and RandomCrop to 64:", len(results), "distinct of 20")
+    assert results == {str(v2.functional.resize(image, [64, 64]).tolist())}
 
 # %%
 # The fix
 # -------
-# Give each transform room: a margin to crop from, a probability, a range.
+# Give each transform a margin to crop from, a probability or a range.
 
-WORKING = [
+WITH_EFFECT = [
     v2.RandomCrop(96, padding=12),
     v2.RandomHorizontalFlip(p=0.5),
     v2.ColorJitter(brightness=0.4, contrast=0.4),
 ]
-fixed = DataLoader(Images(v2.Compose(WORKING)), batch_size=4)
+fixed = DataLoader(Images(v2.Compose(WITH_EFFECT)), batch_size=4)
 
 if __name__ == "__main__":
     print(count_changed(fixed.dataset), "of 12 images are changed")
     assert count_changed(fixed.dataset) >= 10
-    for transform in WORKING:
+    for transform in WITH_EFFECT:
         changed = sum(
             not torch.equal(transform(image), image) for _ in range(100)
         )
-        print(f"{type(transform).__name__:22}{changed} of 100 calls change it")
+        print(
+            f"{type(transform).__name__:22}{changed} of 100 calls change the image"
+        )
         assert changed > 10
 
 # %%
 # Proof
 # -----
-# One index in four epochs.
+# Each row shows the same index in four epochs.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 4, figsize=(8, 4.2), layout="constrained")
@@ -138,11 +141,11 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Call each part of your transform many times on one image, as above, and look for those
-# that never change it.
+# Call each part of your transform many times on one image. ``parts_without_effect``
+# lists the parts that never change the image.
 
 
-def idle_parts(compose, image, times=50):
+def parts_without_effect(compose, image, times=50):
     return [
         type(part).__name__
         for part in compose.transforms
@@ -151,14 +154,13 @@ def idle_parts(compose, image, times=50):
 
 
 if __name__ == "__main__":
-    print("broken:", idle_parts(broken.dataset.transform, image))
-    print("fixed: ", idle_parts(fixed.dataset.transform, image))
-    assert len(idle_parts(broken.dataset.transform, image)) == 3
-    assert idle_parts(fixed.dataset.transform, image) == []
+    print("broken:", parts_without_effect(broken.dataset.transform, image))
+    print("fixed: ", parts_without_effect(fixed.dataset.transform, image))
+    assert len(parts_without_effect(broken.dataset.transform, image)) == 3
+    assert parts_without_effect(fixed.dataset.transform, image) == []
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit``. The report names the failure and its cause.
 
 import dejabatch
 
@@ -173,10 +175,12 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The image is augmented, always in the same way:
-#   :doc:`/gallery/1_sample/plot_augmented_once` if from the first epoch on,
-#   :doc:`/gallery/1_sample/plot_cached_augmentation` if from the second.
-# * The transform works, and batches do not go through it:
+# * Every epoch repeats the same augmentation:
+#   :doc:`/gallery/1_sample/plot_augmented_once`.
+# * Later epochs repeat the augmentation of the first epoch:
+#   :doc:`/gallery/1_sample/plot_cached_augmentation`.
+# * The transform works, but batches skip the transform:
 #   :doc:`/gallery/1_sample/plot_getitems_bypass`.
-# * The arguments: :class:`torchvision.transforms.v2.RandomCrop` and
+# * torchvision's documentation of the arguments:
+#   :class:`torchvision.transforms.v2.RandomCrop` and
 #   :class:`torchvision.transforms.v2.RandomHorizontalFlip`.

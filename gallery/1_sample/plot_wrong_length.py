@@ -7,23 +7,23 @@
 # ]
 # ///
 """
-Every sample comes several times in an epoch
-============================================
+Every sample appears several times in one epoch
+===============================================
 
-A dataset that says it is longer than it is begins again at its end.
+A dataset whose ``__len__`` is too large returns its samples again.
 
-* **You see:** An epoch takes longer than it should, and the same samples come again
-  under other indices.
-* **Because:** ``__len__`` says more than there is, and ``__getitem__`` begins again at
-  its end.
+* **You see:** An epoch takes longer than it should, and the same samples return under
+  other indices.
+* **Because:** ``__len__`` is larger than the number of samples, and ``__getitem__``
+  wraps around at the end.
 * **Do:** Return the number of samples: ``return len(self.features)``.
 """
 
 # %%
 # See it happen
 # -------------
-# This dataset reads its data from one file and its length from another. So that no index
-# is out of range, it begins again at the end.
+# This dataset reports the length of the raw data. The cleaned data is shorter, and a
+# modulo keeps every index in range.
 
 # sphinx_gallery_tags = ["repeated samples", "dataset"]
 # sphinx_gallery_parallel = False
@@ -38,7 +38,7 @@ from torch.utils.data import DataLoader, Dataset
 class TooLong(Dataset):
     def __init__(self):
         self.features = torch.rand(32, 10)
-        self.length = 96  # of the raw data, before it was cleaned
+        self.length = 96  # the raw data has 96 rows
 
     def __len__(self):
         return self.length
@@ -51,7 +51,7 @@ broken = DataLoader(TooLong(), batch_size=8, shuffle=True)
 
 
 def count_samples(loader):
-    """Count how often each sample comes in an epoch."""
+    """Count how often each sample comes in one epoch."""
     return Counter(str(row.tolist()) for batch in loader for row in batch)
 
 
@@ -64,10 +64,9 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# The loader's own samplers, with ``shuffle`` or without, ask ``len(dataset)`` and nothing
-# else. They draw each index below that once, and what an index stands for is up to
-# ``__getitem__``. A length that is too small is the
-# same failure the other way round: the samples at the end are never asked for.
+# The samplers of the DataLoader, shuffled or not, call ``len(dataset)`` and draw each
+# index below the length once. ``__getitem__`` decides which sample an index returns. If
+# the length is too small, the last samples never appear.
 
 
 class TooShort(TooLong):
@@ -78,12 +77,12 @@ class TooShort(TooLong):
 
 if __name__ == "__main__":
     seen = count_samples(DataLoader(TooShort(), batch_size=8))
-    print(f"too short: {len(seen)} of 32 samples are ever seen")
+    print(f"length 24: {len(seen)} of 32 samples appear")
     assert len(seen) == 24
 
 # %%
-# A table of indices may be too narrow for its numbers. In 8 bits, 256 is 0 again. In 16
-# bits of floating point, whole numbers above 2048 are rounded to even ones.
+# An index table with a small data type also repeats samples. ``uint8`` turns 256 into
+# 0. ``float16`` rounds whole numbers above 2048 to even numbers.
 
 if __name__ == "__main__":
     for dtype, size in ((torch.uint8, 300), (torch.float16, 4096)):
@@ -95,11 +94,10 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Return the length of what is indexed, and leave the modulo out: an index that is out of
-# range is then an error and not another sample.
+# Return the length of the stored data, and remove the modulo.
 
 
-class ItsOwnLength(Dataset):
+class StoredLength(Dataset):
     def __init__(self):
         self.features = torch.rand(32, 10)
 
@@ -110,7 +108,7 @@ class ItsOwnLength(Dataset):
         return self.features[index]
 
 
-fixed = DataLoader(ItsOwnLength(), batch_size=8, shuffle=True)
+fixed = DataLoader(StoredLength(), batch_size=8, shuffle=True)
 
 if __name__ == "__main__":
     times = count_samples(fixed)
@@ -118,8 +116,8 @@ if __name__ == "__main__":
     assert len(times) == times.total() == 32
 
 # %%
-# If epochs are to be longer than the data, say so where it can be seen:
-# ``RandomSampler(dataset, num_samples=96)`` draws each sample three times.
+# For an epoch that is longer than the data, use a sampler. ``RandomSampler(dataset,
+# num_samples=96)`` draws each of the 32 samples three times.
 
 if __name__ == "__main__":
     sampler = torch.utils.data.RandomSampler(fixed.dataset, num_samples=96)
@@ -133,13 +131,13 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The samples of one epoch in the order of their indices. A row is a sample.
+# Each picture shows one epoch in index order. A row is a sample.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
     for ax, title, dataset in (
-        (axes[0], "broken: 96 rows, three times the same", broken.dataset),
-        (axes[1], "fixed: 32 rows", fixed.dataset),
+        (axes[0], "broken: 96 rows, each sample 3 times", broken.dataset),
+        (axes[1], "fixed: 32 rows, each sample once", fixed.dataset),
     ):
         rows = torch.stack([dataset[i] for i in range(len(dataset))])
         ax.imshow(rows, vmin=0, vmax=1, cmap="cividis", aspect="auto")
@@ -151,8 +149,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Count equal samples, without a random augmentation. And ask for an index past the
-# end: the answer should be an ``IndexError``.
+# Count distinct samples, without random augmentation. Then read one index past the end:
+# the dataset must raise ``IndexError``.
 
 
 def distinct_and_length(dataset):
@@ -160,7 +158,7 @@ def distinct_and_length(dataset):
     return len(samples), len(dataset)
 
 
-def is_out_of_range(dataset):
+def rejects_index_past_end(dataset):
     try:
         dataset[len(dataset)]
     except IndexError:
@@ -173,13 +171,12 @@ if __name__ == "__main__":
     print("fixed: ", distinct_and_length(fixed.dataset))
     assert distinct_and_length(broken.dataset) == (32, 96)
     assert distinct_and_length(fixed.dataset) == (32, 32)
-    assert not is_out_of_range(broken.dataset)
-    assert not is_out_of_range(TooShort())
-    assert is_out_of_range(fixed.dataset)
+    assert not rejects_index_past_end(broken.dataset)
+    assert not rejects_index_past_end(TooShort())
+    assert rejects_index_past_end(fixed.dataset)
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit``. The report names the failure and its cause.
 
 import dejabatch
 
@@ -194,8 +191,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * One sample comes too often, and the others do not:
+# * One sample comes too often, and the other samples come once:
 #   :doc:`/gallery/1_sample/plot_error_fallback_sample`.
-# * Every sample comes once for each worker:
+# * The number of copies changes with ``num_workers``:
 #   :doc:`/gallery/1_sample/plot_stateful_cursor`.
-# * Who asks for the length: :class:`torch.utils.data.DataLoader`.
+# * PyTorch's documentation of samplers: :class:`torch.utils.data.DataLoader`.

@@ -15,7 +15,7 @@ SITE = "https://dejabatch.github.io/dejabatch/"
 
 SECTIONS: Mapping[str, str] = MappingProxyType(
     {
-        "1_sample": "The sample repeats",
+        "1_sample": "The dataset returns the same sample",
         "2_randomness": "The random numbers repeat",
         "3_order": "The order repeats",
         "4_streaming": "The stream repeats",

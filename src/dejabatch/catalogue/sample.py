@@ -1,79 +1,83 @@
-"""Failure modes of section 1_sample: the sample itself is the same."""
+"""Failure modes of section 1_sample: the dataset returns the same sample."""
 
 from dejabatch.catalogue.record import FailureMode
 
 RECORDS = (
     FailureMode(
         slug="getitem-ignores-index",
-        title="The DataLoader returns the same features for every sample",
+        title="DataLoader returns the same sample for every index",
         section="1_sample",
-        symptom="Every row of every batch is the same. Shuffling changes nothing, and "
-        "neither does the number of workers.",
+        symptom="Every row of every batch is the same. Shuffling or changing "
+        "`num_workers` does not help.",
         seen=("batch",),
         words=(
             "all samples identical",
-            "same item for every index",
+            "same features for every sample",
             "DataLoader always returns the same data",
         ),
-        cause="`__getitem__` does not use its index and always returns the same stored "
-        "sample.",
-        fix="Read the sample that belongs to the index: `return self.features[index]`.",
+        cause="`__getitem__` ignores its index and returns the same stored sample "
+        "every time.",
+        fix="Look up the sample by its index: `return self.features[index]`.",
         detected_by="audit",
     ),
     FailureMode(
         slug="stateful-cursor",
-        title="Every sample comes twice with two workers",
+        title="DataLoader with num_workers > 1 duplicates some samples and skips "
+        "others",
         section="1_sample",
-        symptom="Without workers all is well. With two, half of the samples come twice, "
-        "and the others never.",
+        symptom="With `num_workers=0`, every sample comes once. With two workers, half "
+        "of the samples come twice and the other half never.",
         seen=("number", "workers"),
         words=(
             "duplicate samples with num_workers",
+            "every sample twice",
             "iterator or counter in __getitem__",
         ),
-        cause="The dataset counts its calls instead of using the index, and each worker "
-        "counts for itself.",
+        cause="`__getitem__` counts its calls instead of using the index, and each "
+        "worker has its own counter.",
         fix="Use the index: `return self.features[index]`.",
         detected_by="audit",
     ),
     FailureMode(
         slug="reused-buffer",
-        title="A batch holds copies of its last sample",
+        title="All samples in a batch are copies of the last sample",
         section="1_sample",
-        symptom="All rows of a batch are the same, and it is the row of the last sample.",
+        symptom="All rows of a batch are the same: each row is the last sample of the "
+        "batch.",
         seen=("batch",),
         words=(
             "all rows of a batch identical",
             "list of references to one array",
             "preallocated array",
         ),
-        cause="The dataset fills one buffer again and again and returns it each time, so "
-        "that all samples of a batch are one object.",
+        cause="The dataset overwrites one buffer for each sample and returns the same "
+        "object every time.",
         fix="Return a copy: `return self.buffer.clone()`.",
         detected_by="audit",
     ),
     FailureMode(
         slug="inplace-edit-of-stored-data",
-        title="The features drift from epoch to epoch",
+        title="Dataset samples change every epoch without augmentation",
         section="1_sample",
-        symptom="The same index gives other features in every epoch, though nothing "
-        "about them is random.",
+        symptom="The same index returns different features in every epoch, although no "
+        "transform is random.",
         seen=("values",),
         words=(
             "dataset modified in place",
             "normalized twice",
-            "data changes every epoch",
+            "features drift from epoch to epoch",
         ),
-        cause="`__getitem__` edits the stored data in place, so that the next epoch "
-        "begins with the result.",
+        cause="`__getitem__` edits the stored data in place, so the next epoch starts "
+        "from edited data.",
         fix="Edit a copy: `x = self.features[index].clone()`.",
         detected_by="audit",
     ),
     FailureMode(
         slug="augmented-once",
-        title="Every epoch has the same augmentation, also without workers",
+        title="Random augmentation is the same every epoch, even with num_workers=0",
         section="1_sample",
-        symptom="A sample is augmented, but in every epoch in the same way.",
+        symptom="Samples are augmented, but each sample has the same augmentation in "
+        "every epoch.",
         seen=("epochs",),
         words=(
             "augmentation in __init__",
@@ -81,25 +85,28 @@ RECORDS = (
             "augmentation not random",
         ),
         cause="The random numbers are drawn once, when the dataset or the transform is "
-        "made.",
-        fix="Draw the random numbers where the sample is made, in `__getitem__`.",
+        "created.",
+        fix="Draw the random numbers in `__getitem__`, which runs for each sample in "
+        "each epoch.",
         detected_by="audit",
     ),
     FailureMode(
         slug="cached-augmentation",
-        title="The second epoch replays the augmentation of the first",
+        title="Cached dataset returns the same augmentation in every epoch",
         section="1_sample",
-        symptom="In the first epoch each sample gets a crop of its own, and keeps it in "
-        "all others.",
+        symptom="The first epoch crops each sample at random. Every later epoch "
+        "repeats the crops of the first epoch.",
         seen=("epochs",),
         words=("lru_cache", "cached dataset", "cache after transform", "joblib Memory"),
-        cause="A cache around the random part keeps the first result.",
-        fix="Cache what is read from the disk, and augment what comes out of the cache.",
+        cause="A cache stores the result of the random transform and returns the "
+        "stored result in later epochs.",
+        fix="Cache the image that is read from disk, and apply the random transform "
+        "after the cache.",
         detected_by="audit",
     ),
     FailureMode(
         slug="collate-repeats-one-sample",
-        title="A batch repeats one sample, though the dataset is right",
+        title="Custom collate_fn repeats one sample in the whole batch",
         section="1_sample",
         symptom="`dataset[i]` differs for each index, but all rows of a batch are the "
         "same.",
@@ -109,16 +116,16 @@ RECORDS = (
             "custom collate_fn",
             "batch of identical samples",
         ),
-        cause="`collate_fn` uses one sample of its list for all rows.",
+        cause="`collate_fn` uses one sample of its list for every row.",
         fix="Use each sample in turn: `torch.stack([x for x, _ in batch])`.",
         detected_by="audit",
     ),
     FailureMode(
         slug="error-fallback-sample",
-        title="One sample comes back again and again",
+        title="The same sample appears in almost every batch",
         section="1_sample",
-        symptom="One image is in nearly every batch, although the order is right and no "
-        "index is drawn twice.",
+        symptom="One image comes many times in an epoch, although the sampler draws "
+        "each index once.",
         seen=("number",),
         words=(
             "try except in __getitem__",
@@ -126,17 +133,18 @@ RECORDS = (
             "missing files",
             "duplicate image",
         ),
-        cause="`__getitem__` catches every error and returns another sample, so that "
-        "broken files are hidden behind it.",
-        fix="Let the error through, or find the broken files once, up front, and leave "
-        "them out.",
+        cause="`__getitem__` catches every error and returns a fallback sample, which "
+        "hides broken files.",
+        fix="Find the broken files once before training and leave them out, or let the "
+        "error stop the program.",
         detected_by="audit",
     ),
     FailureMode(
         slug="split-shares-transform",
-        title="Training and validation have the same transform after random_split",
+        title="random_split uses the same transform for training and validation",
         section="1_sample",
-        symptom="The validation set is augmented as well, or the training set is not.",
+        symptom="The validation set is augmented too, or the training set is no longer "
+        "augmented.",
         seen=("loaders", "effect"),
         words=(
             "random_split transform",
@@ -144,18 +152,18 @@ RECORDS = (
             "validation set augmented",
             "Subset transform",
         ),
-        cause="Both halves of `random_split` are views of one dataset, which has one "
-        "transform.",
-        fix="Make two datasets, each with its own transform, shuffle the indices once, "
-        "and give each dataset its own part of them.",
+        cause="Both halves of `random_split` share one dataset, and the transform "
+        "belongs to the dataset.",
+        fix="Create two datasets with their own transforms, shuffle the indices once, "
+        "and give each dataset its part.",
         detected_by="compare",
     ),
     FailureMode(
         slug="one-draw-for-the-whole-batch",
-        title="All images of a batch get the same crop",
+        title="All images in a batch get the same random crop",
         section="1_sample",
-        symptom="Within a batch every image is cropped and flipped alike; the next batch "
-        "is different.",
+        symptom="All images of a batch are cropped and flipped in the same way. The "
+        "next batch gets a different crop.",
         seen=("batch",),
         words=(
             "same crop",
@@ -163,16 +171,16 @@ RECORDS = (
             "same random transform for the whole batch",
             "augmentation on the GPU",
         ),
-        cause="Most transforms of torchvision draw once for each call, and here one is called "
-        "with a whole batch.",
-        fix="Call the transform for each sample, in the dataset's `__getitem__`.",
+        cause="Most torchvision transforms draw random parameters once per call, and "
+        "each call here gets a whole batch.",
+        fix="Call the transform once for each sample, in the dataset's `__getitem__`.",
         detected_by="audit",
     ),
     FailureMode(
         slug="transform-that-does-nothing",
-        title="The augmentation changes nothing",
+        title="Random transform has no effect",
         section="1_sample",
-        symptom="A random transform is in place, and the images look as they did before.",
+        symptom="A random transform is set, but the images come out unchanged.",
         seen=("effect",),
         words=(
             "RandomCrop has no effect",
@@ -180,18 +188,18 @@ RECORDS = (
             "no augmentation",
             "ColorJitter",
         ),
-        cause="Its arguments leave it nothing to do: a crop of the image's own size, a "
-        "probability of 0, a colour change without a range.",
-        fix="Give it room, such as `RandomCrop(size, padding=4)`, `p=0.5` or "
-        "`ColorJitter(brightness=0.4)`.",
+        cause="The arguments leave no room for change: a crop of the image's own size, "
+        "`p=0`, or no colour range.",
+        fix="Set arguments that allow a change, such as `RandomCrop(size, padding=4)`, "
+        "`p=0.5` or `ColorJitter(brightness=0.4)`.",
         detected_by="audit",
     ),
     FailureMode(
         slug="getitems-bypass",
-        title="dataset[i] is transformed, and batches are not",
+        title="Transform works for dataset[i] but not for DataLoader batches",
         section="1_sample",
-        symptom="`dataset[0]` is right, but what comes out of the DataLoader never went "
-        "through the transform.",
+        symptom="`dataset[0]` is transformed, but the batches of the DataLoader "
+        "contain the original samples.",
         seen=("values", "effect"),
         words=(
             "__getitems__",
@@ -199,17 +207,17 @@ RECORDS = (
             "wrapper dataset",
             "__getattr__",
         ),
-        cause="A DataLoader asks for a whole batch by `__getitems__` if the dataset has "
-        "it, and this wrapper has inherited it, or hands it through by `__getattr__`.",
-        fix="Give the wrapper a `__getitems__` of its own: "
-        "`return [self[i] for i in indices]`.",
+        cause="The DataLoader prefers `__getitems__` to `__getitem__`, and an "
+        "inherited or forwarded `__getitems__` skips the transform.",
+        fix="Give the wrapper its own `__getitems__`: `return [self[i] for i in "
+        "indices]`.",
         detected_by="audit",
     ),
     FailureMode(
         slug="wrong-length",
-        title="Every sample comes several times in an epoch",
+        title="Every sample appears several times in one epoch",
         section="1_sample",
-        symptom="An epoch takes longer than it should, and the same samples come again "
+        symptom="An epoch takes longer than it should, and the same samples return "
         "under other indices.",
         seen=("number",),
         words=(
@@ -218,8 +226,8 @@ RECORDS = (
             "epoch too long",
             "modulo index",
         ),
-        cause="`__len__` says more than there is, and `__getitem__` begins again at its "
-        "end.",
+        cause="`__len__` is larger than the number of samples, and `__getitem__` wraps "
+        "around at the end.",
         fix="Return the number of samples: `return len(self.features)`.",
         detected_by="audit",
     ),
