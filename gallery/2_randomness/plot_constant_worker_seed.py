@@ -76,18 +76,11 @@ def count_distinct(images):
 
 if __name__ == "__main__":
     broken_crops = crops(broken)
-    print(
-        count_distinct(broken_crops),
-        "distinct crops of",
-        len(broken_crops),
-        "in an epoch",
-    )
-    repeated = crops(broken)
-    print(
-        count_distinct(broken_crops + repeated), "distinct crops in two epochs"
-    )
+    print(count_distinct(broken_crops), "distinct crops of 8 in an epoch")
+    distinct = count_distinct(broken_crops + crops(broken))
+    print(distinct, "distinct crops of 16 in two epochs")
     assert count_distinct(broken_crops) == 4  # both workers make the same four
-    assert count_distinct(broken_crops + repeated) == 4
+    assert distinct == 4
 
 # %%
 # Why

@@ -17,8 +17,7 @@ state.
 * **You see:** You read that ``worker_init_fn`` must seed NumPy, or your workers draw
   the same NumPy numbers on torch before 1.9.
 * **Because:** Before torch 1.9, every forked worker inherited the ``np.random`` state
-  of the main process. Since 1.9, torch seeds ``random``, ``np.random`` and ``torch`` in
-  every worker.
+  of the main process. Since 1.9, torch also seeds ``np.random`` in every worker.
 * **Do:** Use torch 1.9 or newer, and reset ``np.random`` nowhere in the workers. Before
   1.9, call ``np.random.seed(torch.initial_seed() % 2**32)`` in ``worker_init_fn``.
 """
@@ -231,8 +230,8 @@ if __name__ == "__main__":
 # * **Any version, with** ``np.random.seed`` **in** ``worker_init_fn``: for a constant,
 #   read :doc:`/gallery/2_randomness/plot_constant_worker_seed`. For ``worker_id``, read
 #   :doc:`/gallery/2_randomness/plot_worker_seed_without_epoch`. For ``get_state()``,
-#   read :doc:`/gallery/2_randomness/plot_get_state_recipe`. For ``torch.initial_seed()
-#   % 2**32`` on several ranks, read
+#   read :doc:`/gallery/2_randomness/plot_get_state_recipe`. For
+#   ``torch.initial_seed() % 2**32`` on several ranks, read
 #   :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`.
 # * **torch older than 1.9, with** ``np.random``: use the fix above.
 

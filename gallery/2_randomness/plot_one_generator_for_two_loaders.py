@@ -171,11 +171,9 @@ if __name__ == "__main__":
     every_epoch, last_epoch_only = map(
         orders_with_own_generators, EVALUATE_AFTER.values()
     )
-    print(
-        "same training order with and without evaluation:",
-        every_epoch == last_epoch_only,
-    )
-    assert every_epoch == last_epoch_only
+    equal = every_epoch == last_epoch_only
+    print("same training order with and without evaluation:", equal)
+    assert equal
 
 # %%
 # Proof
@@ -218,8 +216,14 @@ def share_generator_state(loader, other_loader):
 
 
 if __name__ == "__main__":
-    print("broken:", share_generator_state(*make_loaders(0, 0)))
-    print("fixed: ", share_generator_state(*make_loaders(*seeds_for(0, 2))))
+    print(
+        "broken loaders share a state:",
+        share_generator_state(*make_loaders(0, 0)),
+    )
+    print(
+        "fixed loaders share a state: ",
+        share_generator_state(*make_loaders(*seeds_for(0, 2))),
+    )
     assert share_generator_state(*make_loaders(0, 0))
     assert not share_generator_state(*make_loaders(*seeds_for(0, 2)))
 

@@ -66,14 +66,10 @@ def count_distinct(images):
 if __name__ == "__main__":
     broken_samples = samples(broken)
     print(count_distinct(broken_samples), "distinct of 8 samples in an epoch")
-    again = samples(broken)
-    print(
-        count_distinct(broken_samples + again), "distinct of 16 in two epochs"
-    )
-    assert (
-        count_distinct(broken_samples) == 4
-    )  # both workers make the same four
-    assert count_distinct(broken_samples + again) == 4
+    distinct = count_distinct(broken_samples + samples(broken))
+    print(distinct, "distinct of 16 samples in two epochs")
+    # Both workers make the same four samples, in both epochs.
+    assert count_distinct(broken_samples) == distinct == 4
 
 # %%
 # Why
@@ -110,7 +106,9 @@ if __name__ == "__main__":
     first, second = samples(persistent), samples(persistent)
     del persistent
     print(count_distinct(first), "distinct of 8 samples in an epoch")
-    print(count_distinct(first + second), "distinct of 16 in two epochs")
+    print(
+        count_distinct(first + second), "distinct of 16 samples in two epochs"
+    )
     assert count_distinct(first) == 4
     assert count_distinct(first + second) == 8
 
@@ -188,8 +186,8 @@ if __name__ == "__main__":
         workers_draw_the_same(broken),
         workers_draw_the_same(fixed),
     )
-    print("broken:", broken_repeats)
-    print("fixed: ", fixed_repeats)
+    print("broken repeats in both workers:", broken_repeats)
+    print("fixed repeats in both workers: ", fixed_repeats)
     assert broken_repeats
     assert not fixed_repeats
 

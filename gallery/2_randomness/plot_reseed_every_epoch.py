@@ -13,7 +13,7 @@ DataLoader shuffles in the same order every epoch
 
 A seed that is set before each epoch makes every epoch repeat the same order.
 
-* **You see:** The samples are shuffled, but every epoch repeats the order of the first.
+* **You see:** Samples are shuffled, but every epoch repeats the first epoch's order.
 * **Because:** Before each epoch, your code reseeds the generator that draws the order.
 * **Do:** Seed once, before the first epoch.
 """

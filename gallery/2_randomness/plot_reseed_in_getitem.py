@@ -151,8 +151,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Read two samples from two different random states. If torch's generator ends in one
-# state, the dataset reseeds it.
+# Read two samples from two different random states. If torch's generator ends in the
+# same state both times, the dataset reseeds it.
 
 
 def reseeds_torch(dataset):

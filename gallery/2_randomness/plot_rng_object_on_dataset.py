@@ -91,11 +91,9 @@ if __name__ == "__main__":
                 xticks=[], yticks=[], title=f"epoch {epoch}, worker {worker}"
             )
     plt.show()
-    print(
-        count_distinct(broken_epochs[0] + broken_epochs[1]),
-        "distinct crop in two epochs",
-    )
-    assert count_distinct(broken_epochs[0] + broken_epochs[1]) == 1
+    distinct = count_distinct(broken_epochs[0] + broken_epochs[1])
+    print(distinct, "distinct crop of 8 in two epochs")
+    assert distinct == 1
 
 # %%
 # Why

@@ -105,11 +105,11 @@ if __name__ == "__main__":
 # Lightning 2.4 to 2.6.0
 # ----------------------
 # Lightning 2.4 to 2.6.0 packed the base seed, the worker and the rank into 64 bits. A
-# linear congruential generator then mixed these bits, but the low half of its result
-# depends only on the low half of its input. Therefore, torch's draws did not change
-# with the epoch, while NumPy's draws did. The cell installs one of these releases and a
-# later release into temporary folders and runs both. (If pip cannot install a release,
-# the output says so.)
+# linear congruential generator then mixed these bits. The low half of its result
+# depends only on the low half of its input. torch's draws therefore did not change with
+# the epoch, but NumPy's draws did. The cell installs one of these releases and a later
+# release into temporary folders and runs both. (If pip cannot install a release, the
+# output says so.)
 
 PROGRAM = """
 import json

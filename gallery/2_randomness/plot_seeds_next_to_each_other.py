@@ -69,7 +69,8 @@ if __name__ == "__main__":
         function = functools.partial(seed_by_sum, seed=seed, rank=rank)
         draws[seed, rank] = list(make_loader(function))
         print(f"seed {seed}, rank {rank}:", np.round(draws[seed, rank], 4))
-    assert draws[42, 0][1] == draws[42, 1][0]  # worker 1, worker 0
+    # Worker 1 of rank 0 draws the same number as worker 0 of rank 1.
+    assert draws[42, 0][1] == draws[42, 1][0]
     assert draws[42, 1] == draws[43, 0]
 
 # %%
@@ -85,7 +86,7 @@ if __name__ == "__main__":
     }
     print(
         len(sums),
-        "seeds for 32 workers;",
+        "distinct seeds for 32 workers;",
         len(sums & next_run_sums),
         "of them in the run with seed 43",
     )

@@ -77,15 +77,9 @@ def count_distinct(images):
 if __name__ == "__main__":
     broken_epochs = [crops(broken) for _ in range(3)]
     print(count_distinct(broken_epochs[0]), "distinct crops of 8 in an epoch")
-    print(
-        count_distinct(broken_epochs[0] + broken_epochs[1] + broken_epochs[2]),
-        "distinct crops of 24 in three epochs",
-    )
-    assert count_distinct(broken_epochs[0]) == 8
-    assert (
-        count_distinct(broken_epochs[0] + broken_epochs[1] + broken_epochs[2])
-        == 8
-    )
+    distinct = count_distinct([c for epoch in broken_epochs for c in epoch])
+    print(distinct, "distinct crops of 24 in three epochs")
+    assert count_distinct(broken_epochs[0]) == distinct == 8
 
 # %%
 # Why
@@ -110,9 +104,8 @@ if __name__ == "__main__":
         del persistent
     (first, second), repeated = runs
     print("persistent:", count_distinct(first + second), "of 16 in two epochs")
-    assert (
-        count_distinct(first + second) >= 15
-    )  # two crops may match by chance
+    # Two crops may match by chance.
+    assert count_distinct(first + second) >= 15
     assert all(map(torch.equal, first + second, repeated[0] + repeated[1]))
 
 # %%
@@ -124,9 +117,7 @@ fixed = DataLoader(RandomCrops(), batch_size=1, num_workers=WORKERS)
 
 if __name__ == "__main__":
     fixed_epochs = [crops(fixed) for _ in range(3)]
-    distinct = count_distinct(
-        fixed_epochs[0] + fixed_epochs[1] + fixed_epochs[2]
-    )
+    distinct = count_distinct([c for epoch in fixed_epochs for c in epoch])
     print(distinct, "distinct crops of 24 in three epochs")
     assert distinct >= 22
 

@@ -118,9 +118,8 @@ if __name__ == "__main__":
     workers, draws_of_two_workers = read_draws(2)
     print("two workers, worker of each index:", workers)
     assert workers == (0, 1, 0, 1, 0, 1, 0, 1)
-    assert (
-        draws_of_two_workers[::2] == draws_of_one_worker[:4]
-    )  # worker 0 draws what it drew alone
+    # Worker 0 draws the same numbers as alone, but for other indices.
+    assert draws_of_two_workers[::2] == draws_of_one_worker[:4]
     assert draws_of_two_workers[2] != draws_of_one_worker[2]
 
 # %%
@@ -180,9 +179,8 @@ if __name__ == "__main__":
     print("same crops:", count_equal(crops, other_crops), "of 16")
     assert orders == other_orders
     assert count_equal(crops, other_crops) == 16
-    assert (
-        count_equal([crops[0]], [crops[1]]) == 0
-    )  # the epochs have different crops
+    # The two epochs have different crops.
+    assert count_equal([crops[0]], [crops[1]]) == 0
 
 # %%
 # ``dejabatch.PerSample`` wraps any map-style dataset and seeds each sample in this way.

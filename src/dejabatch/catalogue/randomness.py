@@ -37,8 +37,8 @@ RECORDS = (
             "identical random numbers",
         ),
         cause="Before torch 1.9, every forked worker inherited the `np.random` state "
-        "of the main process. Since 1.9, torch seeds `random`, `np.random` and "
-        "`torch` in every worker.",
+        "of the main process. Since 1.9, torch also seeds `np.random` in every "
+        "worker.",
         fix="Use torch 1.9 or newer, and reset `np.random` nowhere in the workers. "
         "Before 1.9, call `np.random.seed(torch.initial_seed() % 2**32)` in "
         "`worker_init_fn`.",
@@ -50,7 +50,8 @@ RECORDS = (
         title="np.random.get_state() in worker_init_fn repeats every epoch",
         section="2_randomness",
         symptom="With `np.random.seed(np.random.get_state()[1][0] + worker_id)` in "
-        "`worker_init_fn`, the workers differ, but every epoch repeats the first.",
+        "`worker_init_fn`, the workers differ, but every epoch repeats the first "
+        "epoch.",
         seen=("epochs", "runs"),
         words=("np.random.get_state", "worker seed", "recommended worker_init_fn"),
         cause="Since torch 1.9, `np.random.get_state()[1][0]` is 2147483648 in every "
@@ -120,8 +121,8 @@ RECORDS = (
         slug="reseed-every-epoch",
         title="DataLoader shuffles in the same order every epoch",
         section="2_randomness",
-        symptom="The samples are shuffled, but every epoch repeats the order of the "
-        "first.",
+        symptom="Samples are shuffled, but every epoch repeats the first epoch's "
+        "order.",
         seen=("order", "epochs"),
         words=(
             "shuffle not working",
