@@ -16,7 +16,7 @@ np.random.get_state() in worker_init_fn repeats every epoch
 * **You see:** With ``np.random.seed(np.random.get_state()[1][0] + worker_id)`` in
   ``worker_init_fn``, the workers differ, but every epoch repeats the first epoch.
 * **Because:** Since torch 1.9, ``np.random.get_state()[1][0]`` is 2147483648 in every
-  new worker, so this recipe seeds NumPy with the same numbers in every epoch.
+  worker, so every epoch seeds NumPy with the same numbers.
 * **Do:** Delete the recipe: torch 1.9 and newer seed ``np.random`` in every worker.
 """
 

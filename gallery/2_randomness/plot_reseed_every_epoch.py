@@ -63,7 +63,7 @@ if __name__ == "__main__":
 # ---
 # The sampler draws each epoch's order from a generator. A generator in the same state
 # draws the same order. Reseeding has this effect anywhere in the epoch loop: in the
-# sampler, before you iterate the loader, or with a new loader.
+# sampler, before the iteration, or with a new loader.
 
 
 def seed_in_the_loop():

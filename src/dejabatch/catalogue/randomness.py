@@ -55,7 +55,7 @@ RECORDS = (
         seen=("epochs", "runs"),
         words=("np.random.get_state", "worker seed", "recommended worker_init_fn"),
         cause="Since torch 1.9, `np.random.get_state()[1][0]` is 2147483648 in every "
-        "new worker, so this recipe seeds NumPy with the same numbers in every epoch.",
+        "worker, so every epoch seeds NumPy with the same numbers.",
         fix="Delete the recipe: torch 1.9 and newer seed `np.random` in every worker.",
         detected_by="audit",
     ),
