@@ -8,23 +8,25 @@
 # ]
 # ///
 """
-All workers draw the same numbers, although worker_init_fn seeds them
-=====================================================================
+Workers draw the same numbers despite worker_init_fn
+====================================================
 
-``worker_init_fn`` runs once in each worker. A constant in it makes the workers alike.
+``worker_init_fn`` runs once in each worker. A constant seed makes all workers
+identical.
 
-* **You see:** After ``worker_init_fn`` was added, every worker applies the same
+* **You see:** You added ``worker_init_fn``, and now every worker applies the same
   augmentations.
 * **Because:** ``worker_init_fn`` seeds every worker with the same number.
-* **Do:** Delete it, or seed from ``torch.initial_seed() % 2**32``, another
-  number in each worker, and each time that workers start.
+* **Do:** Delete ``worker_init_fn``, or seed from ``torch.initial_seed() % 2**32``,
+  which differs in each worker and changes each time workers start.
 """
 
 # %%
 # See it happen
 # -------------
-# To make runs repeatable, somebody seeds NumPy in every worker. Each sample is a random
-# crop of one photograph, so whatever differs between two samples is the augmentation.
+# This ``worker_init_fn`` seeds NumPy with 42 in every worker, so that runs repeat. Each
+# sample is a random crop of one photograph. Two samples differ only if their
+# augmentations differ.
 
 # sphinx_gallery_tags = ["same across workers", "same in every epoch", "worker_init_fn"]
 # sphinx_gallery_parallel = False
@@ -73,19 +75,19 @@ def count_distinct(images):
 
 
 if __name__ == "__main__":
-    same = crops(broken)
-    print(count_distinct(same), "distinct crops of", len(same), "in an epoch")
-    again = crops(broken)
-    print(count_distinct(same + again), "in two epochs")
-    assert count_distinct(same) == 4  # each worker makes the same four
-    assert count_distinct(same + again) == 4
+    broken_crops = crops(broken)
+    print(count_distinct(broken_crops), "distinct crops of 8 in an epoch")
+    distinct = count_distinct(broken_crops + crops(broken))
+    print(distinct, "distinct crops of 16 in two epochs")
+    assert count_distinct(broken_crops) == 4  # both workers make the same four
+    assert distinct == 4
 
 # %%
 # Why
 # ---
-# torch seeds every worker for itself when it starts, from a number that is drawn anew each
-# time, and then calls ``worker_init_fn``. The constant overwrites that. A helper that "seeds
-# everything" is the same mistake three times.
+# torch gives each new worker its own seed, and then calls ``worker_init_fn``. The
+# constant in ``worker_init_fn`` overwrites torch's seed. A helper that seeds
+# ``random``, NumPy and torch with 42 has the same effect.
 
 
 def seed_everything(worker_id):
@@ -106,15 +108,15 @@ if __name__ == "__main__":
         name = "no worker_init_fn" if function is None else function.__name__
         print(f"{name:20}{distinct} distinct crops of 8")
         if function is None:
-            assert distinct >= 7  # two may be the same by chance
+            assert distinct >= 7  # two crops may match by chance
         else:
             assert distinct == 4
 
 # %%
 # The fix
 # -------
-# Leave ``worker_init_fn`` out. For runs that repeat, seed the main process: the number
-# from which the workers are seeded comes from there.
+# Delete ``worker_init_fn``. To make runs repeat, call ``torch.manual_seed`` in the main
+# process: torch derives the workers' seeds from it.
 
 fixed = DataLoader(RandomCrops(), batch_size=1, num_workers=WORKERS)
 
@@ -123,18 +125,19 @@ if __name__ == "__main__":
     for _ in range(2):
         torch.manual_seed(0)
         runs.append([crops(fixed), crops(fixed)])
-    (first, second), again = runs
+    (first, second), repeated = runs
     print(count_distinct(first + second), "distinct crops of 16 in two epochs")
     assert count_distinct(first + second) >= 15
-    assert all(map(torch.equal, first + second, again[0] + again[1]))
+    assert all(map(torch.equal, first + second, repeated[0] + repeated[1]))
 
 # %%
-# If something else has to be seeded in the workers, take ``torch.initial_seed()``. It is
-# another number in each worker, and each time that workers start: for each epoch, or once if
-# they are persistent and their generators go on. NumPy accepts 32 bits of it.
+# To seed another generator in the workers, use ``torch.initial_seed()``. This number
+# differs in each worker and changes each time workers start. Persistent workers start
+# once, and their generators keep advancing.
 
 
 def seed_from_torch(worker_id):
+    # np.random.seed takes 32 bits.
     np.random.seed(torch.initial_seed() % 2**32)
 
 
@@ -155,12 +158,12 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The first two crops of each worker, in the order in which they came.
+# The figure shows the first two crops of each worker, in loading order.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 4, figsize=(8, 4.4), layout="constrained")
     for row, name, images in (
-        (axes[0], "broken", same),
+        (axes[0], "broken", broken_crops),
         (axes[1], "fixed", first),
     ):
         for i, ax in enumerate(row):
@@ -171,7 +174,9 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Let every worker say what its generators would draw, without a dataset of yours.
+# Run your ``worker_init_fn`` with this dataset, which returns the first draw of each
+# generator. With two workers and two epochs, each generator should return 4 distinct
+# numbers.
 
 
 class FirstDraws(Dataset):
@@ -183,7 +188,7 @@ class FirstDraws(Dataset):
 
 
 def distinct_draws(worker_init_fn):
-    """Count what 2 workers draw in 2 epochs, by generator."""
+    """Count each generator's distinct draws: 2 workers, 2 epochs."""
     loader = DataLoader(
         FirstDraws(),
         batch_size=None,
@@ -196,16 +201,16 @@ def distinct_draws(worker_init_fn):
 
 
 if __name__ == "__main__":
-    alike = distinct_draws(broken.worker_init_fn)
-    apart = distinct_draws(fixed.worker_init_fn)
-    print("broken:", alike)
-    print("fixed: ", apart)
-    assert alike["np.random"] == 1
-    assert set(apart.values()) == {4}
+    broken_draws = distinct_draws(broken.worker_init_fn)
+    fixed_draws = distinct_draws(fixed.worker_init_fn)
+    print("broken:", broken_draws)
+    print("fixed: ", fixed_draws)
+    assert broken_draws["np.random"] == 1
+    assert set(fixed_draws.values()) == {4}
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit`` on your loader. The report names the failure and the object
+# that causes it.
 
 import dejabatch
 
@@ -220,9 +225,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The workers differ, and each repeats itself in the next epoch:
+# * The workers differ, but every epoch repeats:
 #   :doc:`/gallery/2_randomness/plot_worker_seed_without_epoch`.
-# * Nothing seeds the workers, and a generator on the dataset makes them alike:
+# * A generator on the dataset repeats in every worker:
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
-# * What torch does before it calls ``worker_init_fn``:
-#   :class:`torch.utils.data.DataLoader`.
+# * PyTorch's reference for ``worker_init_fn``: :class:`torch.utils.data.DataLoader`.

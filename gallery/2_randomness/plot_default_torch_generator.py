@@ -8,23 +8,23 @@
 # ]
 # ///
 """
-Every run of the program shuffles in the same way
-=================================================
+Every run shuffles in the same order without a seed
+===================================================
 
-torch.Generator() starts from the same number in every program.
+``torch.Generator()`` starts from the same seed in every run.
 
-* **You see:** You seed nothing, and still the first batch has the same samples whenever
-  the program starts.
-* **Because:** ``torch.Generator()`` begins with one fixed seed, where torch's global
-  generator begins with another one in each run.
-* **Do:** Leave ``generator=`` out, or call the generator's ``seed()``.
+* **You see:** You set no seed, but the first batch has the same samples in every run of
+  your program.
+* **Because:** ``torch.Generator()`` always starts from one fixed seed, while torch's
+  global generator starts from a new seed in each run.
+* **Do:** Remove ``generator=``, or call the generator's ``seed()``.
 """
 
 # %%
 # See it happen
 # -------------
-# The loader gets a generator, and nobody seeds it. To show that this is no coincidence,
-# the program runs twice here.
+# This loader gets a ``torch.Generator()`` without a seed. The cell runs the same
+# program twice and compares the orders.
 
 # sphinx_gallery_tags = ["same in every run", "shuffle", "seed"]
 # sphinx_gallery_parallel = False
@@ -50,7 +50,7 @@ print(torch.initial_seed(), *torch.cat(list(loader)).tolist())
 
 
 def run_twice(generator):
-    """Return the global generator's seed and the order of two runs."""
+    """Return the global seed and the order of each of two runs."""
     program = PROGRAM.format(generator=generator)
     runs = [
         subprocess.run(
@@ -66,15 +66,20 @@ def run_twice(generator):
 
 if __name__ == "__main__":
     runs = run_twice("torch.Generator()")
-    same = [order for _, order in runs]
-    print(*same, sep="\n")
-    assert same[0] == same[1] == torch.cat(list(broken)).tolist()
+    broken_orders = [order for _, order in runs]
+    print(*broken_orders, sep="\n")
+    assert (
+        broken_orders[0]
+        == broken_orders[1]
+        == torch.cat(list(broken)).tolist()
+    )
 
 # %%
 # Why
 # ---
-# A new :class:`torch.Generator` has a fixed seed. torch's global generator, which is used
-# where you pass none, takes another one from the operating system in each run.
+# A new :class:`torch.Generator` has a fixed seed. Without ``generator=``, the
+# DataLoader uses torch's global generator. The global generator gets a new seed in each
+# run.
 
 if __name__ == "__main__":
     seeds = {torch.Generator().initial_seed() for _ in range(3)}
@@ -85,8 +90,8 @@ if __name__ == "__main__":
     assert len({*global_seeds, *seeds}) == 3
 
 # %%
-# The workers' seeds come from the loader's generator, too: random augmentations are then
-# the same in every run.
+# The loader's generator also seeds the workers. Random augmentations then repeat in
+# every run, too.
 
 
 class Draws(torch.utils.data.Dataset):
@@ -111,15 +116,15 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Leave ``generator=`` out. If something else needs one, let it seed itself: ``seed()``
-# takes a number from the operating system, and returns it, for your log.
+# Remove ``generator=``. If you need a generator, call its ``seed()``. The method picks
+# a random seed and returns that seed for your log.
 
 fixed = DataLoader(range(12), batch_size=4, shuffle=True)
 
 if __name__ == "__main__":
-    different = [order for _, order in run_twice("None")]
-    print(*different, sep="\n")
-    assert different[0] != different[1]
+    fixed_orders = [order for _, order in run_twice("None")]
+    print(*fixed_orders, sep="\n")
+    assert fixed_orders[0] != fixed_orders[1]
 
     generator = torch.Generator()
     seed = generator.seed()
@@ -127,19 +132,18 @@ if __name__ == "__main__":
     assert generator.initial_seed() == seed != 67280421310721
 
 # %%
-# If runs are to repeat, say so, and seed it with a number that you choose:
-# ``torch.Generator().manual_seed(0)``.
+# To make runs repeat on purpose, choose a seed: ``torch.Generator().manual_seed(0)``.
 
 # %%
 # Proof
 # -----
-# The order of two runs of each program. A colour is a sample.
+# The figure shows the order of two runs of each program. Each colour is one sample.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 1, figsize=(8, 2.6), layout="constrained")
     for ax, name, runs in (
-        (axes[0], "broken", same),
-        (axes[1], "fixed", different),
+        (axes[0], "broken", broken_orders),
+        (axes[1], "fixed", fixed_orders),
     ):
         orders = np.array(runs)
         ax.imshow(orders, cmap="cividis", aspect="auto")
@@ -152,7 +156,7 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Ask each generator for its seed.
+# Compare your generator's seed with the default seed.
 
 
 def is_unseeded(generator):
@@ -160,13 +164,13 @@ def is_unseeded(generator):
 
 
 if __name__ == "__main__":
-    print("broken:", is_unseeded(broken.generator))
+    print("broken has the default seed:", is_unseeded(broken.generator))
     assert is_unseeded(broken.generator)
     assert fixed.generator is None
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit`` on your loader. The report names the failure and the object
+# that causes it.
 
 import dejabatch
 
@@ -181,10 +185,10 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The generator is on the dataset, and workers get copies of it:
+# * A generator on the dataset repeats in every worker:
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
-# * Epochs are the same, not only runs:
+# * Every epoch has the same order:
 #   :doc:`/gallery/2_randomness/plot_reseed_every_epoch`.
-# * What such a generator drives, and what not:
+# * What a loader's generator controls:
 #   :doc:`/gallery/explanations/plot_what_generator_drives`.
-# * :class:`torch.Generator` and :func:`torch.initial_seed`.
+# * PyTorch's reference: :class:`torch.Generator` and :func:`torch.initial_seed`.

@@ -8,25 +8,23 @@
 # ]
 # ///
 """
-Every epoch is the same, although worker_init_fn seeds each worker
-==================================================================
+np.random.get_state() in worker_init_fn repeats every epoch
+===========================================================
 
-A popular line seeds NumPy with a constant: every run draws the same numbers.
+``np.random.get_state()[1][0]`` is the same number in every worker, epoch and run.
 
 * **You see:** With ``np.random.seed(np.random.get_state()[1][0] + worker_id)`` in
-  ``worker_init_fn``, the workers differ, but each epoch repeats the one before it.
+  ``worker_init_fn``, the workers differ, but every epoch repeats the first epoch.
 * **Because:** Since torch 1.9, ``np.random.get_state()[1][0]`` is 2147483648 in every
-  worker when ``worker_init_fn`` runs, so this popular recipe seeds NumPy with the same
-  numbers each time workers start.
-* **Do:** Delete the recipe: torch 1.9 and newer seed ``np.random`` in every worker that
-  they start.
+  worker, so every epoch seeds NumPy with the same numbers.
+* **Do:** Delete the recipe: torch 1.9 and newer seed ``np.random`` in every worker.
 """
 
 # %%
 # See it happen
 # -------------
-# Three workers, three epochs, and two "runs" that start from different seeds. Each line
-# of the output is a worker.
+# Three workers run for three epochs, in two runs with different seeds. Each line of the
+# output is one worker.
 
 # sphinx_gallery_tags = ["same in every epoch", "same in every run", "NumPy"]
 # sphinx_gallery_parallel = False
@@ -59,29 +57,27 @@ broken = DataLoader(
 
 
 def run(loader, seed, epochs=3):
-    """Return what each worker drew in each epoch of a run: [worker, epoch]."""
+    """Return the draws of a run, by worker (row) and epoch (column)."""
     torch.manual_seed(seed)
     return torch.stack([torch.cat(list(loader)) for _ in range(epochs)], dim=1)
 
 
 if __name__ == "__main__":
-    monday, tuesday = run(broken, seed=1), run(broken, seed=2)
+    broken_run_1, broken_run_2 = run(broken, seed=1), run(broken, seed=2)
     print("      run with seed 1          run with seed 2")
-    for a, b in zip(monday.tolist(), tuesday.tolist(), strict=True):
+    for a, b in zip(broken_run_1.tolist(), broken_run_2.tolist(), strict=True):
         print(*(f"{x:7.4f}" for x in a), "  ", *(f"{x:7.4f}" for x in b))
-    assert (monday == monday[:, :1]).all()  # all epochs alike
-    assert (monday == tuesday).all()  # all runs alike
-    assert (
-        len(set(monday[:, 0].tolist())) == WORKERS
-    )  # only the workers differ
+    assert (broken_run_1 == broken_run_1[:, :1]).all()  # every epoch repeats
+    assert (broken_run_1 == broken_run_2).all()  # both runs are equal
+    # Only the workers differ.
+    assert len(set(broken_run_1[:, 0].tolist())) == WORKERS
 
 # %%
 # Why
 # ---
-# torch seeds NumPy in each worker with an *array* of four words before it calls
-# ``worker_init_fn``. NumPy's generator, MT19937, sets the first of its 624 state words
-# to 2147483648 (``0x80000000``) whenever it is seeded with several words, so that the state
-# can never be all zeros. Word 0 therefore says nothing about the seed, and the recipe amounts to
+# Before ``worker_init_fn``, torch seeds NumPy in each worker with an *array* of words.
+# NumPy's generator, MT19937, then sets the first of its 624 state words to 2147483648.
+# Word 0 therefore does not depend on the seed, and the recipe calls
 # ``np.random.seed(2147483648 + worker_id)``.
 
 if __name__ == "__main__":
@@ -94,18 +90,17 @@ if __name__ == "__main__":
     constant = [
         np.random.RandomState(2147483648 + w).random() for w in range(WORKERS)
     ]
-    assert monday[:, 0].tolist() == constant
+    assert broken_run_1[:, 0].tolist() == constant
 
 # %%
-# Seeded with a single integer, word 0 *is* that integer. The recipe makes sense only for
-# workers that inherit the state of a main process that called
-# ``np.random.seed(some_integer)``.
+# If you seed NumPy with one integer, word 0 *is* that integer. The recipe needs workers
+# that inherit such a state from the main process.
 
 assert np.random.RandomState(42).get_state()[1][0] == 42
 
 # %%
-# ``persistent_workers=True`` starts workers once, so the stream goes on and the epochs
-# differ. Still, every run is the same.
+# With ``persistent_workers=True``, workers start once and the epochs differ. Every run
+# still repeats.
 
 if __name__ == "__main__":
     runs = []
@@ -123,9 +118,9 @@ if __name__ == "__main__":
     assert len(set(runs[0].flatten().tolist())) == 2 * WORKERS
 
 # %%
-# Before torch 1.9, workers inherited that state, and the recipe did tell them apart. The
-# epochs were alike even then, as long as the main process did not draw from NumPy. It is
-# emulated here: this loader first puts the state of a seeded main process back.
+# Before torch 1.9, workers inherited the main process's NumPy state. This loader
+# imitates older torch by restoring such a state first. The recipe then makes the
+# workers differ, but every epoch repeats.
 
 
 class RecipeBeforeTorch19:
@@ -138,22 +133,21 @@ class RecipeBeforeTorch19:
 
 
 if __name__ == "__main__":
-    long_ago = DataLoader(
+    old_loader = DataLoader(
         NumpyDraws(),
         batch_size=1,
         num_workers=WORKERS,
         worker_init_fn=RecipeBeforeTorch19(),
     )
-    old = run(long_ago, seed=1, epochs=2)
-    assert len(set(old[:, 0].tolist())) == WORKERS
-    assert (old == old[:, :1]).all()
+    old_draws = run(old_loader, seed=1, epochs=2)
+    assert len(set(old_draws[:, 0].tolist())) == WORKERS
+    assert (old_draws == old_draws[:, :1]).all()
 
 # %%
-# It may even seed the wrong generator
-# ------------------------------------
-# The recipe is often pasted beside a transform that draws from Python's ``random``. It
-# does nothing there: with and without it, ``random`` draws the same numbers, those that
-# torch has seeded.
+# The recipe has no effect on Python's random
+# -------------------------------------------
+# If your transform draws from Python's ``random``, the recipe changes nothing. With and
+# without the recipe, ``random`` draws the numbers that torch seeded.
 
 
 class PythonDraws(NumpyDraws):
@@ -171,28 +165,26 @@ if __name__ == "__main__":
     torch.manual_seed(1)
     base_seed = torch.empty((), dtype=torch.int64).random_().item()
     assert drawn[0, 0].item() == random.Random(base_seed).random()
-    print(f"{2 * WORKERS} different numbers from random, with or without it")
+    print("random draws the same numbers with and without the recipe")
 
 # %%
 # The fix
 # -------
-# Delete the recipe. torch's own seeding differs between workers and each time that they
-# start, and follows ``torch.manual_seed``: another seed, another run; the same seed, the
-# same run.
+# Delete the recipe. torch gives NumPy a different seed in each worker and each epoch.
+# Runs with the same ``torch.manual_seed`` repeat, and runs with different seeds differ.
 
 fixed = DataLoader(NumpyDraws(), batch_size=1, num_workers=WORKERS)
 
 if __name__ == "__main__":
-    first, second = run(fixed, seed=1), run(fixed, seed=2)
-    for a, b in zip(first.tolist(), second.tolist(), strict=True):
+    fixed_run_1, fixed_run_2 = run(fixed, seed=1), run(fixed, seed=2)
+    for a, b in zip(fixed_run_1.tolist(), fixed_run_2.tolist(), strict=True):
         print(*(f"{x:7.4f}" for x in a), "  ", *(f"{x:7.4f}" for x in b))
-    assert len(set(first.flatten().tolist())) == 3 * WORKERS
-    assert not set(first.flatten().tolist()) & set(second.flatten().tolist())
-    assert (run(fixed, seed=1, epochs=1) == first[:, :1]).all()
+    both_runs = torch.cat([fixed_run_1, fixed_run_2]).flatten().tolist()
+    assert len(set(both_runs)) == 6 * WORKERS
+    assert (run(fixed, seed=1, epochs=1) == fixed_run_1[:, :1]).all()
 
 # %%
-# The failure is the same with any seed that does not change, such as ``worker_id`` or
-# ``42 + worker_id``.
+# Any seed that ignores the epoch has the same effect, such as ``42 + worker_id``.
 
 
 def seed_with_worker_id(worker_id):
@@ -210,8 +202,8 @@ if __name__ == "__main__":
     assert (drawn == drawn[:, :1]).all()
 
 # %%
-# Keep a ``worker_init_fn`` only for a generator that torch does not know, such as that
-# of another library. Take its seed from :func:`torch.initial_seed`.
+# Keep ``worker_init_fn`` only for a generator that torch does not seed, such as a
+# library's. Seed that generator from :func:`torch.initial_seed`.
 
 
 class Library:
@@ -229,8 +221,8 @@ def seed_library(worker_id):
 
 if __name__ == "__main__":
     options = {"batch_size": 1, "num_workers": WORKERS}
-    alike = DataLoader(LibraryDraws(), **options)
-    assert len(set(run(alike, seed=1, epochs=2).flatten().tolist())) == 1
+    unseeded = DataLoader(LibraryDraws(), **options)
+    assert len(set(run(unseeded, seed=1, epochs=2).flatten().tolist())) == 1
     seeded = DataLoader(LibraryDraws(), **options, worker_init_fn=seed_library)
     drawn = run(seeded, seed=1, epochs=2)
     assert len(set(drawn.flatten().tolist())) == 2 * WORKERS
@@ -238,18 +230,18 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# Three epochs of a run with seed 1, then three of a run with seed 2. The same colour is
-# the same number.
+# Each panel shows three epochs of run 1 and three epochs of run 2. Equal colours are
+# equal numbers.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
     grids = (
-        torch.cat([monday, tuesday], dim=1),
-        torch.cat([first, second], dim=1),
+        torch.cat([broken_run_1, broken_run_2], dim=1),
+        torch.cat([fixed_run_1, fixed_run_2], dim=1),
     )
     titles = (
         "broken: each worker repeats one number",
-        "fixed: no number twice",
+        "fixed: every number differs",
     )
     for ax, grid, title in zip(axes, grids, titles, strict=True):
         ax.imshow(grid, vmin=0, vmax=1, cmap="cividis")
@@ -267,8 +259,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Search your project, then read one sample in every worker, twice, and count what comes
-# back. Eight different results are right; four mean that the epochs repeat.
+# Search your project for the recipe. Then read one sample in four workers and two
+# epochs. Eight different results are right. Four results mean that the epochs repeat.
 #
 # .. code-block:: console
 #
@@ -276,12 +268,12 @@ if __name__ == "__main__":
 #    $ git grep -nF "np.random.seed("
 
 
-def content(x):
-    """Copy a sample into something that can be compared."""
+def hashable(x):
+    """Return a hashable copy of a sample."""
     if isinstance(x, dict):
-        return tuple((key, content(value)) for key, value in x.items())
+        return tuple((key, hashable(value)) for key, value in x.items())
     if isinstance(x, (list, tuple)):
-        return tuple(content(value) for value in x)
+        return tuple(hashable(value) for value in x)
     return x.numpy().tobytes() if isinstance(x, torch.Tensor) else x
 
 
@@ -294,7 +286,7 @@ def count_augmentations(loader, workers=4):
         num_workers=workers,
         worker_init_fn=loader.worker_init_fn,
     )
-    return len({content(sample) for _ in range(2) for sample in probe})
+    return len({hashable(sample) for _ in range(2) for sample in probe})
 
 
 if __name__ == "__main__":
@@ -304,10 +296,8 @@ if __name__ == "__main__":
     assert count_augmentations(fixed) == 8
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds. Other fixed seeds have pages of their own:
-# :doc:`/gallery/2_randomness/plot_constant_worker_seed` and
-# :doc:`/gallery/2_randomness/plot_worker_seed_without_epoch`.
+# Or run ``dejabatch.audit`` on your loader. The report names the failure and the object
+# that causes it.
 
 import dejabatch
 
@@ -322,12 +312,15 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * What torch seeds in a worker, and since when:
-#   :doc:`/gallery/2_randomness/plot_numpy_global_before_1_9`.
-# * The numbers come from a generator object rather than from ``np.random``:
+# * ``worker_init_fn`` seeds all workers with one constant:
+#   :doc:`/gallery/2_randomness/plot_constant_worker_seed`.
+# * ``worker_init_fn`` seeds each worker with ``worker_id``:
+#   :doc:`/gallery/2_randomness/plot_worker_seed_without_epoch`.
+# * A generator on the dataset repeats in every worker:
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
-# * Where people met the recipe:
-#   `yolov5#2761 <https://github.com/ultralytics/yolov5/issues/2761>`__,
+# * What torch seeds in a worker since torch 1.9:
+#   :doc:`/gallery/2_randomness/plot_numpy_global_before_1_9`.
+# * User reports: `yolov5#2761 <https://github.com/ultralytics/yolov5/issues/2761>`__,
 #   `pytorch#5059 <https://github.com/pytorch/pytorch/issues/5059>`__.
 # * :func:`numpy.random.get_state`, and ``init_by_array`` in the reference
 #   implementation of the `Mersenne Twister

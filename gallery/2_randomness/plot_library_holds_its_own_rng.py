@@ -10,24 +10,24 @@
 # ]
 # ///
 """
-A library's transforms are the same in every worker
-===================================================
+A library's random transforms repeat in every worker
+====================================================
 
-albumentations 2.0.8 and MONAI keep generators in their transforms, and workers copy them.
+Transforms of albumentations 2.0.8 and MONAI hold generators, which every worker copies.
 
 * **You see:** You use a library's random transforms and no generator of your own. Every
-  worker applies the same ones, and every epoch repeats them.
-* **Because:** The library keeps random generators in its transforms. Each worker gets a
-  copy, and nothing seeds it there.
-* **Do:** Pass ``worker_init_fn=dejabatch.seed_worker``, or what the library itself has
-  for that.
+  worker applies the same transforms, and every epoch repeats them.
+* **Because:** The library keeps random generators in its transforms. Every worker gets
+  a copy, and nothing reseeds the copies.
+* **Do:** Pass ``worker_init_fn=dejabatch.seed_worker``, or seed each worker with the
+  library's own method.
 """
 
 # %%
 # See it happen
 # -------------
-# Albumentations 2.0.8 is the last release under the MIT licence, and still in wide use. No
-# generator is to be seen in this dataset.
+# This dataset uses Albumentations 2.0.8, the last release under the MIT licence. The
+# dataset creates no generator of its own.
 
 # sphinx_gallery_tags = ["same across workers", "same in every epoch", "transform", "library"]
 # sphinx_gallery_parallel = False
@@ -36,9 +36,8 @@ import multiprocessing
 import os
 import random
 
-os.environ["NO_ALBUMENTATIONS_UPDATE"] = (
-    "1"  # it would ask the network for a newer one
-)
+# Skip the check for updates over the network.
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
 import albumentations
 import matplotlib.pyplot as plt
@@ -81,17 +80,18 @@ def count_distinct(images):
 
 if __name__ == "__main__":
     print("albumentations", albumentations.__version__)
-    same = crops(broken)
-    again = crops(broken)
-    print(count_distinct(same), "distinct crops of", len(same), "in an epoch")
-    print(count_distinct(same + again), "in two epochs")
-    assert count_distinct(same) == count_distinct(same + again) == 4
+    broken_crops = crops(broken)
+    distinct = count_distinct(broken_crops + crops(broken))
+    print(count_distinct(broken_crops), "distinct crops of 8 in an epoch")
+    print(distinct, "distinct crops of 16 in two epochs")
+    assert count_distinct(broken_crops) == distinct == 4
 
 # %%
 # Why
 # ---
-# The transforms hold generators: here they are. A worker has a copy of the dataset, and
-# with it of them. torch seeds a worker's global generators, and these are not global.
+# The transforms hold their own generators, printed below. Each worker gets a copy of
+# the dataset, including these generators. torch seeds only a worker's global
+# generators.
 
 if __name__ == "__main__":
     compose = broken.dataset.transform
@@ -105,9 +105,9 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Let each worker seed them. Albumentations has a method for it, and
-# :func:`torch.initial_seed` is another number in each worker, and each time that workers
-# start.
+# Seed the transforms in each worker. Albumentations has ``set_random_seed`` for this
+# purpose. :func:`torch.initial_seed` differs in each worker and changes each time
+# workers start.
 
 
 def seed_albumentations(worker_id):
@@ -123,16 +123,14 @@ fixed = DataLoader(
 )
 
 if __name__ == "__main__":
-    different = crops(fixed)
-    again = crops(fixed)
-    print(
-        count_distinct(different + again), "distinct crops of 16 in two epochs"
-    )
-    assert count_distinct(different + again) >= 14
+    fixed_crops = crops(fixed)
+    distinct = count_distinct(fixed_crops + crops(fixed))
+    print(distinct, "distinct crops of 16 in two epochs")
+    assert distinct >= 14
 
 # %%
-# That needs one line for each ``Compose``. :func:`dejabatch.seed_worker` finds the
-# generators by itself, of any library, and seeds those of Python, NumPy and torch.
+# The function above needs one line for each ``Compose``. :func:`dejabatch.seed_worker`
+# finds the generators in your dataset and seeds them.
 
 import dejabatch
 
@@ -151,11 +149,11 @@ if __name__ == "__main__":
 # %%
 # MONAI
 # -----
-# Its transforms hold a generator as well. Its own ``monai.data.DataLoader`` seeds them,
-# and ``torch.utils.data.DataLoader`` does not. Until
-# ``set_random_state`` is called, all transforms share one generator, an attribute of their
-# class. A forked worker has a copy of it; workers of the other start
-# methods import MONAI anew, and with it another generator.
+# MONAI's transforms hold a generator, too. ``monai.data.DataLoader`` seeds this
+# generator, and ``torch.utils.data.DataLoader`` does not. All transforms share one
+# generator on their class until you call ``set_random_state``. Forked workers copy the
+# shared generator. Other start methods import MONAI again in each worker, which creates
+# a new generator.
 
 
 class Volumes(Dataset):
@@ -174,6 +172,12 @@ class Volumes(Dataset):
 
 if __name__ == "__main__":
     from monai.data import DataLoader as MonaiDataLoader
+    from monai.transforms import RandFlip
+
+    flip = RandFlip()
+    assert flip.R is Volumes().crop.R  # one generator on the class
+    flip.set_random_state(0)
+    assert flip.R is not Volumes().crop.R
 
     for name, make, options in (
         ("torch's DataLoader", DataLoader, {}),
@@ -196,13 +200,13 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The first two crops of each worker, in the order in which they came.
+# The figure shows the first two crops of each worker, in loading order.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 4, figsize=(8, 4.4), layout="constrained")
     for row, name, images in (
-        (axes[0], "broken", same),
-        (axes[1], "fixed", different),
+        (axes[0], "broken", broken_crops),
+        (axes[1], "fixed", fixed_crops),
     ):
         for i, ax in enumerate(row):
             ax.imshow(images[i])
@@ -212,10 +216,10 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Look through a transform for whatever is a generator.
+# List the generators inside your transform.
 
 
-def generators(value, path="transform", depth=3):
+def generator_paths(value, path="transform", depth=3):
     if "random" in type(value).__module__ or isinstance(
         value, torch.Generator
     ):
@@ -225,17 +229,17 @@ def generators(value, path="transform", depth=3):
         if isinstance(value, (list, tuple)):
             items = enumerate(value)
         for name, item in items:
-            yield from generators(item, f"{path}.{name}", depth - 1)
+            yield from generator_paths(item, f"{path}.{name}", depth - 1)
 
 
 if __name__ == "__main__":
-    found = list(generators(broken.dataset.transform))
+    found = list(generator_paths(broken.dataset.transform))
     print(*found, sep="\n")
     assert "transform.py_random" in found
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit`` on your loader. The report names the failure and the object
+# that causes it.
 
 if __name__ == "__main__":
     report = dejabatch.audit(broken)
@@ -248,9 +252,9 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The generator is yours: :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
+# * A generator on your own dataset repeats in every worker:
+#   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 # * OpenCV's generator, which no Python object holds:
 #   :doc:`/gallery/2_randomness/plot_opencv_rng`.
-# * `albumentations-team/albumentations#2473
-#   <https://github.com/albumentations-team/albumentations/issues/2473>`__: who
-#   else met it.
+# * User report: `albumentations-team/albumentations#2473
+#   <https://github.com/albumentations-team/albumentations/issues/2473>`__.

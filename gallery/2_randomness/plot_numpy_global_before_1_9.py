@@ -11,23 +11,23 @@
 All workers draw the same NumPy random numbers
 ==============================================
 
-Not since torch 1.9: each worker seeds NumPy. Before it, all began with one state.
+Since torch 1.9, each worker seeds NumPy. Before, all workers started in one NumPy
+state.
 
-* **You see:** An article says that workers draw the same random numbers by default, and
-  that ``worker_init_fn`` must seed them; or you see it, on an old torch.
-* **Because:** Only torch older than 1.9 left ``np.random`` in every forked worker in
-  the state of the main process; since 1.9 each worker seeds ``random``, ``torch`` and
-  ``np.random`` for itself.
-* **Do:** Use torch 1.9 or newer and let nothing reset NumPy in the workers; before 1.9,
-  call ``np.random.seed(torch.initial_seed() % 2**32)`` in ``worker_init_fn``.
+* **You see:** You read that ``worker_init_fn`` must seed NumPy, or your workers draw
+  the same NumPy numbers on torch before 1.9.
+* **Because:** Before torch 1.9, every forked worker inherited the ``np.random`` state
+  of the main process. Since 1.9, torch also seeds ``np.random`` in every worker.
+* **Do:** Use torch 1.9 or newer, and reset ``np.random`` nowhere in the workers. Before
+  1.9, call ``np.random.seed(torch.initial_seed() % 2**32)`` in ``worker_init_fn``.
 """
 
 # %%
 # See it happen
 # -------------
-# You cannot, on this build. The samples of this dataset are what the worker's three
-# global generators draw next, with nothing seeded by hand. If all workers started with
-# the same seed, each column would hold one number for each epoch.
+# You cannot see this failure on torch 1.9 or newer. Each sample of this dataset is the
+# next draw of the worker's three global generators. No ``worker_init_fn`` seeds the
+# generators, and all numbers differ.
 
 # sphinx_gallery_tags = ["same across workers", "same in every epoch", "NumPy"]
 # sphinx_gallery_parallel = False
@@ -56,7 +56,7 @@ class Draws(Dataset):
         }
 
 
-# There is nothing to fix in it.
+# A plain DataLoader needs no fix on torch 1.9 or newer.
 fixed = DataLoader(Draws(), batch_size=1, num_workers=WORKERS)
 
 
@@ -71,31 +71,29 @@ def count_distinct(epochs, generator):
 
 
 if __name__ == "__main__":
-    today = two_epochs(fixed)
+    fixed_epochs = two_epochs(fixed)
     print("torch", torch.__version__)
     print(f"{'random':>24} {'np.random':>10} {'torch':>10}")
-    for epoch, samples in enumerate(today):
+    for epoch, samples in enumerate(fixed_epochs):
         for s in samples:
             numbers = [s["random"], s["np.random"], s["torch"]]
             print(f"epoch {epoch} worker {s['worker']}", end="")
             print(*(f"{number:10.4f}" for number in numbers))
     for generator in ("random", "np.random", "torch"):
-        assert count_distinct(today, generator) == 2 * WORKERS
+        assert count_distinct(fixed_epochs, generator) == 2 * WORKERS
 
 # %%
 # Why
 # ---
-# Each time workers are started, the main process draws a random number, the *base seed*,
-# from the loader's ``generator``, or from torch's global one. Worker ``w`` seeds ``random`` and ``torch`` with
-# ``base_seed + w``. NumPy gets four words mixed from the base seed and ``w``, so its
-# stream is not that of ``np.random.seed(seed % 2**32)``.
+# Each time workers start, the main process draws a *base seed* from torch's global
+# generator. Worker ``w`` seeds ``random`` and ``torch`` with ``base_seed + w``. NumPy
+# gets four words mixed from the base seed and ``w``, not ``seed % 2**32``.
 
-from torch.utils.data._utils.worker import (
-    _generate_state,  # private: for the proof
-)
+# Private to torch; only this proof needs it.
+from torch.utils.data._utils.worker import _generate_state
 
 if __name__ == "__main__":
-    for samples in today:
+    for samples in fixed_epochs:
         base_seed = samples[0]["seed"]
         for s in samples:
             assert s["seed"] == base_seed + s["worker"]
@@ -116,11 +114,11 @@ if __name__ == "__main__":
     print("base seed after torch.manual_seed(7):", base_seed)
 
 # %%
-# A new epoch starts new workers, with a new base seed. With ``persistent_workers=True``
-# they are started once: the seed stays and the streams go on.
+# Each epoch starts new workers with a new base seed. With ``persistent_workers=True``,
+# workers start once: their seeds stay, and their streams continue.
 
 if __name__ == "__main__":
-    assert count_distinct(today, "seed") == 2 * WORKERS
+    assert count_distinct(fixed_epochs, "seed") == 2 * WORKERS
     persistent = DataLoader(
         Draws(), batch_size=1, num_workers=WORKERS, persistent_workers=True
     )
@@ -131,12 +129,12 @@ if __name__ == "__main__":
         assert count_distinct(epochs, generator) == 2 * WORKERS
 
 # %%
-# What was true before torch 1.9
-# ------------------------------
-# A forked worker starts as a copy of the main process, and nothing seeded NumPy in it.
-# The next loader puts that back on purpose: ``worker_init_fn`` gives NumPy the state of
-# the main process again. All workers draw alike, and so do all epochs, as long as the
-# main process does not draw from NumPy. ``random`` and ``torch`` are unaffected.
+# Before torch 1.9
+# ----------------
+# A forked worker starts as a copy of the main process, and older torch did not seed
+# NumPy there. This loader imitates older torch: ``worker_init_fn`` restores the NumPy
+# state of the main process. All workers and all epochs draw the same NumPy numbers.
+# ``random`` and ``torch`` still differ.
 
 
 class AsBeforeTorch19:
@@ -155,19 +153,19 @@ broken = DataLoader(
 )
 
 if __name__ == "__main__":
-    before = two_epochs(broken)
+    broken_epochs = two_epochs(broken)
     for generator in ("random", "np.random", "torch"):
-        distinct = count_distinct(before, generator)
+        distinct = count_distinct(broken_epochs, generator)
         print(f"{generator:9} {distinct} distinct of {2 * WORKERS}")
-    assert count_distinct(before, "np.random") == 1
-    assert count_distinct(before, "random") == 2 * WORKERS
-    assert count_distinct(before, "torch") == 2 * WORKERS
+    assert count_distinct(broken_epochs, "np.random") == 1
+    assert count_distinct(broken_epochs, "random") == 2 * WORKERS
+    assert count_distinct(broken_epochs, "torch") == 2 * WORKERS
 
 # %%
 # The fix
 # -------
-# On torch 1.9 or newer there is nothing to fix: ``fixed`` above is a plain loader. If you
-# cannot upgrade, hand torch's own seed to NumPy.
+# On torch 1.9 or newer, use a plain DataLoader, such as ``fixed`` above. If you cannot
+# upgrade, seed NumPy from torch's seed.
 
 
 def seed_numpy(worker_id):
@@ -188,23 +186,23 @@ repaired = DataLoader(
 )
 
 if __name__ == "__main__":
-    after = two_epochs(repaired)
-    distinct = count_distinct(after, "np.random")
+    repaired_epochs = two_epochs(repaired)
+    distinct = count_distinct(repaired_epochs, "np.random")
     print(f"np.random {distinct} distinct of {2 * WORKERS}")
     assert distinct == 2 * WORKERS
-    assert count_distinct(after, "seed") == 2 * WORKERS
+    assert count_distinct(repaired_epochs, "seed") == 2 * WORKERS
 
 # %%
 # Proof
 # -----
-# What ``np.random`` drew. The same colour is the same number.
+# The figure shows the draws of ``np.random``. Equal colours are equal numbers.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
     release = torch.__version__.split("+")[0]
     grids = {
-        "broken: as before torch 1.9": before,
-        f"fixed: torch {release}": today,
+        "broken: as before torch 1.9": broken_epochs,
+        f"fixed: torch {release}": fixed_epochs,
     }
     centred = {"ha": "center", "va": "center"}
     for ax, (title, epochs) in zip(axes, grids.items(), strict=True):
@@ -220,23 +218,22 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Print ``torch.__version__`` where your training runs, and look at what draws your
-# random numbers.
+# Print ``torch.__version__`` where your training runs, and search your code for random
+# draws.
 #
 # * **torch 1.9 or newer, global functions** (``np.random.rand()``, ``random.random()``,
-#   ``torch.rand(1)``): the loader at the top of this page is yours. Something else
-#   repeats.
-# * **torch 1.9 or newer, a generator object** (``np.random.default_rng()``, a
-#   ``RandomState``, a ``random.Random``, a ``torch.Generator``) kept on the dataset or
-#   on a transform: read
-#   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
-# * **any version, with a worker_init_fn that calls** ``np.random.seed``: with a constant,
-#   read :doc:`/gallery/2_randomness/plot_constant_worker_seed`; with ``worker_id``,
-#   :doc:`/gallery/2_randomness/plot_worker_seed_without_epoch`; with ``get_state()``,
-#   :doc:`/gallery/2_randomness/plot_get_state_recipe`. With
-#   ``torch.initial_seed() % 2**32`` it is right in one process, and ranks that have one seed
-#   draw alike: :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`.
-# * **torch older than 1.9 and** ``np.random``: the fix above.
+#   ``torch.rand(1)``): your loader works like ``fixed`` above. Find another cause by
+#   :doc:`what you see </symptoms/index>`.
+# * **torch 1.9 or newer, a generator object** (``np.random.default_rng()``,
+#   ``RandomState``, ``random.Random``, ``torch.Generator``) on the dataset or a
+#   transform: read :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
+# * **Any version, with** ``np.random.seed`` **in** ``worker_init_fn``: for a constant,
+#   read :doc:`/gallery/2_randomness/plot_constant_worker_seed`. For ``worker_id``, read
+#   :doc:`/gallery/2_randomness/plot_worker_seed_without_epoch`. For ``get_state()``,
+#   read :doc:`/gallery/2_randomness/plot_get_state_recipe`. For
+#   ``torch.initial_seed() % 2**32`` on several ranks, read
+#   :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`.
+# * **torch older than 1.9, with** ``np.random``: use the fix above.
 
 if __name__ == "__main__":
     major, minor = (int(part) for part in torch.__version__.split(".")[:2])
@@ -244,8 +241,8 @@ if __name__ == "__main__":
     assert (major, minor) >= (1, 9)
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit`` on your loader. The report names the failure and the object
+# that causes it.
 
 import dejabatch
 
@@ -260,9 +257,9 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * PyTorch's change that seeds NumPy, in torch 1.9 (2021):
-#   `pytorch#56488 <https://github.com/pytorch/pytorch/pull/56488>`__; and the one that
-#   seeds ``random`` (2018): `pytorch#5415 <https://github.com/pytorch/pytorch/pull/5415>`__.
-# * The thread in which people met it:
-#   `pytorch#5059 <https://github.com/pytorch/pytorch/issues/5059>`__.
-# * :func:`torch.utils.data.get_worker_info` and :func:`torch.initial_seed`.
+# * torch 1.9 (2021) seeds NumPy: `pytorch#56488
+#   <https://github.com/pytorch/pytorch/pull/56488>`__. A change of 2018 seeds
+#   ``random``: `pytorch#5415 <https://github.com/pytorch/pytorch/pull/5415>`__.
+# * User reports: `pytorch#5059 <https://github.com/pytorch/pytorch/issues/5059>`__.
+# * PyTorch's reference: :func:`torch.utils.data.get_worker_info` and
+#   :func:`torch.initial_seed`.

@@ -8,23 +8,23 @@
 # ]
 # ///
 """
-Two loaders draw the same order
-===============================
+Two DataLoaders shuffle in the same order
+=========================================
 
-Two generators with one seed, or one generator for two loaders: both tie loaders together.
+Loaders with one generator or one seed repeat or change each other's order.
 
-* **You see:** In every epoch the same samples of two loaders meet, or looking at the
+* **You see:** Two loaders pair the same samples in every epoch, or reading the
   validation set changes the order of training.
-* **Because:** The loaders have one generator, or two that were seeded alike, and every
-  pass over a loader draws from it.
-* **Do:** Give each loader a generator of its own, seeded differently.
+* **Because:** Both loaders draw from one generator, or from two generators with the
+  same seed.
+* **Do:** Give each loader its own generator with a different seed.
 """
 
 # %%
 # See it happen
 # -------------
-# Semi-supervised training takes a labelled and an unlabelled batch in each step. Both
-# loaders shuffle, and both are seeded, for runs that repeat.
+# Semi-supervised training reads a labelled and an unlabelled batch in each step. Both
+# loaders shuffle with the seed 0, so that runs repeat.
 
 # sphinx_gallery_tags = ["same in every epoch", "shuffle", "seed", "validation"]
 # sphinx_gallery_parallel = False
@@ -59,31 +59,30 @@ def pairs(loaders):
 
 
 def position_pairs(loaders, epochs=3):
-    """Return which labelled sample met which unlabelled one, as numbers."""
+    """Return the numbers of each labelled sample and its unlabelled partner."""
     return [
-        (int(one[1:]), int(other[1:]))
+        (int(labelled[1:]), int(unlabelled[1:]))
         for _ in range(epochs)
-        for one, other in pairs(loaders)
+        for labelled, unlabelled in pairs(loaders)
     ]
 
 
 if __name__ == "__main__":
     for epoch in range(2):
         print(f"epoch {epoch}:", *(f"{a}+{b}" for a, b in pairs(broken)))
-    same = position_pairs(broken)
-    assert all(one == other for one, other in same)
+    broken_pairs = position_pairs(broken)
+    assert all(labelled == unlabelled for labelled, unlabelled in broken_pairs)
 
 # %%
 # Why
 # ---
-# Both generators start in one state, and both samplers draw from them in one way. Each
-# labelled sample meets the same unlabelled one in every epoch, for ever.
+# Both generators start in the same state, so both samplers draw the same order in every
+# epoch. Each labelled sample always meets the same unlabelled sample.
 #
-# One generator for two loaders is no way out. A pass over a loader draws from the loader's
-# generator: the order, if it shuffles, and a seed for workers, even if there are none.
-# (Persistent workers get theirs in the first pass only.) So what one loader does changes
-# what the other will do. Without ``generator=`` it is torch's
-# global generator, and the same: looking at the validation set changes the training.
+# One generator for both loaders does not help. A pass over a loader draws from its
+# generator: a seed for workers and, with ``shuffle=True``, the order. Reading the
+# validation set therefore changes the next training order. Without ``generator=``, both
+# loaders share torch's global generator, with the same effect.
 
 EVALUATE_AFTER = {"every epoch": (0, 1, 2), "the last epoch": (2,)}
 
@@ -105,23 +104,23 @@ def training_orders(make_generator, evaluate_after):
 
 if __name__ == "__main__":
     for name, make_generator in (
-        ("one generator", torch.Generator),
-        ("the global one", lambda: None),
+        ("shared generator", torch.Generator),
+        ("global generator", lambda: None),
     ):
-        often, once = (
+        every_epoch, last_epoch_only = (
             training_orders(make_generator, epochs)
             for epochs in EVALUATE_AFTER.values()
         )
-        print(f"{name}, epoch 1, evaluated before: {often[1]}")
-        print(f"{name}, epoch 1, not evaluated:    {once[1]}")
-        assert often[0] == once[0]
-        assert often[1] != once[1]
+        print(f"{name}, epoch 1 after evaluation:   {every_epoch[1]}")
+        print(f"{name}, epoch 1 without evaluation: {last_epoch_only[1]}")
+        assert every_epoch[0] == last_epoch_only[0]
+        assert every_epoch[1] != last_epoch_only[1]
 
 # %%
 # The fix
 # -------
-# Give each loader a generator of its own, with a seed of its own. Seeds that
-# :class:`numpy.random.SeedSequence` makes have nothing to do with each other.
+# Give each loader its own generator and its own seed.
+# :class:`numpy.random.SeedSequence` makes independent seeds from one run seed.
 
 
 def seeds_for(run_seed, count):
@@ -134,16 +133,17 @@ fixed = make_loaders(*seeds_for(0, 2))
 if __name__ == "__main__":
     for epoch in range(2):
         print(f"epoch {epoch}:", *(f"{a}+{b}" for a, b in pairs(fixed)))
-    different = position_pairs(fixed)
-    assert sum(one == other for one, other in different) < len(different) / 2
+    fixed_pairs = position_pairs(fixed)
+    equal = sum(a == b for a, b in fixed_pairs)
+    assert equal < len(fixed_pairs) / 2
 
     again = make_loaders(*seeds_for(0, 2))
     for _ in range(2):
         list(pairs(again))
-    assert position_pairs(again) == different  # runs still repeat
+    assert position_pairs(again) == fixed_pairs  # runs still repeat
 
 # %%
-# And a validation loader that has its own generator leaves the training alone.
+# A validation loader with its own generator does not change the order of training.
 
 
 def orders_with_own_generators(evaluate_after):
@@ -168,20 +168,23 @@ def orders_with_own_generators(evaluate_after):
 
 
 if __name__ == "__main__":
-    often, once = map(orders_with_own_generators, EVALUATE_AFTER.values())
-    print("the same training, however often it is evaluated:", often == once)
-    assert often == once
+    every_epoch, last_epoch_only = map(
+        orders_with_own_generators, EVALUATE_AFTER.values()
+    )
+    equal = every_epoch == last_epoch_only
+    print("same training order with and without evaluation:", equal)
+    assert equal
 
 # %%
 # Proof
 # -----
-# Which labelled sample met which unlabelled one in three epochs.
+# Each square marks a labelled and an unlabelled sample that met within three epochs.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
     for ax, name, met in (
-        (axes[0], "broken", same),
-        (axes[1], "fixed", different),
+        (axes[0], "broken", broken_pairs),
+        (axes[1], "fixed", fixed_pairs),
     ):
         ax.plot(
             *zip(*met, strict=True),
@@ -200,26 +203,33 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Compare the generators of your loaders before the first epoch: are they one object, or
-# two in one state?
+# Before the first epoch, compare the generators of your loaders. The generators must be
+# two objects in two different states.
 
 
-def tied_together(one, other):
+def share_generator_state(loader, other_loader):
     a, b = (
-        loader.generator or torch.default_generator for loader in (one, other)
+        one.generator or torch.default_generator
+        for one in (loader, other_loader)
     )
     return a is b or torch.equal(a.get_state(), b.get_state())
 
 
 if __name__ == "__main__":
-    print("broken:", tied_together(*make_loaders(0, 0)))
-    print("fixed: ", tied_together(*make_loaders(*seeds_for(0, 2))))
-    assert tied_together(*make_loaders(0, 0))
-    assert not tied_together(*make_loaders(*seeds_for(0, 2)))
+    print(
+        "broken loaders share a state:",
+        share_generator_state(*make_loaders(0, 0)),
+    )
+    print(
+        "fixed loaders share a state: ",
+        share_generator_state(*make_loaders(*seeds_for(0, 2))),
+    )
+    assert share_generator_state(*make_loaders(0, 0))
+    assert not share_generator_state(*make_loaders(*seeds_for(0, 2)))
 
 # %%
-# Or let ``dejabatch.compare`` look. It reads both loaders in processes of their own,
-# without changing them, and names what they share and should not.
+# Or run ``dejabatch.compare`` on both loaders. The report names what the loaders share
+# but should not share.
 
 import dejabatch
 
@@ -234,10 +244,10 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The loaders share a transform, not a generator:
+# * Both loaders share a transform:
 #   :doc:`/gallery/1_sample/plot_split_shares_transform`.
-# * Every run is the same, and you seeded nothing:
+# * Every run shuffles in the same order, and you set no seed:
 #   :doc:`/gallery/2_randomness/plot_default_torch_generator`.
-# * What such a generator drives, and what not:
+# * What a loader's generator controls:
 #   :doc:`/gallery/explanations/plot_what_generator_drives`.
-# * The ``generator`` of :class:`torch.utils.data.DataLoader`.
+# * PyTorch's reference for ``generator``: :class:`torch.utils.data.DataLoader`.

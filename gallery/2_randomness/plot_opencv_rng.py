@@ -12,20 +12,20 @@
 All workers draw the same OpenCV random numbers
 ===============================================
 
-OpenCV's random generator is its own, begins with a constant, and is copied by workers.
+OpenCV's own generator starts from a constant, and PyTorch does not seed it in workers.
 
-* **You see:** ``cv2.randn`` and ``cv2.randu`` give the same numbers in every worker, in
-  every epoch and in every run.
-* **Because:** OpenCV has a random generator of its own, which begins with a constant in
-  every process and which PyTorch does not seed.
+* **You see:** ``cv2.randn`` and ``cv2.randu`` return the same numbers in every worker,
+  epoch and run.
+* **Because:** OpenCV starts its own random generator from a constant in every process,
+  and PyTorch does not seed that generator.
 * **Do:** Call ``cv2.setRNGSeed(torch.initial_seed() % 2**31)`` in ``worker_init_fn``.
 """
 
 # %%
 # See it happen
 # -------------
-# Noise for images, by ``cv2.randn``. Every sample is noise alone, so that nothing else can
-# make two of them differ.
+# Each sample is noise from ``cv2.randn``. Two samples differ only if OpenCV draws
+# different numbers.
 
 # sphinx_gallery_tags = ["same across workers", "same in every epoch", "library"]
 # sphinx_gallery_parallel = False
@@ -64,40 +64,40 @@ def count_distinct(images):
 
 
 if __name__ == "__main__":
-    same = samples(broken)
-    print(count_distinct(same), "distinct of 8 samples in an epoch")
-    again = samples(broken)
-    print(count_distinct(same + again), "of 16 in two epochs")
-    assert count_distinct(same) == 4  # each worker makes the same four
-    assert count_distinct(same + again) == 4
+    broken_samples = samples(broken)
+    print(count_distinct(broken_samples), "distinct of 8 samples in an epoch")
+    distinct = count_distinct(broken_samples + samples(broken))
+    print(distinct, "distinct of 16 samples in two epochs")
+    # Both workers make the same four samples, in both epochs.
+    assert count_distinct(broken_samples) == distinct == 4
 
 # %%
 # Why
 # ---
-# OpenCV keeps a generator in its C++ code. It begins with the same constant in every
-# process, and a forked worker has a copy of it. torch seeds ``random``, ``np.random`` and
-# ``torch`` in each worker, and knows nothing of OpenCV. No Python object shows this
-# generator either, so a look at the dataset's attributes finds nothing.
+# OpenCV keeps a random generator in its C++ code and starts it from the same constant
+# in every process. Forked workers copy this generator. torch seeds ``random``,
+# ``np.random`` and ``torch`` in each worker, but not OpenCV. No Python object holds
+# OpenCV's generator, so you do not find it on your dataset.
 
 if __name__ == "__main__":
     cv2.setRNGSeed(1)
-    one = Noise()[0]
-    torch.manual_seed(2)  # torch's seed has no effect on it
+    noise = Noise()[0]
+    torch.manual_seed(2)  # OpenCV ignores the seeds of torch and NumPy
     np.random.seed(2)
     cv2.setRNGSeed(1)
-    other = Noise()[0]
-    print("the same after cv2.setRNGSeed(1):", torch.equal(one, other))
-    assert torch.equal(one, other)
-    assert not torch.equal(other, Noise()[0])
+    repeated = Noise()[0]
+    print("same noise after cv2.setRNGSeed(1):", torch.equal(noise, repeated))
+    assert torch.equal(noise, repeated)
+    assert not torch.equal(repeated, Noise()[0])
 
     program = "import cv2, numpy; print(cv2.randn(numpy.empty((2, 2)), 0, 1))"
     command = [sys.executable, "-c", program]
     first, second = (subprocess.check_output(command) for _ in range(2))
-    assert first == second  # two processes that have seeded nothing
+    assert first == second  # two processes without a seed
 
 # %%
-# With ``persistent_workers=True`` the copies go on, so that epochs differ. The workers are
-# as alike as before.
+# With ``persistent_workers=True``, the epochs differ, but both workers still draw the
+# same numbers.
 
 if __name__ == "__main__":
     persistent = DataLoader(
@@ -106,19 +106,21 @@ if __name__ == "__main__":
     first, second = samples(persistent), samples(persistent)
     del persistent
     print(count_distinct(first), "distinct of 8 samples in an epoch")
-    print(count_distinct(first + second), "of 16 in two epochs")
+    print(
+        count_distinct(first + second), "distinct of 16 samples in two epochs"
+    )
     assert count_distinct(first) == 4
     assert count_distinct(first + second) == 8
 
 # %%
 # The fix
 # -------
-# Seed it in every worker, from torch's seed, which is another number in each of them, and
-# each time that workers start. OpenCV takes a signed integer of 32 bits, which leaves 31
-# for a positive one.
+# Seed OpenCV in every worker from :func:`torch.initial_seed`. This number differs in
+# each worker and changes each time workers start.
 
 
 def seed_opencv(worker_id):
+    # OpenCV takes a signed 32-bit integer.
     cv2.setRNGSeed(torch.initial_seed() % 2**31)
 
 
@@ -127,14 +129,14 @@ fixed = DataLoader(
 )
 
 if __name__ == "__main__":
-    different = samples(fixed)
-    distinct = count_distinct(different + samples(fixed))
+    fixed_samples = samples(fixed)
+    distinct = count_distinct(fixed_samples + samples(fixed))
     print(distinct, "distinct of 16 samples in two epochs")
     assert distinct == 16
 
 # %%
-# Without workers nobody calls ``worker_init_fn``: seed OpenCV once, in the main process.
-# Or draw by ``torch`` or ``np.random``, which need neither.
+# With ``num_workers=0``, the loader does not call ``worker_init_fn``. Seed OpenCV once,
+# in the main process. Or draw from ``torch`` or ``np.random`` instead of OpenCV.
 
 if __name__ == "__main__":
     cv2.setRNGSeed(torch.initial_seed() % 2**31)
@@ -148,13 +150,13 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The first two samples of each worker, in the order in which they came.
+# The figure shows the first two samples of each worker, in loading order.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 4, figsize=(8, 4.4), layout="constrained")
     for row, name, images in (
-        (axes[0], "broken", same),
-        (axes[1], "fixed", different),
+        (axes[0], "broken", broken_samples),
+        (axes[1], "fixed", fixed_samples),
     ):
         for i, ax in enumerate(row):
             ax.imshow(images[i], cmap="cividis")
@@ -164,31 +166,34 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Let all workers make the same sample. If each makes the same *several* of them, they
-# draw alike, from whatever it is.
+# Read one sample three times in each of two workers. If both workers return the same
+# three different samples, both workers start in the same random state.
 
 
-def workers_draw_alike(loader, index=0, workers=2, times=3):
+def workers_draw_the_same(loader, index=0, workers=2, times=3):
     probe = DataLoader(
         loader.dataset,
         batch_sampler=[[index] * times] * workers,
         num_workers=workers,
         worker_init_fn=loader.worker_init_fn,
     )
-    one, other = probe
-    return torch.equal(one, other) and count_distinct(one) == times
+    first, second = probe
+    return torch.equal(first, second) and count_distinct(first) == times
 
 
 if __name__ == "__main__":
-    of_broken, of_fixed = workers_draw_alike(broken), workers_draw_alike(fixed)
-    print("broken:", of_broken)
-    print("fixed: ", of_fixed)
-    assert of_broken
-    assert not of_fixed
+    broken_repeats, fixed_repeats = (
+        workers_draw_the_same(broken),
+        workers_draw_the_same(fixed),
+    )
+    print("broken repeats in both workers:", broken_repeats)
+    print("fixed repeats in both workers: ", fixed_repeats)
+    assert broken_repeats
+    assert not fixed_repeats
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit`` on your loader. The report names the failure and the object
+# that causes it.
 
 import dejabatch
 
@@ -203,9 +208,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The same for a generator that is a Python object:
+# * A Python generator on the dataset repeats in every worker:
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
-# * ``dejabatch.seed_worker`` as ``worker_init_fn`` seeds OpenCV, too:
-#   :func:`dejabatch.seed_worker`.
-# * `opencv/opencv-python#1082
-#   <https://github.com/opencv/opencv-python/issues/1082>`__: where others met it.
+# * A ``worker_init_fn`` that seeds OpenCV, too: :func:`dejabatch.seed_worker`.
+# * User report: `opencv/opencv-python#1082
+#   <https://github.com/opencv/opencv-python/issues/1082>`__.

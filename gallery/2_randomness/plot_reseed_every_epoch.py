@@ -8,20 +8,21 @@
 # ]
 # ///
 """
-Every epoch has the same shuffled order
-=======================================
+DataLoader shuffles in the same order every epoch
+=================================================
 
-A seed at the beginning of each epoch makes runs repeat, and epochs as well.
+A seed that is set before each epoch makes every epoch repeat the same order.
 
-* **You see:** The loader shuffles, but in every epoch in the same way.
-* **Because:** Something seeds the generator of the order again before each epoch.
+* **You see:** Samples are shuffled, but every epoch repeats the first epoch's order.
+* **Because:** Before each epoch, your code reseeds the generator that draws the order.
 * **Do:** Seed once, before the first epoch.
 """
 
 # %%
 # See it happen
 # -------------
-# For runs that repeat, this sampler seeds its generator whenever a pass over it begins.
+# This sampler reseeds its generator at the start of each epoch, so that runs repeat.
+# The epochs repeat, too.
 
 # sphinx_gallery_tags = ["same in every epoch", "shuffle", "seed"]
 # sphinx_gallery_parallel = False
@@ -52,17 +53,17 @@ def order(loader):
 
 
 if __name__ == "__main__":
-    same = [order(broken) for _ in range(3)]
-    for epoch, indices in enumerate(same):
+    broken_orders = [order(broken) for _ in range(3)]
+    for epoch, indices in enumerate(broken_orders):
         print(f"epoch {epoch}: {indices}")
-    assert same[0] == same[1] == same[2]
+    assert broken_orders[0] == broken_orders[1] == broken_orders[2]
 
 # %%
 # Why
 # ---
-# The order is drawn from a generator when a pass begins. A generator in the same state
-# draws the same order. A seed does that wherever it stands in the loop: in the sampler,
-# before the loader is iterated, or with a new loader.
+# The sampler draws each epoch's order from a generator. A generator in the same state
+# draws the same order. Reseeding has this effect anywhere in the epoch loop: in the
+# sampler, before the iteration, or with a new loader.
 
 
 def seed_in_the_loop():
@@ -72,7 +73,7 @@ def seed_in_the_loop():
         yield [int(i) for (batch,) in loader for i in batch]
 
 
-def state_in_the_loop():
+def restored_state_in_the_loop():
     loader = DataLoader(dataset, batch_size=4, shuffle=True)
     state = torch.get_rng_state()
     for _ in range(3):
@@ -80,7 +81,7 @@ def state_in_the_loop():
         yield order(loader)
 
 
-def loader_in_the_loop():
+def new_loader_in_the_loop():
     for _ in range(3):
         generator = torch.Generator().manual_seed(0)
         loader = DataLoader(
@@ -90,13 +91,17 @@ def loader_in_the_loop():
 
 
 if __name__ == "__main__":
-    for loop in (seed_in_the_loop, state_in_the_loop, loader_in_the_loop):
+    for loop in (
+        seed_in_the_loop,
+        restored_state_in_the_loop,
+        new_loader_in_the_loop,
+    ):
         orders = {tuple(indices) for indices in loop()}
         print(f"{loop.__name__}: {len(orders)} order in 3 epochs")
         assert len(orders) == 1
 
 # %%
-# Augmentations repeat, too. The workers' seeds are drawn from the same generator.
+# Augmentations repeat, too, because the same generator seeds the workers.
 
 
 class Draws(torch.utils.data.Dataset):
@@ -119,7 +124,7 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Seed once, before the first epoch. Runs repeat, epochs do not.
+# Seed once, before the first epoch. Runs still repeat, and epochs differ.
 
 
 def make_fixed():
@@ -130,17 +135,17 @@ def make_fixed():
 fixed = make_fixed()
 
 if __name__ == "__main__":
-    different = [order(fixed) for _ in range(3)]
-    for epoch, indices in enumerate(different):
+    fixed_orders = [order(fixed) for _ in range(3)]
+    for epoch, indices in enumerate(fixed_orders):
         print(f"epoch {epoch}: {indices}")
-    assert len({tuple(indices) for indices in different}) == 3
+    assert len({tuple(indices) for indices in fixed_orders}) == 3
 
     run_again = make_fixed()
-    assert [order(run_again) for _ in range(3)] == different
+    assert [order(run_again) for _ in range(3)] == fixed_orders
 
 # %%
-# To begin in a later epoch with that epoch's order, make the seed from both numbers.
-# Do not add them: then epoch 1 of seed 0 is epoch 0 of seed 1, see
+# To start in a later epoch, derive the seed from the run's seed and the epoch. Do not
+# add the two numbers: seed 0 in epoch 1 would equal seed 1 in epoch 0. See
 # :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`.
 
 if __name__ == "__main__":
@@ -149,19 +154,20 @@ if __name__ == "__main__":
         for seed in range(3)
         for epoch in range(3)
     }
-    print(len(seeds), "seeds from 3 seeds and 3 epochs")
+    print(len(seeds), "distinct seeds from 3 run seeds and 3 epochs")
     assert len(seeds) == 9
 
 # %%
 # Proof
 # -----
-# The order of three epochs. A column is a position in the epoch, a colour is a sample.
+# The figure shows the order of three epochs. Each column is a position, and each colour
+# is a sample.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 1, figsize=(8, 3), layout="constrained")
     for ax, name, orders in (
-        (axes[0], "broken", same),
-        (axes[1], "fixed", different),
+        (axes[0], "broken", broken_orders),
+        (axes[1], "fixed", fixed_orders),
     ):
         ax.imshow(orders, cmap="cividis", aspect="auto")
         for (row, column), index in np.ndenumerate(orders):
@@ -173,18 +179,17 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Take the order of two epochs in your own loop. Shuffled epochs that are the same to the
-# last index are no coincidence: for 16 samples there are 20 922 789 888 000 orders.
+# Compare the orders of two epochs in your own loop. Shuffled epochs must differ.
 
 if __name__ == "__main__":
-    print("broken:", order(broken) == order(broken))
-    print("fixed: ", order(fixed) == order(fixed))
+    print("broken repeats its order:", order(broken) == order(broken))
+    print("fixed repeats its order: ", order(fixed) == order(fixed))
     assert order(broken) == order(broken)
     assert order(fixed) != order(fixed)
 
 # %%
-# Or let ``dejabatch.audit`` look at the loader. It does not see your loop: a seed there
-# is found by reading it, or by the lines above.
+# Or run ``dejabatch.audit`` on your loader. The audit reads the loader, not your
+# training loop. For a seed in the loop, use the comparison above.
 
 import dejabatch
 
@@ -199,9 +204,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The seed stands in ``__getitem__``:
-#   :doc:`/gallery/2_randomness/plot_reseed_in_getitem`.
-# * The workers' ``worker_init_fn`` seeds without the epoch:
+# * The seed is in ``__getitem__``: :doc:`/gallery/2_randomness/plot_reseed_in_getitem`.
+# * ``worker_init_fn`` seeds without the epoch:
 #   :doc:`/gallery/2_randomness/plot_worker_seed_without_epoch`.
-# * `Reproducibility <https://docs.pytorch.org/docs/stable/notes/randomness.html>`__:
-#   what PyTorch says on runs that repeat.
+# * PyTorch's notes on runs that repeat: `Reproducibility
+#   <https://docs.pytorch.org/docs/stable/notes/randomness.html>`__.

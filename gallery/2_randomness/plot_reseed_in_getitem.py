@@ -11,21 +11,23 @@
 All samples get the same augmentation, and shuffling stops
 ==========================================================
 
-``manual_seed`` in ``__getitem__`` treats image and mask alike, and all samples, too.
+``manual_seed`` in ``__getitem__`` crops image and mask together, but every sample
+alike, too.
 
-* **You see:** Every sample of every epoch is cropped alike. Without workers the order
-  repeats, too.
+* **You see:** Every sample of every epoch gets the same crop. Without workers, the
+  shuffled order repeats, too.
 * **Because:** ``__getitem__`` or a transform seeds a random generator with a constant,
-  for example to treat an image and its mask alike.
-* **Do:** Wrap them as ``tv_tensors.Image`` and ``tv_tensors.Mask``, give both to one
-  call of a ``torchvision.transforms.v2`` transform, and delete the seed.
+  often to crop an image and its mask together.
+* **Do:** Delete the seed. Wrap the pair as ``tv_tensors.Image`` and
+  ``tv_tensors.Mask``, and pass both to one call of a ``torchvision.transforms.v2``
+  transform.
 """
 
 # %%
 # See it happen
 # -------------
-# An image and its mask have to be cropped alike. So the dataset seeds torch before each
-# of the two calls.
+# An image and its mask need the same crop. This dataset therefore seeds torch before
+# each of the two crops.
 
 # sphinx_gallery_tags = ["same in every batch", "same in every epoch", "transform"]
 # sphinx_gallery_parallel = False
@@ -43,7 +45,7 @@ CROP = v2.RandomResizedCrop(96, scale=(0.1, 0.4))
 
 
 class Pairs(Dataset):
-    """The photograph, 16 times, with a mask of its bright parts."""
+    """The photograph and a mask of its bright parts, 16 times."""
 
     def __init__(self):
         bright = PHOTOGRAPH.float().mean(0, keepdim=True) > 128
@@ -74,17 +76,17 @@ def count_distinct(images):
 
 
 if __name__ == "__main__":
-    same, _, _ = next(iter(broken))
-    print(count_distinct(same), "distinct crop of 8 images of a batch")
-    assert count_distinct(same) == 1
+    broken_crops, _, _ = next(iter(broken))
+    print(count_distinct(broken_crops), "distinct crop in a batch of 8")
+    assert count_distinct(broken_crops) == 1
 
 # %%
 # Why
 # ---
-# The seed puts torch's global generator back to one state for each sample. The crop is
-# drawn from there, and so is everything after it. Without workers that includes the
-# order: from the second epoch on, the shuffling begins in the same state. (Here from the
-# first of the three, since a batch was read above.)
+# The constant seed resets torch's global generator for each sample, so every crop draws
+# the same numbers. Without workers, the sampler draws the next epoch's order from this
+# generator. The order then repeats from the second epoch on. (Here, the order repeats
+# from the first epoch on, because the cell above read a batch.)
 
 if __name__ == "__main__":
     orders = [torch.cat([i for _, _, i in broken]).tolist() for _ in range(3)]
@@ -95,8 +97,8 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Give image and mask to one call. The transforms of ``torchvision.transforms.v2`` draw
-# once for all that they are given, and treat a mask as a mask.
+# Pass the image and the mask to one call. A ``torchvision.transforms.v2`` transform
+# draws once per call and crops image and mask together.
 
 
 class OneCall(Pairs):
@@ -109,35 +111,35 @@ class OneCall(Pairs):
 fixed = DataLoader(OneCall(), batch_size=8, shuffle=True)
 
 if __name__ == "__main__":
-    different, masks, _ = next(iter(fixed))
-    print(count_distinct(different), "distinct crops of 8 images of a batch")
-    assert count_distinct(different) == 8
+    fixed_crops, fixed_masks, _ = next(iter(fixed))
+    print(count_distinct(fixed_crops), "distinct crops in a batch of 8")
+    assert count_distinct(fixed_crops) == 8
 
-    # The mask is still that of its crop.
-    bright = different.float().mean(1) > 128
-    agreement = (bright == masks[:, 0].bool()).float().mean()
+    # Each mask still matches its crop.
+    bright = fixed_crops.float().mean(1) > 128
+    agreement = (bright == fixed_masks[:, 0].bool()).float().mean()
     print(f"{agreement:.0%} of the pixels agree with their mask")
-    assert agreement > 0.75  # of another crop it would be half
+    assert agreement > 0.75
 
     orders = [torch.cat([i for _, _, i in fixed]).tolist() for _ in range(3)]
     assert orders[1] != orders[2]
 
 # %%
-# For transforms that cannot take both, draw the parameters yourself and call the functional
-# form twice, for example ``v2.functional.crop``.
+# If a transform cannot take both, draw the parameters yourself. Then call a function
+# such as ``v2.functional.crop`` on the image and on the mask.
 
 # %%
 # Proof
 # -----
-# The first four images of a batch, with their masks.
+# The figure shows the first four images of a batch and their masks.
 
 if __name__ == "__main__":
-    _, same_masks, _ = next(iter(broken))
+    _, broken_masks, _ = next(iter(broken))
     figure, axes = plt.subplots(2, 8, figsize=(8, 2.3), layout="constrained")
     for i in range(4):
         for first, images, all_masks, name in (
-            (0, same, same_masks, "broken"),
-            (4, different, masks, "fixed"),
+            (0, broken_crops, broken_masks, "broken"),
+            (4, fixed_crops, fixed_masks, "fixed"),
         ):
             axes[0, first + i].imshow(images[i].permute(1, 2, 0))
             axes[1, first + i].imshow(all_masks[i, 0], cmap="cividis")
@@ -149,10 +151,11 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# See where torch's generator stands after two samples that began differently.
+# Read two samples from two different random states. If torch's generator ends in the
+# same state both times, the dataset reseeds it.
 
 
-def leaves_one_state(dataset):
+def reseeds_torch(dataset):
     states = []
     for seed in (1, 2):
         torch.manual_seed(seed)
@@ -162,14 +165,14 @@ def leaves_one_state(dataset):
 
 
 if __name__ == "__main__":
-    print("broken:", leaves_one_state(broken.dataset))
-    print("fixed: ", leaves_one_state(fixed.dataset))
-    assert leaves_one_state(broken.dataset)
-    assert not leaves_one_state(fixed.dataset)
+    print("broken reseeds torch:", reseeds_torch(broken.dataset))
+    print("fixed reseeds torch: ", reseeds_torch(fixed.dataset))
+    assert reseeds_torch(broken.dataset)
+    assert not reseeds_torch(fixed.dataset)
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit`` on your loader. The report names the failure and the object
+# that causes it.
 
 import dejabatch
 
@@ -184,10 +187,10 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * All images of a batch are cropped alike, and the next batch differently:
+# * All images of one batch get the same crop, and the next batch gets another crop:
 #   :doc:`/gallery/1_sample/plot_one_draw_for_the_whole_batch`.
-# * The code to copy: :doc:`/recipes/index`.
-# * The augmentation is kept, not drawn again:
+# * A recipe for image and mask: :doc:`/recipes/index`.
+# * A cache keeps the first augmentation:
 #   :doc:`/gallery/1_sample/plot_cached_augmentation`.
-# * `pytorch/vision#9 <https://github.com/pytorch/vision/issues/9>`__: where the advice to
-#   seed in ``__getitem__`` comes from.
+# * The advice to seed in ``__getitem__`` comes from `pytorch/vision#9
+#   <https://github.com/pytorch/vision/issues/9>`__.

@@ -9,23 +9,23 @@
 # ]
 # ///
 """
-Every worker mixes its batches alike
-====================================
+A random collate_fn repeats in every worker
+===========================================
 
-collate_fn runs in the workers, and each one has a copy of the generator that it holds.
+Every worker runs ``collate_fn`` with a copy of the same random generator.
 
-* **You see:** MixUp, padding or masking in ``collate_fn`` is random, but all workers do
-  the same, and so does the next epoch.
-* **Because:** ``collate_fn`` holds a random generator. It runs in the workers, and each
-  has a copy in the same state.
-* **Do:** Draw from torch's global generator, which is seeded in each worker.
+* **You see:** MixUp, padding or masking in ``collate_fn`` is random, but every worker
+  and every epoch repeats the same draws.
+* **Because:** ``collate_fn`` holds a random generator, and every worker gets a copy in
+  the same state.
+* **Do:** Draw from torch's global generator, which torch seeds in every worker.
 """
 
 # %%
 # See it happen
 # -------------
-# MixUp blends each image of a batch with another. How much of the other, the collate
-# function draws from a generator of its own.
+# MixUp blends each image of a batch with another image. ``collate_fn`` draws the share
+# of each image from its own generator.
 
 # sphinx_gallery_tags = ["same across workers", "same in every epoch", "collate_fn"]
 # sphinx_gallery_parallel = False
@@ -44,7 +44,7 @@ with get_sample_data("grace_hopper.jpg") as file:
 
 
 class TwoPictures(Dataset):
-    """The photograph, and the photograph upside down, in turn."""
+    """The photograph at even indices, upside down at odd indices."""
 
     def __len__(self):
         return 16
@@ -70,22 +70,22 @@ broken = DataLoader(
 )
 
 if __name__ == "__main__":
-    epochs = [list(broken) for _ in range(2)]
-    for epoch, batches in enumerate(epochs):
+    broken_epochs = [list(broken) for _ in range(2)]
+    for epoch, batches in enumerate(broken_epochs):
         shares = [share for _, _, share in batches]
         print(f"epoch {epoch}:", *(f"{share:.3f}" for share in shares))
-        # Two workers take turns: every second batch is the same worker's.
+        # The workers take turns: worker 0 makes batches 0, 2, 4 and 6.
         assert shares[0::2] == shares[1::2]
-        assert shares == [share for _, _, share in epochs[0]]
+        assert shares == [share for _, _, share in broken_epochs[0]]
 
 # %%
 # Why
 # ---
-# Batches are made in the workers, so ``collate_fn`` is copied into each of them, with
-# its generator and the generator's state. torch seeds a worker's global generators. It
-# does not know this one.
+# Workers make the batches, so each worker gets a copy of ``collate_fn`` and its
+# generator, in the same state. torch seeds a worker's global generators, but not this
+# generator.
 #
-# Without workers there is one generator that goes on, and nothing repeats.
+# Without workers, a single generator keeps advancing, and nothing repeats.
 
 if __name__ == "__main__":
     alone = DataLoader(TwoPictures(), batch_size=2, collate_fn=MixUp())
@@ -96,8 +96,8 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Draw from torch's global generator, which every worker seeds for itself. The MixUp and
-# CutMix of ``torchvision.transforms.v2`` do that.
+# Draw from torch's global generator, which torch seeds in every worker. ``MixUp`` of
+# ``torchvision.transforms.v2`` draws from this generator.
 
 MIX = v2.MixUp(alpha=0.8, num_classes=2)
 
@@ -113,7 +113,7 @@ fixed = DataLoader(
 
 
 def share_of_first(labels):
-    """Return how much of a picture's own class is in its label."""
+    """Return the share of class 0 in the first label."""
     return round(labels[0, 0].item(), 6)
 
 
@@ -124,13 +124,12 @@ if __name__ == "__main__":
         for batches in fixed_epochs
         for _, labels in batches
     ]
-    print(*(f"{share:.3f}" for share in shares))
-    # A share that is close to 0 or 1 may come twice.
+    print("shares:", *(f"{share:.3f}" for share in shares))
+    # Shares close to 0 or 1 may round to the same number.
     assert len(set(shares)) >= 12
 
 # %%
-# To keep your own function, replace the draw alone. NumPy's global generator is seeded in
-# the workers as well.
+# To keep your own function, change only the draw.
 
 
 class MixUpByTorch(MixUp):
@@ -153,7 +152,8 @@ if __name__ == "__main__":
     assert len(set(shares)) >= 12
 
 # %%
-# If the function is not yours, :func:`dejabatch.seed_worker` seeds what it holds.
+# If you cannot change ``collate_fn``, :func:`dejabatch.seed_worker` seeds its
+# generator.
 
 import dejabatch
 
@@ -172,13 +172,13 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The first image of the first four batches, in the order in which they came. Workers 0
-# and 1 take turns.
+# The figure shows the first image of each of the first four batches. Workers 0 and 1
+# take turns.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 4, figsize=(8, 4.4), layout="constrained")
     for row, name, batches in (
-        (axes[0], "broken", epochs[0]),
+        (axes[0], "broken", broken_epochs[0]),
         (axes[1], "fixed", fixed_epochs[0]),
     ):
         for i, ax in enumerate(row):
@@ -189,10 +189,10 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Give the collate function equal samples, in two workers, and compare the batches.
+# Pass the same samples to ``collate_fn`` in two workers, and compare the batches.
 
 
-class OneSample(Dataset):
+class FirstTwoSamples(Dataset):
     def __init__(self, dataset):
         self.samples = [dataset[0], dataset[1]]
 
@@ -203,9 +203,9 @@ class OneSample(Dataset):
         return self.samples[index]
 
 
-def mixes_alike(loader):
+def workers_mix_the_same(loader):
     probe = DataLoader(
-        OneSample(loader.dataset),
+        FirstTwoSamples(loader.dataset),
         batch_sampler=[[0, 1], [0, 1]],
         num_workers=2,
         collate_fn=loader.collate_fn,
@@ -215,14 +215,14 @@ def mixes_alike(loader):
 
 
 if __name__ == "__main__":
-    print("broken:", mixes_alike(broken))
-    print("fixed: ", mixes_alike(fixed))
-    assert mixes_alike(broken)
-    assert not mixes_alike(fixed)
+    print("broken repeats in both workers:", workers_mix_the_same(broken))
+    print("fixed repeats in both workers: ", workers_mix_the_same(fixed))
+    assert workers_mix_the_same(broken)
+    assert not workers_mix_the_same(fixed)
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit`` on your loader. The report names the failure and the object
+# that causes it.
 
 if __name__ == "__main__":
     report = dejabatch.audit(broken)
@@ -237,8 +237,7 @@ if __name__ == "__main__":
 # --------
 # * The generator is on the dataset or in a transform:
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
-# * The rows of one batch are the same:
+# * All rows of one batch get the same augmentation:
 #   :doc:`/gallery/1_sample/plot_one_draw_for_the_whole_batch`.
-# * `How to use CutMix and MixUp
-#   <https://docs.pytorch.org/vision/stable/auto_examples/transforms/plot_cutmix_mixup.html>`__,
-#   in torchvision's own gallery.
+# * torchvision's example: `How to use CutMix and MixUp
+#   <https://docs.pytorch.org/vision/stable/auto_examples/transforms/plot_cutmix_mixup.html>`__.

@@ -11,21 +11,21 @@
 Every worker applies the same augmentation
 ==========================================
 
-A generator stored on the dataset is copied into every worker and never seeded again.
+A generator on the dataset starts in the same state in every worker and epoch.
 
-* **You see:** Crops and flips repeat in every epoch, and with several workers also in
-  each worker.
-* **Because:** A random generator that is stored on the dataset or on a transform is
-  copied into every worker, and nothing seeds the copies.
-* **Do:** Draw from torch's global generator, which every worker seeds for itself, or
-  rebuild the stored generator in ``worker_init_fn`` from ``get_worker_info().seed``.
+* **You see:** All workers apply the same random crops and flips, and every epoch
+  repeats them.
+* **Because:** Every worker gets a copy of the random generator on the dataset or
+  transform, and nothing reseeds the copies.
+* **Do:** Draw from torch's global generator, which torch seeds in every worker, or
+  rebuild your generator in ``worker_init_fn`` from ``get_worker_info().seed``.
 """
 
 # %%
 # See it happen
 # -------------
-# Every sample is a random crop of one photograph, flipped half of the time, so whatever
-# differs between two samples is the augmentation. Four workers make one sample each.
+# Each sample is a random crop of one photograph, flipped half of the time. Two samples
+# differ only if their augmentations differ. Four workers make one sample each.
 
 # sphinx_gallery_tags = ["same across workers", "same in every epoch", "transform"]
 # sphinx_gallery_parallel = False
@@ -50,7 +50,7 @@ WORKERS = 4
 
 class RandomCrops(Dataset):
     def __init__(self):
-        # Made once, then copied into each worker.
+        # Created once; every worker gets a copy.
         self.rng = np.random.default_rng()
 
     def __len__(self):
@@ -79,28 +79,29 @@ def count_distinct(images):
 
 if __name__ == "__main__":
     state = broken.dataset.rng.bit_generator.state
-    same = [crops(broken), crops(broken)]  # two epochs
+    broken_epochs = [crops(broken), crops(broken)]  # two epochs
     assert broken.dataset.rng.bit_generator.state == state
     figure, axes = plt.subplots(
         2, WORKERS, figsize=(8, 4.4), layout="constrained"
     )
     for epoch, row in enumerate(axes):
         for worker, ax in enumerate(row):
-            ax.imshow(same[epoch][worker])
+            ax.imshow(broken_epochs[epoch][worker])
             ax.set(
                 xticks=[], yticks=[], title=f"epoch {epoch}, worker {worker}"
             )
     plt.show()
-    print(count_distinct(same[0] + same[1]), "distinct crop in two epochs")
-    assert count_distinct(same[0] + same[1]) == 1
+    distinct = count_distinct(broken_epochs[0] + broken_epochs[1])
+    print(distinct, "distinct crop of 8 in two epochs")
+    assert distinct == 1
 
 # %%
 # Why
 # ---
-# Starting a worker copies the dataset, and the generator with it: state and all. torch
-# then seeds the three *global* generators of the worker, as
-# :doc:`this page </gallery/2_randomness/plot_numpy_global_before_1_9>` shows. It does not
-# look for others.
+# Each new worker gets a copy of the dataset, including the generator and its state.
+# torch then seeds the worker's three *global* generators: see
+# :doc:`/gallery/2_randomness/plot_numpy_global_before_1_9`. torch does not reseed the
+# copied generator.
 #
 # .. code-block:: text
 #
@@ -111,8 +112,8 @@ if __name__ == "__main__":
 #      |
 #      next epoch: new workers, new copies, at state A again
 #
-# With ``persistent_workers=True`` the copies live on, so the epochs differ. The workers
-# are still alike.
+# With ``persistent_workers=True``, the epochs differ, but all workers still apply the
+# same crops.
 
 if __name__ == "__main__":
     persistent = DataLoader(
@@ -127,11 +128,11 @@ if __name__ == "__main__":
     del persistent  # ends its workers
 
 # %%
-# Every kind of generator, every start method
-# -------------------------------------------
-# Another start method does not help: a spawned worker gets the generator by pickle, and
-# pickle keeps its state. With torch's sharing strategy ``file_descriptor``, the default
-# on Linux, a :class:`torch.Generator` does not even arrive there: the loader fails.
+# All kinds of generators and start methods
+# -----------------------------------------
+# Another start method does not help: spawned workers receive the generator by pickle,
+# and pickle keeps its state. A :class:`torch.Generator` cannot be sent with the sharing
+# strategy ``file_descriptor``, torch's default on Linux: the loader fails.
 
 if __name__ == "__main__":
     original = np.random.default_rng()
@@ -172,7 +173,7 @@ def compare_two_workers(kinds, method):
     try:
         first, second = loader
     except (RuntimeError, OSError, ValueError):
-        # The worker cannot read what it is sent, or is gone before it is sent all.
+        # The worker cannot unpickle the dataset, or dies while receiving it.
         return ["fails" for _ in kinds]
     pairs = zip(first, second, strict=True)
     return ["same" if a == b else "different" for a, b in pairs]
@@ -180,10 +181,10 @@ def compare_two_workers(kinds, method):
 
 if __name__ == "__main__":
     strategy = torch.multiprocessing.get_sharing_strategy()
-    *others, torch_kind = KINDS
+    *other_kinds, torch_kind = KINDS
     results = {}
     for method in multiprocessing.get_all_start_methods():
-        results[method] = compare_two_workers(others, method)
+        results[method] = compare_two_workers(other_kinds, method)
         results[method] += compare_two_workers([torch_kind], method)
 
     print(f"{'two workers draw':26}", *(f"{method:11}" for method in results))
@@ -193,14 +194,14 @@ if __name__ == "__main__":
 
     for method, (*verdicts, torch_verdict) in results.items():
         assert verdicts == ["same"] * 3
-        arrives = method == "fork" or strategy != "file_descriptor"
-        assert torch_verdict == ("same" if arrives else "fails")
+        can_be_sent = method == "fork" or strategy != "file_descriptor"
+        assert torch_verdict == ("same" if can_be_sent else "fails")
 
 # %%
 # The fix
 # -------
-# **If the code is yours, draw from torch's global generator.** Every worker seeds it when
-# it starts, and a new epoch starts new workers. There is nothing to remember.
+# **If the code is yours, draw from torch's global generator.** torch seeds this
+# generator in every new worker, so you need no ``worker_init_fn``.
 
 
 class RandomCropsByTorch(RandomCrops):
@@ -219,12 +220,12 @@ by_torch = DataLoader(RandomCropsByTorch(), batch_size=1, num_workers=WORKERS)
 if __name__ == "__main__":
     distinct = count_distinct(crops(by_torch) + crops(by_torch))
     print(distinct, "distinct crops of 8 in two epochs")
-    assert distinct >= 7  # two of eight random crops may be the same
+    assert distinct >= 7  # two crops may match by chance
 
 # %%
-# **If the generator belongs to a library or you want to keep it, rebuild it in each
-# worker.** ``get_worker_info().seed`` differs between workers, and each time that workers
-# are started. ``worker_id`` alone would not do: it is the same in every epoch.
+# **If you must keep the generator, rebuild it in each worker.**
+# ``get_worker_info().seed`` differs in each worker and changes each time workers start.
+# ``worker_id`` alone repeats in every epoch.
 
 
 def rebuild_rng(worker_id):
@@ -244,8 +245,8 @@ fixed = DataLoader(
 )
 
 if __name__ == "__main__":
-    different = [crops(fixed), crops(fixed)]
-    distinct = count_distinct(different[0] + different[1])
+    fixed_epochs = [crops(fixed), crops(fixed)]
+    distinct = count_distinct(fixed_epochs[0] + fixed_epochs[1])
     print(distinct, "distinct crops of 8 in two epochs")
     assert distinct >= 7
 
@@ -258,9 +259,9 @@ if __name__ == "__main__":
     assert count_distinct(crops(worker_id_only) + crops(worker_id_only)) == 4
 
 # %%
-# Assign to the place where the generator is. Behind ``Subset`` and ``random_split`` that
-# is ``info.dataset.dataset.rng``; the function above would only add an attribute that
-# nobody reads. ``dejabatch.audit``, below, prints the path.
+# Assign the new generator where the dataset reads it. Behind a ``Subset`` or
+# ``random_split``, this place is ``info.dataset.dataset.rng``. There, the function
+# above only adds an unused attribute. ``dejabatch.audit``, below, prints the path.
 
 
 def rebuild_rng_of_subset(worker_id):
@@ -278,7 +279,7 @@ if __name__ == "__main__":
         assert has_no_effect == (function is rebuild_rng)
 
 # %%
-# Each kind of generator takes the seed, a large number, in its own way.
+# Each kind of generator takes a large seed in its own way.
 
 
 def seeded_random_state(seed):
@@ -298,24 +299,24 @@ BY_SEED = {
 
 if __name__ == "__main__":
     for kind, make in BY_SEED.items():
-        one, other = make(2**62 + 1), make(2**62 + 2)
-        assert isinstance(one, type(KINDS[kind]()))
+        first, second = make(2**62 + 1), make(2**62 + 2)
+        assert isinstance(first, type(KINDS[kind]()))
         if kind == "torch.Generator":
-            assert torch.rand((), generator=one) != torch.rand(
-                (), generator=other
+            assert torch.rand((), generator=first) != torch.rand(
+                (), generator=second
             )
         else:
-            assert one.random() != other.random()
+            assert first.random() != second.random()
 
 # %%
 # Proof
 # -----
-# Two epochs of each loader, one crop from each worker.
+# The figure shows two epochs of each loader, with one crop from each worker.
 
 if __name__ == "__main__":
     figure = plt.figure(figsize=(8, 2.5), layout="constrained")
     halves = figure.subfigures(1, 2, wspace=0.06)
-    results = {"broken": same, "fixed": different}
+    results = {"broken": broken_epochs, "fixed": fixed_epochs}
     for half, (name, epochs) in zip(halves, results.items(), strict=True):
         half.suptitle(name)
         axes = half.subplots(2, WORKERS)
@@ -331,18 +332,18 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Look for these in your dataset and transforms: ``default_rng(``, ``RandomState(``,
-# ``random.Random(``, ``torch.Generator(``. Then read one sample in every worker, twice,
-# and count what comes back. Eight different results are right; one means that workers
-# and epochs repeat each other, or that there is no augmentation.
+# Search your dataset and transforms for ``default_rng(``, ``RandomState(``,
+# ``random.Random(`` and ``torch.Generator(``. Then read one sample in four workers and
+# two epochs. Eight different results are right. One result means that all workers and
+# epochs repeat, or that nothing is random.
 
 
-def content(x):
-    """Copy a sample into something that can be compared."""
+def hashable(x):
+    """Return a hashable copy of a sample."""
     if isinstance(x, dict):
-        return tuple((key, content(value)) for key, value in x.items())
+        return tuple((key, hashable(value)) for key, value in x.items())
     if isinstance(x, (list, tuple)):
-        return tuple(content(value) for value in x)
+        return tuple(hashable(value) for value in x)
     return x.numpy().tobytes() if isinstance(x, torch.Tensor) else x
 
 
@@ -355,7 +356,7 @@ def count_augmentations(loader, workers=4):
         num_workers=workers,
         worker_init_fn=loader.worker_init_fn,
     )
-    return len({content(sample) for _ in range(2) for sample in probe})
+    return len({hashable(sample) for _ in range(2) for sample in probe})
 
 
 if __name__ == "__main__":
@@ -365,8 +366,8 @@ if __name__ == "__main__":
     assert count_augmentations(fixed) >= 7
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit`` on your loader. The report names the failure and the object
+# that causes it.
 
 import dejabatch
 
@@ -381,12 +382,13 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * You draw from ``np.random`` or ``random`` directly, not from an object:
+# * You draw from ``np.random`` or ``random`` directly:
 #   :doc:`/gallery/2_randomness/plot_numpy_global_before_1_9`.
-# * Your ``worker_init_fn`` seeds NumPy and epochs still repeat:
+# * Your ``worker_init_fn`` seeds NumPy, but epochs repeat:
 #   :doc:`/gallery/2_randomness/plot_get_state_recipe`.
-# * Where people met it:
-#   `MONAI#2020 <https://github.com/Project-MONAI/MONAI/issues/2020>`__ and
-#   `pytorch#5059 <https://github.com/pytorch/pytorch/issues/5059>`__; the dying worker:
-#   `pytorch#146828 <https://github.com/pytorch/pytorch/issues/146828>`__.
-# * :func:`torch.utils.data.get_worker_info`, :func:`numpy.random.default_rng`.
+# * User reports: `MONAI#2020 <https://github.com/Project-MONAI/MONAI/issues/2020>`__
+#   and `pytorch#5059 <https://github.com/pytorch/pytorch/issues/5059>`__. Report of the
+#   failing loader: `pytorch#146828
+#   <https://github.com/pytorch/pytorch/issues/146828>`__.
+# * Reference: :func:`torch.utils.data.get_worker_info`,
+#   :func:`numpy.random.default_rng`.

@@ -8,23 +8,24 @@
 # ]
 # ///
 """
-Different seeds draw the same numbers
-=====================================
+Different torch seeds draw the same random numbers
+==================================================
 
-torch's CPU generator takes 64 bits of a seed and uses 32 of them.
+torch's CPU generator accepts a seed of 64 bits and uses only 32 bits.
 
-* **You see:** Your workers have different seeds in every epoch, and still draw the same
-  numbers from torch.
-* **Because:** The seeds differ in their high bits, and torch's CPU generator uses the
-  low 32 bits only.
-* **Do:** Mix all bits of the seed into those 32, as ``numpy.random.SeedSequence`` does.
+* **You see:** Your workers have different seeds in every epoch, but torch draws the
+  same numbers.
+* **Because:** The seeds differ only in their high 32 bits, and torch's CPU generator
+  uses only the low 32 bits.
+* **Do:** Mix all bits of the seed into 32 bits with ``numpy.random.SeedSequence``.
 """
 
 # %%
 # See it happen
 # -------------
-# This ``worker_init_fn`` packs two numbers into one seed, so that no two can be the same:
-# what changes with the epoch into the high half, the worker's number into the low half.
+# This ``worker_init_fn`` packs two numbers into one seed of 64 bits. The high half
+# changes with the epoch, and the low half is the worker's number. All seeds differ, but
+# the epochs repeat.
 
 # sphinx_gallery_tags = ["same in every epoch", "seed", "worker_init_fn", "library"]
 # sphinx_gallery_parallel = False
@@ -53,8 +54,8 @@ class Draws(Dataset):
 
 
 def seed_by_packing(worker_id):
-    of_epoch = get_worker_info().seed % 2**31
-    torch.manual_seed((of_epoch << 32) | worker_id)
+    epoch_seed = get_worker_info().seed % 2**31
+    torch.manual_seed((epoch_seed << 32) | worker_id)
 
 
 broken = DataLoader(
@@ -62,7 +63,7 @@ broken = DataLoader(
 )
 
 
-def epoch_of(loader):
+def read_epoch(loader):
     batches = list(loader)
     draws = [round(draw.item(), 4) for draw, _ in batches]
     seeds = [seed for _, (seed,) in batches]
@@ -70,48 +71,45 @@ def epoch_of(loader):
 
 
 if __name__ == "__main__":
-    same = [epoch_of(broken) for _ in range(2)]
-    for epoch, (draws, seeds) in enumerate(same):
+    broken_epochs = [read_epoch(broken) for _ in range(2)]
+    for epoch, (draws, seeds) in enumerate(broken_epochs):
         print(f"epoch {epoch}: the workers' seeds are", *seeds)
-        print(f"epoch {epoch}: they draw", *draws[:4])
-    (first, first_seeds), (second, second_seeds) = same
+        print(f"epoch {epoch}: workers draw", *draws[:4])
+    (first, first_seeds), (second, second_seeds) = broken_epochs
     assert not set(first_seeds) & set(second_seeds)
     assert first == second
 
 # %%
 # Why
 # ---
-# torch's CPU generator is a Mersenne Twister, whose seed has 32 bits. It accepts 64, keeps
-# them for ``initial_seed()``, and leaves out the high half.
+# torch's CPU generator is a Mersenne Twister with a 32-bit seed. The generator accepts
+# 64 bits and returns them from ``initial_seed()``, but ignores the high half.
 
 if __name__ == "__main__":
     for high in (0, 1, 2):
         seed = 7 + (high << 32)
-        draw = torch.rand(
-            (), generator=torch.Generator().manual_seed(seed)
-        ).item()
+        generator = torch.Generator().manual_seed(seed)
+        low_half = torch.Generator().manual_seed(7)
+        draw = torch.rand((), generator=generator).item()
         print(f"{seed:#018x}: {draw}")
-        assert (
-            draw
-            == torch.rand(
-                (), generator=torch.Generator().manual_seed(7)
-            ).item()
-        )
+        assert generator.initial_seed() == seed
+        assert draw == torch.rand((), generator=low_half).item()
 
-    # NumPy's seed sequences use every bit.
+    # NumPy uses every bit of the seed.
     draws = {
         np.random.default_rng(7 + (high << 32)).random() for high in range(3)
     }
     assert len(draws) == 3
 
 # %%
-# In a released library
-# ---------------------
-# Lightning 2.4 to 2.6.0 packed the base seed, the worker and the rank into 64 bits, and
-# put them through a linear congruential generator. The low half of what comes out depends
-# on the low half of what goes in alone. So torch's draws did not change with the epoch,
-# nor with the run's seed, where NumPy's did. Here are one of these releases and a later one
-# at work, each in a folder of its own. (If they cannot be installed where this runs, it says so.)
+# Lightning 2.4 to 2.6.0
+# ----------------------
+# Lightning 2.4 to 2.6.0 packed the base seed, the worker and the rank into 64 bits. A
+# linear congruential generator then mixed these bits. The low half of its result
+# depends only on the low half of its input. torch's draws therefore did not change with
+# the epoch, but NumPy's draws did. The cell installs one of these releases and a later
+# release into temporary folders and runs both. (If pip cannot install a release, the
+# output says so.)
 
 PROGRAM = """
 import json
@@ -136,7 +134,7 @@ if __name__ == "__main__":
 
 
 def run_with_lightning(requirement):
-    """Return what two workers draw in two epochs; None if pip cannot install it."""
+    """Return the draws of two workers in two epochs, or None if pip fails."""
     folder = tempfile.mkdtemp()
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
     packages = [requirement, "lightning-utilities", "packaging", "fsspec"]
@@ -165,7 +163,7 @@ if __name__ == "__main__":
             print(f"{requirement}: not run, pip could not install it")
             continue
         (torch_0, numpy_0), (torch_1, numpy_1) = epochs
-        print(f"{requirement}: same in both epochs:")
+        print(f"{requirement}: equal draws in both epochs:")
         print(f"    torch {torch_0 == torch_1}, NumPy {numpy_0 == numpy_1}")
         assert (torch_0 == torch_1) == (
             requirement == "lightning-fabric==2.5.5"
@@ -175,13 +173,13 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Put all numbers into a :class:`numpy.random.SeedSequence`, which mixes every bit of them
-# into every bit of what comes out.
+# Pass all numbers to a :class:`numpy.random.SeedSequence`, which mixes every input bit
+# into every output bit.
 
 
 def seed_by_mixing(worker_id):
-    of_epoch = get_worker_info().seed
-    mixed = np.random.SeedSequence([of_epoch, worker_id])
+    epoch_seed = get_worker_info().seed
+    mixed = np.random.SeedSequence([epoch_seed, worker_id])
     torch.manual_seed(int(mixed.generate_state(1)[0]))
 
 
@@ -190,15 +188,15 @@ fixed = DataLoader(
 )
 
 if __name__ == "__main__":
-    different = [epoch_of(fixed) for _ in range(2)]
-    for epoch, (draws, _) in enumerate(different):
-        print(f"epoch {epoch}: they draw", *draws[:4])
-    assert len({draw for draws, _ in different for draw in draws}) >= 13
+    fixed_epochs = [read_epoch(fixed) for _ in range(2)]
+    for epoch, (draws, _) in enumerate(fixed_epochs):
+        print(f"epoch {epoch}: workers draw", *draws[:4])
+    assert len({draw for draws, _ in fixed_epochs for draw in draws}) >= 13
 
 # %%
-# Two seeds of 32 bits are the same by chance, too, and more often than one thinks: of
-# 77 000 workers and epochs two share a seed with a probability of one half. Where that is
-# too often, draw from NumPy's generators, whose state takes 128 bits and more.
+# Seeds of 32 bits also collide by chance. Among 77 000 seeds, two are equal with a
+# probability of one half. If you use so many seeds, draw from a NumPy generator, which
+# takes a whole ``SeedSequence``.
 
 if __name__ == "__main__":
     count = 77_000
@@ -209,13 +207,13 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# What the two workers draw in two epochs.
+# The figure shows the draws of two workers in two epochs.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 1, figsize=(8, 3), layout="constrained")
     for ax, name, epochs in (
-        (axes[0], "broken", same),
-        (axes[1], "fixed", different),
+        (axes[0], "broken", broken_epochs),
+        (axes[1], "fixed", fixed_epochs),
     ):
         table = np.array([draws for draws, _ in epochs])
         ax.imshow(table, vmin=0, vmax=1, cmap="cividis", aspect="auto")
@@ -236,8 +234,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Look at the low half of the seeds, by worker and epoch. Returning
-# ``torch.initial_seed()`` with the sample is enough to collect them.
+# Return ``torch.initial_seed()`` with each sample, and compare the low halves of the
+# seeds by worker and epoch.
 
 
 def low_halves(epochs):
@@ -245,14 +243,14 @@ def low_halves(epochs):
 
 
 if __name__ == "__main__":
-    print("broken:", low_halves(same))
-    print("fixed: ", low_halves(different))
-    assert low_halves(same) == [[0, 1], [0, 1]]
-    assert low_halves(different)[0] != low_halves(different)[1]
+    print("broken:", low_halves(broken_epochs))
+    print("fixed: ", low_halves(fixed_epochs))
+    assert low_halves(broken_epochs) == [[0, 1], [0, 1]]
+    assert low_halves(fixed_epochs)[0] != low_halves(fixed_epochs)[1]
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit`` on your loader. The report names the failure and the object
+# that causes it.
 
 import dejabatch
 
@@ -267,11 +265,10 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The seeds themselves are the same in every epoch:
+# * The seeds themselves repeat in every epoch:
 #   :doc:`/gallery/2_randomness/plot_worker_seed_without_epoch`.
-# * Which trainer's seeds repeat, and where:
+# * How many random streams known trainers repeat:
 #   :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`.
-# * `Lightning-AI/pytorch-lightning#20412
-#   <https://github.com/Lightning-AI/pytorch-lightning/issues/20412>`__: how it was met, and
-#   `#21399 <https://github.com/Lightning-AI/pytorch-lightning/pull/21399>`__: how it was
-#   mended.
+# * Lightning's report and fix: `Lightning-AI/pytorch-lightning#20412
+#   <https://github.com/Lightning-AI/pytorch-lightning/issues/20412>`__ and `#21399
+#   <https://github.com/Lightning-AI/pytorch-lightning/pull/21399>`__.

@@ -8,24 +8,24 @@
 # ]
 # ///
 """
-Another rank or another run repeats the augmentations of this one
-=================================================================
+Ranks or runs with different seeds share augmentations
+======================================================
 
-A sum of seed, rank and worker is the sum of other seeds, ranks and workers, too.
+Sums of seed, rank and worker collide, and equal sums draw the same numbers.
 
-* **You see:** Two ranks share some of their augmentations, or runs with the seeds 42
-  and 43 share most of them.
-* **Because:** Seeds that are made by adding, such as ``seed + rank + worker_id``, have
-  the same sum for other numbers.
-* **Do:** Mix instead of adding: ``np.random.SeedSequence([torch.initial_seed(), rank,
-  worker_id])``.
+* **You see:** Two ranks share some augmentations, or runs with the seeds 42 and 43
+  share most of them.
+* **Because:** Sums such as ``seed + rank + worker_id`` collide: seed 42 on rank 1
+  equals seed 43 on rank 0.
+* **Do:** Mix the numbers instead of adding them:
+  ``np.random.SeedSequence([torch.initial_seed(), rank, worker_id])``.
 """
 
 # %%
 # See it happen
 # -------------
-# Each worker of each rank gets a seed of its own: the run's seed, plus the rank, plus the
-# number of the worker. The rank is an argument here, so that this runs without a cluster.
+# This ``worker_init_fn`` adds the run's seed, the rank and the worker's number. The
+# rank is an argument, so that the cell runs without a cluster.
 
 # sphinx_gallery_tags = ["same across ranks", "same in every run", "worker_init_fn"]
 # sphinx_gallery_parallel = False
@@ -52,7 +52,7 @@ def seed_by_sum(worker_id, seed, rank):
     np.random.seed(seed + rank + worker_id)
 
 
-def load(worker_init_fn):
+def make_loader(worker_init_fn):
     return DataLoader(
         FirstDraw(),
         batch_size=None,
@@ -61,43 +61,43 @@ def load(worker_init_fn):
     )
 
 
-broken = load(functools.partial(seed_by_sum, seed=42, rank=0))
+broken = make_loader(functools.partial(seed_by_sum, seed=42, rank=0))
 
 if __name__ == "__main__":
     draws = {}
     for seed, rank in ((42, 0), (42, 1), (43, 0)):
         function = functools.partial(seed_by_sum, seed=seed, rank=rank)
-        draws[seed, rank] = list(load(function))
+        draws[seed, rank] = list(make_loader(function))
         print(f"seed {seed}, rank {rank}:", np.round(draws[seed, rank], 4))
-    assert draws[42, 0][1] == draws[42, 1][0]  # worker 1 there, worker 0 here
+    # Worker 1 of rank 0 draws the same number as worker 0 of rank 1.
+    assert draws[42, 0][1] == draws[42, 1][0]
     assert draws[42, 1] == draws[43, 0]
 
 # %%
 # Why
 # ---
-# 42 + 0 + 1 is 42 + 1 + 0. With 8 ranks of 4 workers, the sums of one run take 11 values
-# for 32 workers, and the next run has all of them but one. Adding the epoch makes more of
-# them equal: epoch 1 of run 42 is epoch 0 of run 43.
+# 42 + 0 + 1 equals 42 + 1 + 0. With 8 ranks of 4 workers, 32 workers share 11 seeds.
+# The run with seed 43 repeats 10 of these 11 seeds.
 
 if __name__ == "__main__":
     sums = {42 + rank + worker for rank in range(8) for worker in range(4)}
-    following = {
+    next_run_sums = {
         43 + rank + worker for rank in range(8) for worker in range(4)
     }
     print(
         len(sums),
-        "seeds for 32 workers;",
-        len(sums & following),
-        "in the next run",
+        "distinct seeds for 32 workers;",
+        len(sums & next_run_sums),
+        "of them in the run with seed 43",
     )
-    assert (len(sums), len(sums & following)) == (11, 10)
+    assert (len(sums), len(sums & next_run_sums)) == (11, 10)
 
 # %%
 # The fix
 # -------
-# A :class:`numpy.random.SeedSequence` mixes its numbers, so that other numbers give other
-# seeds. ``torch.initial_seed()`` brings the run and the epoch: torch draws it anew each
-# time that workers start.
+# A :class:`numpy.random.SeedSequence` mixes its numbers, so different numbers give
+# different seeds. ``torch.initial_seed()`` depends on the run and changes each time
+# workers start.
 
 
 def seed_by_mixing(worker_id, rank):
@@ -108,13 +108,13 @@ def seed_by_mixing(worker_id, rank):
     torch.manual_seed(int(words[5]))
 
 
-fixed = load(functools.partial(seed_by_mixing, rank=0))
+fixed = make_loader(functools.partial(seed_by_mixing, rank=0))
 
 if __name__ == "__main__":
     mixed = []
     for seed, rank in ((42, 0), (42, 1), (43, 0), (43, 1)):
         torch.manual_seed(seed)
-        loader = load(functools.partial(seed_by_mixing, rank=rank))
+        loader = make_loader(functools.partial(seed_by_mixing, rank=rank))
         mixed += [*loader, *loader]  # two epochs
     print(len(set(mixed)), "distinct draws of", len(mixed))
     assert len(set(mixed)) == len(mixed) == 16
@@ -122,22 +122,21 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# ``dejabatch.check_seeding`` seeds the workers of many ranks, epochs and runs by a scheme,
-# and counts the streams that come more than once. Here are schemes in use, written from
-# their description. The last column is the share that runs with
-# the neighbouring seeds have, too.
+# ``dejabatch.check_seeding`` seeds the workers of many ranks, epochs and runs with a
+# scheme and counts repeated streams. The table shows schemes that people use. The last
+# column counts the streams that runs with neighbouring seeds share.
 
 import dejabatch
 from dejabatch.fixes.known_schemes import SCHEMES
 
 if __name__ == "__main__":
-    print(f"{'share of streams that come again':42}ranks  epochs  runs")
+    print(f"{'share of repeated streams':42}ranks  epochs  runs")
     reports = {
         name: dejabatch.check_seeding(scheme, seeds=(42, 43, 44))
         for name, scheme in SCHEMES.items()
     }
     for name, report in reports.items():
-        # The worst of Python's, NumPy's and torch's.
+        # Take the worst of Python's, NumPy's and torch's generators.
         worst = [
             max(shares[axis] for shares in report.shared.values())
             for axis in ("rank or worker", "epoch", "seed")
@@ -154,8 +153,8 @@ if __name__ == "__main__":
     )
 
 # %%
-# The same as a picture, for two of them. A cell is a stream; a dot marks one that came
-# before.
+# The figure shows two of these schemes. Each cell is a stream, and each dot marks a
+# repeated stream.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
@@ -166,30 +165,30 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# No single loader shows it, since it is one rank of one run. Give ``check_seeding`` your
-# ``worker_init_fn``. It can read its rank from the environment variable ``RANK``, as under
-# torchrun.
+# A single loader cannot show this failure, because it is one rank of one run. Pass your
+# ``worker_init_fn`` to ``check_seeding``, which sets the environment variable ``RANK``
+# as torchrun does.
 
 
-def seed_yours(worker_id):
+def seed_by_environment(worker_id):
     seed_by_sum(worker_id, seed=42, rank=int(os.environ["RANK"]))
 
 
 if __name__ == "__main__":
-    yours = dejabatch.check_seeding(seed_yours)
-    ours = dejabatch.check_seeding(dejabatch.seed_worker)
-    print(yours)
-    print(ours)
-    assert not yours.ok
-    assert ours.ok
+    sum_report = dejabatch.check_seeding(seed_by_environment)
+    mixed_report = dejabatch.check_seeding(dejabatch.seed_worker)
+    print(sum_report)
+    print(mixed_report)
+    assert not sum_report.ok
+    assert mixed_report.ok
 
 # %%
 # See also
 # --------
-# * The epochs repeat each other on every rank:
+# * The epochs repeat on every rank:
 #   :doc:`/gallery/2_randomness/plot_worker_seed_without_epoch`.
-# * A ``worker_init_fn`` that mixes, and reaches every generator:
+# * A ``worker_init_fn`` that mixes and seeds every generator:
 #   :func:`dejabatch.seed_worker`.
-# * One order for all ranks, and draws for each:
+# * Ranks need one order and different augmentations:
 #   :doc:`/gallery/explanations/plot_what_generator_drives`.
 # * NumPy's advice on seeds of parallel programs: :class:`numpy.random.SeedSequence`.

@@ -8,24 +8,24 @@
 # ]
 # ///
 """
-With a worker_init_fn, every epoch repeats the first one's augmentations
-========================================================================
+Augmentations repeat every epoch despite worker_init_fn
+=======================================================
 
-``worker_init_fn`` runs again in each epoch. A seed without the epoch repeats it.
+Each epoch calls ``worker_init_fn`` again, which sets the same seeds again.
 
-* **You see:** The workers differ, but each repeats in every epoch what it did in the
-  first.
-* **Because:** ``worker_init_fn`` seeds a worker with a number that does not depend on
-  the epoch, such as ``worker_id``.
-* **Do:** Delete it, or seed from ``torch.initial_seed() % 2**32``, another
-  number in each worker, and each time that workers start.
+* **You see:** The workers differ, but each worker repeats its first epoch in every
+  later epoch.
+* **Because:** ``worker_init_fn`` seeds each worker with a number that ignores the
+  epoch, such as ``worker_id``.
+* **Do:** Delete ``worker_init_fn``, or seed from ``torch.initial_seed() % 2**32``,
+  which differs in each worker and changes each time workers start.
 """
 
 # %%
 # See it happen
 # -------------
-# Seeding each worker with its number makes the workers differ. Each sample is a random
-# crop of one photograph, so whatever differs between two samples is the augmentation.
+# This ``worker_init_fn`` seeds each worker with its number. The workers differ, but the
+# epochs repeat. Each sample is a random crop of one photograph.
 
 # sphinx_gallery_tags = ["same in every epoch", "worker_init_fn"]
 # sphinx_gallery_parallel = False
@@ -75,22 +75,20 @@ def count_distinct(images):
 
 
 if __name__ == "__main__":
-    same = [crops(broken) for _ in range(3)]
-    print(count_distinct(same[0]), "distinct crops of 8 in an epoch")
-    print(count_distinct(same[0] + same[1] + same[2]), "of 24 in three")
-    assert count_distinct(same[0]) == 8
-    assert count_distinct(same[0] + same[1] + same[2]) == 8
+    broken_epochs = [crops(broken) for _ in range(3)]
+    print(count_distinct(broken_epochs[0]), "distinct crops of 8 in an epoch")
+    distinct = count_distinct([c for epoch in broken_epochs for c in epoch])
+    print(distinct, "distinct crops of 24 in three epochs")
+    assert count_distinct(broken_epochs[0]) == distinct == 8
 
 # %%
 # Why
 # ---
-# Workers end with their epoch, and new ones start with the next. Each begins with the
-# seed that ``worker_init_fn`` gives it, and ``worker_id`` is 0 and 1 in every
-# epoch. A run seed that is added, as in ``42 + worker_id``, is the same in every
-# epoch, too.
+# Each epoch starts new workers, and each new worker calls ``worker_init_fn``.
+# ``worker_id`` is 0 and 1 in every epoch, so the seeds repeat.
 #
-# With ``persistent_workers=True`` the workers live on and ``worker_init_fn`` runs once.
-# The epochs then differ, and every *run* of the program is the same.
+# With ``persistent_workers=True``, ``worker_init_fn`` runs once. The epochs differ, but
+# every *run* of the program repeats.
 
 if __name__ == "__main__":
     runs = []
@@ -104,28 +102,28 @@ if __name__ == "__main__":
         )
         runs.append([crops(persistent), crops(persistent)])
         del persistent
-    (first, second), again = runs
+    (first, second), repeated = runs
     print("persistent:", count_distinct(first + second), "of 16 in two epochs")
-    assert count_distinct(first + second) >= 15  # two may be alike by chance
-    assert all(map(torch.equal, first + second, again[0] + again[1]))
+    # Two crops may match by chance.
+    assert count_distinct(first + second) >= 15
+    assert all(map(torch.equal, first + second, repeated[0] + repeated[1]))
 
 # %%
 # The fix
 # -------
-# Leave ``worker_init_fn`` out: torch seeds ``random``, ``np.random`` and ``torch`` in
-# every worker that starts, from a number that it draws each time.
+# Delete ``worker_init_fn``. torch already gives every new worker a new seed.
 
 fixed = DataLoader(RandomCrops(), batch_size=1, num_workers=WORKERS)
 
 if __name__ == "__main__":
-    different = [crops(fixed) for _ in range(3)]
-    distinct = count_distinct(different[0] + different[1] + different[2])
+    fixed_epochs = [crops(fixed) for _ in range(3)]
+    distinct = count_distinct([c for epoch in fixed_epochs for c in epoch])
     print(distinct, "distinct crops of 24 in three epochs")
     assert distinct >= 22
 
 # %%
-# If you need a seed of your own, for a library that torch does not know, take one that is
-# new each time that workers start: ``torch.initial_seed()``, or ``get_worker_info().seed``.
+# To seed another generator, such as a library's, use ``torch.initial_seed()``. This
+# number changes each time workers start.
 
 
 def seed_from_torch(worker_id):
@@ -146,13 +144,13 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# What worker 0 makes first in three epochs.
+# The figure shows the first crop of worker 0 in three epochs.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(2, 3, figsize=(7, 4.8), layout="constrained")
     for row, name, epochs in (
-        (axes[0], "broken", same),
-        (axes[1], "fixed", different),
+        (axes[0], "broken", broken_epochs),
+        (axes[1], "fixed", fixed_epochs),
     ):
         for epoch, ax in enumerate(row):
             ax.imshow(epochs[epoch][0])
@@ -162,7 +160,7 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Run your ``worker_init_fn`` on a dataset of random numbers, and compare two epochs.
+# Run your ``worker_init_fn`` with a dataset of random numbers, and compare two epochs.
 
 
 class FirstDraw(Dataset):
@@ -184,16 +182,16 @@ def epochs_repeat(worker_init_fn):
 
 
 if __name__ == "__main__":
-    of_broken = epochs_repeat(broken.worker_init_fn)
-    of_fixed = epochs_repeat(fixed.worker_init_fn)
-    print("broken:", of_broken)
-    print("fixed: ", of_fixed)
-    assert of_broken
-    assert not of_fixed
+    broken_repeats = epochs_repeat(broken.worker_init_fn)
+    fixed_repeats = epochs_repeat(fixed.worker_init_fn)
+    print("broken repeats its epochs:", broken_repeats)
+    print("fixed repeats its epochs: ", fixed_repeats)
+    assert broken_repeats
+    assert not fixed_repeats
 
 # %%
-# Or let ``dejabatch.audit`` look. It reads a loader in a process of its own, without
-# changing it, and names what it finds.
+# Or run ``dejabatch.audit`` on your loader. The report names the failure and the object
+# that causes it.
 
 import dejabatch
 
@@ -208,9 +206,9 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The workers are alike as well:
+# * All workers draw the same numbers, too:
 #   :doc:`/gallery/2_randomness/plot_constant_worker_seed`.
-# * A recipe that seems to have a random number in it and repeats every epoch:
+# * ``worker_init_fn`` calls ``np.random.get_state()``, and every epoch repeats:
 #   :doc:`/gallery/2_randomness/plot_get_state_recipe`.
-# * Epochs repeat, and nothing is seeded in the workers:
+# * Epochs repeat without a ``worker_init_fn``:
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.

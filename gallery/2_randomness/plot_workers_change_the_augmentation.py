@@ -9,23 +9,23 @@
 # ]
 # ///
 """
-Another number of workers, another augmentation
-===============================================
+Changing num_workers changes the random augmentations
+=====================================================
 
-Which worker makes a sample decides on its random numbers.
+``num_workers`` decides which worker's random stream each sample draws from.
 
-* **You see:** With one seed, a run with four workers augments differently from a run
-  with two. The order is the same.
-* **Because:** Each worker has random streams of its own, and which worker makes a
-  sample depends on how many there are.
+* **You see:** Two runs with the same seed and different ``num_workers`` have the same
+  order, but different augmentations.
+* **Because:** Each worker has its own random stream, and ``num_workers`` decides which
+  worker makes a sample.
 * **Do:** Seed each sample from the run's seed, the epoch and the index.
 """
 
 # %%
 # See it happen
 # -------------
-# A seeded run is repeated with another number of workers. Every sample is a random crop of
-# one photograph.
+# The cell repeats a seeded run with a different ``num_workers``. Each sample is a
+# random crop of one photograph.
 
 # sphinx_gallery_tags = ["seed", "transform"]
 # sphinx_gallery_parallel = False
@@ -70,10 +70,10 @@ def run(make_loader, num_workers):
     return orders, [dict(epoch) for epoch in epochs]
 
 
-def count_equal(one, other):
+def count_equal(epochs, other_epochs):
     return sum(
-        torch.equal(crops[index], others[index])
-        for crops, others in zip(one, other, strict=True)
+        torch.equal(crops[index], other_crops[index])
+        for crops, other_crops in zip(epochs, other_epochs, strict=True)
         for index in crops
     )
 
@@ -84,15 +84,15 @@ if __name__ == "__main__":
     print("same order:", orders == other_orders)
     print("same crops:", count_equal(crops, other_crops), "of 16")
     assert orders == other_orders
-    # Only what worker 0 makes first is the same.
+    # Only the first crop of worker 0 in each epoch is the same.
     assert count_equal(crops, other_crops) <= 4
 
 # %%
 # Why
 # ---
-# The order comes from the main process. The crops come from the workers, each of which has
-# a stream of its own and draws from it in its own order. With two workers, worker 0 makes
-# every second sample, so that from its second sample on its numbers go to other indices.
+# The main process draws the order. Each worker draws crops from its own random stream.
+# With two workers, worker 0 makes every second sample, so its draws go to different
+# indices.
 
 
 class Draws(Dataset):
@@ -101,12 +101,12 @@ class Draws(Dataset):
 
     def __getitem__(self, index):
         if index == 0:
-            time.sleep(0.5)  # for what follows below
+            time.sleep(0.5)  # makes worker 0 slow for in_order=False
         return index, get_worker_info().id, torch.rand(()).item()
 
 
-def draws_of(num_workers, **options):
-    """Return the worker that made each index, and what it drew for it."""
+def read_draws(num_workers, **options):
+    """Return the worker and the draw of each index."""
     torch.manual_seed(0)
     options |= {"batch_size": None, "collate_fn": tuple}
     loader = DataLoader(Draws(), num_workers=num_workers, **options)
@@ -114,32 +114,33 @@ def draws_of(num_workers, **options):
 
 
 if __name__ == "__main__":
-    _, of_one = draws_of(1)
-    workers, of_two = draws_of(2)
-    print("two workers, who makes which index:", workers)
+    _, draws_of_one_worker = read_draws(1)
+    workers, draws_of_two_workers = read_draws(2)
+    print("two workers, worker of each index:", workers)
     assert workers == (0, 1, 0, 1, 0, 1, 0, 1)
-    assert of_two[::2] == of_one[:4]  # worker 0 draws what it drew alone
-    assert of_two[2] != of_one[2]
+    # Worker 0 draws the same numbers as alone, but for other indices.
+    assert draws_of_two_workers[::2] == draws_of_one_worker[:4]
+    assert draws_of_two_workers[2] != draws_of_one_worker[2]
 
 # %%
-# With ``in_order=False`` not even the number of workers has to change. Who is free makes the
-# next sample, which depends on the time that each of them takes. Here the first one is slow.
+# With ``in_order=False``, even two runs with the same ``num_workers`` can differ. The
+# next free worker makes the next sample, so timing decides. Here, worker 0 is slow.
 
 if __name__ == "__main__":
-    workers, of_quick = draws_of(2, in_order=False)
-    print("in_order=False, who makes which index:", workers)
+    workers, draws_out_of_order = read_draws(2, in_order=False)
+    print("in_order=False, worker of each index:", workers)
     assert workers.count(1) > workers.count(0)
-    assert of_quick != of_two
+    assert draws_out_of_order != draws_of_two_workers
 
 # %%
 # The fix
 # -------
-# Seed each sample for itself, from the run's seed, the epoch and the index. A worker does
-# not know the epoch, so the sampler sends it along with the index.
+# Seed each sample from the run's seed, the epoch and the index. Workers do not know the
+# epoch, so the sampler sends the epoch with each index.
 
 
 class WithEpoch:
-    """A sampler of pairs: epoch and index."""
+    """A sampler that yields pairs of epoch and index."""
 
     def __init__(self, sampler):
         self.sampler = sampler
@@ -158,9 +159,8 @@ class WithEpoch:
 class SeededCrops(Crops):
     def __getitem__(self, epoch_and_index):
         epoch, index = epoch_and_index
-        sequence = np.random.SeedSequence(
-            [0, epoch, index]
-        )  # 0: the run's seed
+        run_seed = 0
+        sequence = np.random.SeedSequence([run_seed, epoch, index])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(sequence.generate_state(1)[0]))
             return super().__getitem__(index)
@@ -179,13 +179,11 @@ if __name__ == "__main__":
     print("same crops:", count_equal(crops, other_crops), "of 16")
     assert orders == other_orders
     assert count_equal(crops, other_crops) == 16
-    assert (
-        count_equal([crops[0]], [crops[1]]) == 0
-    )  # another epoch, other crops
+    # The two epochs have different crops.
+    assert count_equal([crops[0]], [crops[1]]) == 0
 
 # %%
-# ``dejabatch.PerSample`` does the same for any dataset, for NumPy's, Python's and torch's
-# generators and for those that the dataset holds.
+# ``dejabatch.PerSample`` wraps any map-style dataset and seeds each sample in this way.
 
 import dejabatch
 
@@ -197,15 +195,16 @@ def by_per_sample(num_workers=2):
 
 
 if __name__ == "__main__":
-    _, one = run(by_per_sample, num_workers=0)
-    _, other = run(by_per_sample, num_workers=2)
-    print("same crops with 0 and 2 workers:", count_equal(one, other), "of 16")
-    assert count_equal(one, other) == 16
+    _, crops = run(by_per_sample, num_workers=0)
+    _, other_crops = run(by_per_sample, num_workers=2)
+    equal = count_equal(crops, other_crops)
+    print("same crops with 0 and 2 workers:", equal, "of 16")
+    assert equal == 16
 
 # %%
 # Proof
 # -----
-# The crops of the first four indices, with one and with two workers.
+# The figure shows the crops of the first four indices, with one and with two workers.
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(4, 4, figsize=(6, 6.6), layout="constrained")
@@ -229,7 +228,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Run it with two numbers of workers, as above, and compare the samples of each index.
+# Run your loader with two values of ``num_workers``, and compare the samples of each
+# index.
 
 if __name__ == "__main__":
     for name, make_loader in (("broken", broken), ("fixed", fixed)):
@@ -240,8 +240,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The crops are the same in *all* workers, which is too much of it:
+# * All workers apply the same crops:
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
-# * Seeds that differ by epoch, rank and worker:
+# * Ranks or runs with different seeds share augmentations:
 #   :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`.
-# * :class:`dejabatch.PerSample` and :class:`dejabatch.EpochSampler`.
+# * Reference: :class:`dejabatch.PerSample` and :class:`dejabatch.EpochSampler`.

@@ -16,7 +16,7 @@ SITE = "https://dejabatch.github.io/dejabatch/"
 SECTIONS: Mapping[str, str] = MappingProxyType(
     {
         "1_sample": "The dataset returns the same sample",
-        "2_randomness": "The random numbers repeat",
+        "2_randomness": "Random numbers repeat",
         "3_order": "The order repeats",
         "4_streaming": "The stream repeats",
         "5_workers": "Workers keep stale copies",
