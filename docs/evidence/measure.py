@@ -21,8 +21,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from dejabatch import EpochIndex, PerSample, audit
-from dejabatch.state.fingerprint import fingerprint
 from dejabatch.observe.spy import observe, watch
+from dejabatch.state.fingerprint import fingerprint
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "_ext"))
 from build_environment import stamp

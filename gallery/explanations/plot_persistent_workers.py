@@ -6,8 +6,8 @@
 # ]
 # ///
 """
-What does persistent_workers=True keep between epochs?
-======================================================
+What persistent_workers=True keeps between epochs
+=================================================
 
 Persistent workers keep their dataset copy, their seed and their random generators.
 

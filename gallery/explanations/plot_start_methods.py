@@ -7,8 +7,8 @@
 # ]
 # ///
 """
-What do fork, spawn and forkserver copy into a DataLoader worker?
-=================================================================
+What fork, spawn and forkserver copy into DataLoader workers
+============================================================
 
 Variables, attributes, tensors, generators and open files in workers of each start method.
 

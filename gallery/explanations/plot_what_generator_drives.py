@@ -7,8 +7,8 @@
 # ]
 # ///
 """
-What does generator= in a DataLoader control?
-=============================================
+What generator= in a DataLoader controls
+========================================
 
 Which random numbers depend on generator=, and why validation changes the training order.
 
