@@ -220,8 +220,8 @@ if __name__ == "__main__":
 # ---------------------------------------------------------
 # Here, both workers get the same seed on purpose. As in the second example, the dataset
 # doubles a tensor at random. Both workers double at the same positions. The features still
-# differ, because the tensors differ. So you cannot find equal random numbers by comparing
-# the samples of two workers.
+# differ, because the tensors differ. Comparing the samples of two workers therefore does not
+# reveal equal random numbers.
 
 
 class SometimesDoubled(Dataset):
@@ -269,7 +269,7 @@ if __name__ == "__main__":
 # %%
 # “get_state()[1][0] + worker_id seeds workers independently”
 # -----------------------------------------------------------
-# With this recipe, the third example of the article, the workers differ from each other.
+# The third example uses this recipe. The workers differ from each other.
 # Each epoch and each run repeats the same numbers. For the reason, see
 # :doc:`/gallery/2_randomness/plot_get_state_recipe`. This page does not run torch 1.8.
 

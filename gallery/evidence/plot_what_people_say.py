@@ -554,8 +554,8 @@ if __name__ == "__main__":
 # %%
 # “A file opened before the workers start gives wrong data”
 # ---------------------------------------------------------
-# Forked workers share the position of an open file. One worker moves the position while
-# another one reads, so some numbers are wrong. h5py was known for wrong data (`pytorch#11887
+# Forked workers share the position of an open file. A worker moves the position while the
+# other worker reads, so some numbers are wrong. h5py was known for wrong data (`pytorch#11887
 # <https://github.com/pytorch/pytorch/issues/11887>`__), but this h5py reads correctly. Open
 # each file in the worker: :doc:`/gallery/5_workers/plot_file_opened_before_fork`.
 

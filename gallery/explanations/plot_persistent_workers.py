@@ -6,8 +6,8 @@
 # ]
 # ///
 """
-What persistent_workers=True keeps between epochs
-=================================================
+Worker state with persistent_workers=True
+=========================================
 
 Persistent workers keep their dataset copy, their seed and their random generators.
 
@@ -214,8 +214,8 @@ if __name__ == "__main__":
     assert not set(draws_new[1]) & set(draws_persistent[1])
 
 # %%
-# A generator that is stored on the dataset also continues. It gives new numbers in each
-# epoch, and the same numbers in both workers:
+# A generator that is stored on the dataset also continues. Each epoch gets new numbers, and
+# both workers get the same numbers:
 # :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 
 

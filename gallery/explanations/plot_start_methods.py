@@ -7,8 +7,8 @@
 # ]
 # ///
 """
-What fork, spawn and forkserver copy into DataLoader workers
-============================================================
+fork, spawn and forkserver in DataLoader workers
+================================================
 
 Variables, attributes, tensors, generators and open files in workers of each start method.
 
@@ -163,8 +163,8 @@ if __name__ == "__main__":
 # Tensors: shared under spawn and forkserver
 # ------------------------------------------
 # When torch pickles a tensor for another process, torch moves the tensor to shared memory.
-# So under forkserver and spawn, the workers and the main process share one tensor. An edit
-# in place reaches all of them:
+# Under forkserver and spawn, the workers and the main process share one tensor. An edit in
+# place reaches all of them:
 # :doc:`/gallery/1_sample/plot_inplace_edit_of_stored_data`. Under fork, an ordinary tensor
 # is a copy.
 
@@ -178,8 +178,8 @@ if __name__ == "__main__":
 # %%
 # Random generators: copied with their state
 # ------------------------------------------
-# Each start method copies a generator on the dataset together with its state. So all
-# workers draw the same numbers: :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
+# Each start method copies a generator on the dataset together with its state. All
+# workers then draw the same numbers: :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 
 if __name__ == "__main__":
     main_draw = np.random.default_rng(0).random()

@@ -7,8 +7,8 @@
 # ]
 # ///
 """
-What generator= in a DataLoader controls
-========================================
+The generator= argument of a DataLoader
+=======================================
 
 Which random numbers depend on generator=, and why validation changes the training order.
 
@@ -191,10 +191,10 @@ if __name__ == "__main__":
 # A validation pass changes the training order
 # --------------------------------------------
 # Without ``generator=``, both loaders draw from torch's global generator. The validation
-# loader draws a base seed after each epoch, even without shuffling. So training without
-# and with validation has the same order in the first epoch, and different orders later.
-# With a generator for each loader, all orders are the same. One generator for both loaders
-# does not help: :doc:`/gallery/2_randomness/plot_one_generator_for_two_loaders`.
+# loader draws a base seed after each epoch, even without shuffling. Training without and
+# with validation has the same order in the first epoch, and different orders later. With a
+# generator for each loader, all orders are the same. A shared generator does not help:
+# :doc:`/gallery/2_randomness/plot_one_generator_for_two_loaders`.
 
 
 def training_orders(validate, own_generators=False):
@@ -248,8 +248,8 @@ if __name__ == "__main__":
 # %%
 # Several GPUs: one order, different augmentations
 # ------------------------------------------------
-# Ranks that split an epoch need the same order and different augmentations. One generator
-# cannot give both. With the same seed on all ranks, the draws are the same as well. With a
+# Ranks that split an epoch need the same order and different augmentations. A single
+# generator cannot give both. With the same seed on all ranks, the draws are the same as well. With a
 # different seed on each rank, the orders differ as well. Here, one process imitates the
 # ranks, one after the other.
 
