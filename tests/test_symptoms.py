@@ -92,12 +92,12 @@ def one_row():
     return number
 
 
-def test_counts(capsys):
+def test_count_samples(capsys):
     broken, fixed = broken_and_fixed("exhausted-stream")
-    ASK["counts"](broken)
+    ASK["count_samples"](broken)
     assert "epoch 1: 0 samples" in capsys.readouterr().out
-    ASK["counts"](fixed)
-    assert "epoch 1: 12 samples, 12 different" in capsys.readouterr().out
+    ASK["count_samples"](fixed)
+    assert "epoch 1: 12 samples, 12 distinct" in capsys.readouterr().out
 
 
 class Unsplit(IterableDataset):
@@ -105,10 +105,10 @@ class Unsplit(IterableDataset):
         return iter(torch.arange(24.0))
 
 
-def test_in_this_process():
+def test_without_workers():
     broken = load(Unsplit(), num_workers=2)
     assert len(ASK["samples"](broken)) == 48
-    assert len(ASK["samples"](ASK["in_this_process"](broken))) == 24
+    assert len(ASK["samples"](ASK["without_workers"](broken))) == 24
 
 
 def test_order():
@@ -118,14 +118,14 @@ def test_order():
     assert ASK["order"](load(NUMBERS)).tolist() == list(range(24))
 
 
-def test_one_number():
-    assert ASK["one_number"](load(NUMBERS)) == ASK["one_number"](
+def test_epoch_hash():
+    assert ASK["epoch_hash"](load(NUMBERS)) == ASK["epoch_hash"](
         load(NUMBERS, shuffle=True)
     )
     other = TensorDataset(torch.arange(1.0, 25.0).reshape(-1, 1))
-    assert ASK["one_number"](load(NUMBERS)) != ASK["one_number"](load(other))
+    assert ASK["epoch_hash"](load(NUMBERS)) != ASK["epoch_hash"](load(other))
 
 
-def test_in_common():
+def test_count_common():
     other = TensorDataset(torch.arange(20.0, 40.0).reshape(-1, 1))
-    assert ASK["in_common"](load(NUMBERS), load(other)) == 4
+    assert ASK["count_common"](load(NUMBERS), load(other)) == 4

@@ -1,8 +1,7 @@
-"""Measure what the detector costs, and write the table that the site shows.
+"""Measure the cost of audit and PerSample, and write the table ``bench.inc``.
 
-Every figure is a ratio or a rate from one run on one machine: the two things compared take
-turns, and the best of several rounds counts. The table goes to ``bench.inc``, which
-``bench.md`` includes.
+Things that are compared take turns, and the best of several rounds counts. ``bench.md``
+includes the table.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from dejabatch import EpochIndex, PerSample, audit
-from dejabatch.state.fingerprint import fingerprint
 from dejabatch.observe.spy import observe, watch
+from dejabatch.state.fingerprint import fingerprint
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "_ext"))
 from build_environment import stamp
@@ -32,7 +31,7 @@ ROUNDS = 5
 
 
 class Photographs(Dataset):
-    """JPEG decoding and an augmentation to 224x224, as for ImageNet."""
+    """Decode a JPEG and augment to 224x224, as for ImageNet."""
 
     def __init__(self) -> None:
         with get_sample_data("grace_hopper.jpg") as file:
@@ -54,7 +53,7 @@ class Photographs(Dataset):
 
 
 class InMemory(Dataset):
-    """Tensors of the size of CIFAR's images."""
+    """Hold tensors of the size of CIFAR's images."""
 
     def __init__(self) -> None:
         self.images = torch.rand(20_000, 3, 32, 32)
@@ -66,15 +65,15 @@ class InMemory(Dataset):
         return self.images[index], index
 
 
-def loader(dataset: Dataset, batch_size: int, num_workers: int = 2) -> DataLoader:
-    """Make a loader as a training script would."""
+def make_loader(dataset: Dataset, batch_size: int, num_workers: int = 2) -> DataLoader:
+    """Return a loader as in a training script."""
     return DataLoader(
         dataset, batch_size=batch_size, shuffle=True, num_workers=num_workers
     )
 
 
-def seconds(function, *arguments) -> float:
-    """Time one call."""
+def duration(function, *arguments) -> float:
+    """Return the duration of one call."""
     start = time.perf_counter()
     function(*arguments)
     return time.perf_counter() - start
@@ -82,39 +81,39 @@ def seconds(function, *arguments) -> float:
 
 def iterate(dataset: Dataset, batch_size: int) -> None:
     """Read one epoch."""
-    for _ in loader(dataset, batch_size):
+    for _ in make_loader(dataset, batch_size):
         pass
 
 
 def iterate_watched(dataset: Dataset, batch_size: int) -> None:
     """Read one epoch through the spy."""
     watch(
-        loader(dataset, batch_size),
+        make_loader(dataset, batch_size),
         lambda _: None,
         epochs=1,
         max_batches=sys.maxsize,
     )
 
 
-def ratio(dataset: Dataset, batch_size: int) -> float:
-    """Compare an epoch through the spy with a plain one."""
+def watched_ratio(dataset: Dataset, batch_size: int) -> float:
+    """Return the time of a watched epoch divided by that of a plain epoch."""
     plain, watched = [], []
     for _ in range(ROUNDS):
-        plain.append(seconds(iterate, dataset, batch_size))
-        watched.append(seconds(iterate_watched, dataset, batch_size))
+        plain.append(duration(iterate, dataset, batch_size))
+        watched.append(duration(iterate_watched, dataset, batch_size))
     return min(watched) / min(plain)
 
 
-def rate(megabytes: int) -> float:
-    """Return the gigabytes of a float32 sample that are digested in a second."""
+def hash_rate(megabytes: int) -> float:
+    """Return how many gigabytes of float32 samples are hashed in a second."""
     sample = torch.rand(megabytes * 2**20 // 4)
-    best = min(seconds(fingerprint, sample) for _ in range(50))
+    best = min(duration(fingerprint, sample) for _ in range(50))
     return sample.nbytes / best / 1e9
 
 
 def bytes_per_sample() -> float:
-    """Return what an observation keeps of each sample of an ordinary loader."""
-    seen = observe(lambda: loader(InMemory(), 256), epochs=1, max_batches=32)
+    """Return the memory that an observation keeps for each sample."""
+    seen = observe(lambda: make_loader(InMemory(), 256), epochs=1, max_batches=32)
     kept = sum(f.indices.nbytes + f.digests.nbytes for f in seen.fetches)
     names = sum(
         len(name) + len(d) for f in seen.fetches for name, d in f.census.items()
@@ -122,8 +121,8 @@ def bytes_per_sample() -> float:
     return (kept + names) / sum(len(f.digests) for f in seen.fetches)
 
 
-class InWorker(Dataset):
-    """The seconds that another dataset takes for all its samples, in a worker."""
+class TimedInWorker(Dataset):
+    """Return the seconds that all samples of another dataset take in a worker."""
 
     def __init__(self, dataset) -> None:
         self.dataset = dataset
@@ -133,25 +132,25 @@ class InWorker(Dataset):
 
     def __getitem__(self, index: int) -> float:
         indices = [EpochIndex(i, index) for i in range(len(self.dataset))]
-        return seconds(lambda: [self.dataset[i] for i in indices])
+        return duration(lambda: [self.dataset[i] for i in indices])
 
 
-def seeding_cost() -> float:
+def microseconds_per_sample() -> float:
     """Return the microseconds that PerSample adds to a sample."""
     plain = list(range(10_000))
     best = [
-        min(DataLoader(InWorker(dataset), batch_size=None, num_workers=1))
+        min(DataLoader(TimedInWorker(dataset), batch_size=None, num_workers=1))
         for dataset in (plain, PerSample(plain, seed=0))
     ]
     return (best[1] - best[0]) / len(plain) * 1e6
 
 
-def machine() -> str:
-    """Return what the figures depend on, in a line."""
+def describe_machine() -> str:
+    """Return the machine and the versions in one line."""
     facts = stamp()
     try:
         cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())[1]
-    except (OSError, TypeError):  # not Linux, or a processor that has no such name
+    except (OSError, TypeError):  # not Linux, or a processor without "model name"
         cpu = platform.machine()
     libraries = ", ".join(
         f"{name} {facts[name]}" for name in ("torch", "Python", "NumPy")
@@ -167,36 +166,36 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = [
         (
-            "JPEG decoding and 224x224 augmentation: time of an epoch watched, divided by plain",
-            f"{ratio(Photographs(), 32):.2f}",
+            "JPEG decoding and 224x224 augmentation: watched epoch divided by plain epoch",
+            f"{watched_ratio(Photographs(), 32):.2f}",
             "at most 1.05",
         ),
         (
-            "3x32x32 tensors in memory: time of an epoch watched, divided by plain",
-            f"{ratio(InMemory(), 256):.2f}",
+            "3x32x32 tensors in memory: watched epoch divided by plain epoch",
+            f"{watched_ratio(InMemory(), 256):.2f}",
             "at most 1.5",
         ),
-        ("Fingerprint of a sample of 1 MB", f"{rate(1):.0f} GB/s", "at least 15 GB/s"),
+        ("Hash rate, sample of 1 MB", f"{hash_rate(1):.0f} GB/s", "at least 15 GB/s"),
         (
-            "Fingerprint of a sample of 10 MB",
-            f"{rate(10):.0f} GB/s",
+            "Hash rate, sample of 10 MB",
+            f"{hash_rate(10):.0f} GB/s",
             "at least 15 GB/s",
         ),
         (
-            "Kept of each sample",
+            "Memory for each sample",
             f"{bytes_per_sample():.0f} bytes",
             "at most 64 bytes",
         ),
         (
-            "A report on four workers of 3x32x32 tensors",
-            f"{min(seconds(audit, loader(InMemory(), 64, 4)) for _ in range(3)):.1f} s",
+            "Report on four workers of 3x32x32 tensors",
+            f"{min(duration(audit, make_loader(InMemory(), 64, 4)) for _ in range(3)):.1f} s",
             "under 3 s",
         ),
     ]
     rows.append(
         (
-            "`PerSample`, for each sample in a worker",
-            f"{seeding_cost():.0f} microseconds",
+            "`PerSample`, added to each sample",
+            f"{microseconds_per_sample():.0f} microseconds",
             "at most 20 microseconds",
         )
     )
@@ -204,7 +203,7 @@ def main() -> None:
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     Path(__file__).with_name("bench.inc").write_text(
         f"| What | Measured | Goal |\n| --- | --- | --- |\n{table}\n\n"
-        f"Measured {today} on {machine()}.\n",
+        f"Measured {today} on {describe_machine()}.\n",
         encoding="utf-8",
     )
     sys.stdout.write(table + "\n")

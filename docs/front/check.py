@@ -1,4 +1,4 @@
-"""A loader with a failure, and the three lines that name it."""
+"""Audit a loader that has a failure."""
 
 import numpy as np
 import torch
@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader, Dataset
 
 
 class RandomCrops(Dataset):
-    """Images that are cropped at random."""
+    """Crop stored images at random."""
 
     def __init__(self):
         self.images = torch.rand(64, 3, 40, 40)

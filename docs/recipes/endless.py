@@ -9,6 +9,6 @@ def endless(loader):
         batch = None
         for batch in loader:
             yield batch
-        if batch is None:  # or it would go round for ever
+        if batch is None:  # an empty loader would make this loop endless
             msg = f"epoch {epoch} has no batch"
             raise RuntimeError(msg)

@@ -7,5 +7,5 @@ def augment_both(image, mask, size):
     top = int(torch.randint(height - size + 1, ()))
     left = int(torch.randint(width - size + 1, ()))
     flip = bool(torch.rand(()) < 0.5)
-    cut = [part[..., top : top + size, left : left + size] for part in (image, mask)]
-    return [part.flip(-1) if flip else part for part in cut]
+    crops = [x[..., top : top + size, left : left + size] for x in (image, mask)]
+    return [crop.flip(-1) if flip else crop for crop in crops]

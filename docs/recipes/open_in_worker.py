@@ -11,7 +11,7 @@ class Records(Dataset):
         return os.path.getsize(self.path) // self.size
 
     def __getitem__(self, index):
-        if self.pid != os.getpid():  # the first sample of this process
+        if self.pid != os.getpid():  # first sample of this process
             self.file, self.pid = open(self.path, "rb"), os.getpid()
         self.file.seek(index * self.size)
         return self.file.read(self.size)

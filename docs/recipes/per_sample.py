@@ -6,9 +6,9 @@ from torch.utils.data import Dataset
 class PerSample(Dataset):
     def __init__(self, samples, augment, seed):
         self.samples, self.augment, self.seed = samples, augment, seed
-        self.epoch = torch.tensor(0).share_memory_()  # workers see it change
+        self.epoch = torch.tensor(0).share_memory_()  # workers see changes
 
-    def set_epoch(self, epoch):  # call it before each epoch
+    def set_epoch(self, epoch):  # call before each epoch
         self.epoch.fill_(epoch)
 
     def __len__(self):

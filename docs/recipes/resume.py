@@ -7,7 +7,7 @@ class ResumableSampler(Sampler):
         self.length, self.seed = length, seed
         self.set_epoch(0)
 
-    def set_epoch(self, epoch, done=0):  # done: samples that were trained on already
+    def set_epoch(self, epoch, done=0):  # done: samples already trained on
         self.epoch, self.done = epoch, done
 
     def __iter__(self):

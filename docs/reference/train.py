@@ -1,11 +1,11 @@
-"""Train on numbers with noise."""
+"""Train on noisy numbers."""
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 
 class Noisy(Dataset):
-    """Each index, and noise from a generator that the dataset holds."""
+    """Add noise from a generator on the dataset to each index."""
 
     def __init__(self):
         self.rng = torch.Generator().manual_seed(0)

@@ -8,25 +8,25 @@
 # ]
 # ///
 """
-What one article says, measured
-===============================
+Why does PyTorch DataLoader output the same features? A fact check
+==================================================================
 
-Thirteen statements of an answer to this site's question, each tried out here.
+Thirteen statements from one article on repeated features, each one tested.
 
 The article *Why does PyTorch DataLoader output the same features?* (2025-01-30) has three
-examples and a list of advice. It is cited by its title because its address is not known. A
-heading in quotes is a statement of it in our words, which may be wrong: the verdict stands
-in the output below it, and all verdicts at the end.
+examples and a list of advice. The article's address is not known, so there is no link. Each
+heading in quotes is one statement of the article, in our words. A statement may be wrong:
+read the verdict in the output below the heading. The last section lists all verdicts.
 
-* First example: `“A dataset that returns one stored tensor repeats it, shuffled or not”`_
+* First example: `“A dataset that returns one stored tensor repeats it, even with shuffle”`_
 * Second example: `“Every worker starts Python's random with the same seed”`_,
-  `“Workers are seeded anew for each batch”`_,
-  `“Workers that draw alike make identical features”`_
+  `“Workers are reseeded for each batch”`_,
+  `“Workers with equal random numbers return equal features”`_
 * Third example: `“get_state()[1][0] + worker_id seeds workers independently”`_,
   `“The get_state() recipe seeds the example's transform”`_,
-  `“Wrapping in transforms.Lambda changes what is drawn”`_,
-  `“The corrected example runs everywhere”`_
-* Its advice: `“The dataset or its transforms are always the cause”`_,
+  `“transforms.Lambda changes the random numbers of a transform”`_,
+  `“The corrected example runs on every platform”`_
+* The article's advice: `“The dataset or its transforms are always the cause”`_,
   `“Each worker needs a seed from worker_init_fn”`_,
   `“Global random state makes a transform repeat itself”`_,
   `“Random operations belong in __getitem__, not in __init__”`_,
@@ -35,11 +35,11 @@ in the output below it, and all verdicts at the end.
 """
 
 # %%
-# How each is judged
-# ------------------
-# ``judge`` gets what was measured under each condition, and makes the verdict from it. The
-# ``assert`` below says what came out when this page was written. If that changes one day,
-# the page fails.
+# How is a statement judged?
+# --------------------------
+# Each section measures a statement under one or more conditions. ``judge`` turns the
+# measurements into a verdict. An ``assert`` compares the measurements with the expected
+# ones, so this page fails when a library changes.
 
 # sphinx_gallery_tags = ["worker_init_fn", "NumPy"]
 # sphinx_gallery_parallel = False
@@ -59,16 +59,16 @@ VERDICTS = {}
 
 
 def verdict_of(holds):
-    """Return a verdict; `holds` tells for each condition whether it is so."""
-    true = [condition for condition, it_is in holds.items() if it_is]
+    """Return the verdict; `holds` has a truth value for each condition."""
+    true = [condition for condition, is_true in holds.items() if is_true]
     if len(true) == len(holds):
         return "true"
     return f"true only {', '.join(true)}" if true else "false"
 
 
 def judge(claim, holds):
-    for condition, it_is in holds.items():
-        print(f"{'yes' if it_is else 'no':4} {condition}")
+    for condition, is_true in holds.items():
+        print(f"{'yes' if is_true else 'no':4} {condition}")
     VERDICTS[claim] = verdict_of(holds)
     print("Verdict:", VERDICTS[claim])
 
@@ -78,8 +78,8 @@ assert verdict_of({"here": True, "there": False}) == "true only here"
 assert verdict_of({"here": False, "there": False}) == "false"
 
 # %%
-# The datasets of the next sections return what they draw, from each of the three global
-# generators and from one of their own.
+# The dataset of the next sections draws from each of the three global generators and from
+# a generator on the dataset.
 
 GLOBAL = ("random", "np.random", "torch")
 
@@ -124,8 +124,9 @@ def of_worker(samples, worker, name):
 # %%
 # “The dataset or its transforms are always the cause”
 # ----------------------------------------------------
-# A ``collate_fn`` can repeat a sample of a dataset that is right, and so can two ways to use
-# the loader: :doc:`/gallery/1_sample/plot_collate_repeats_one_sample`,
+# A correct dataset can still give repeated samples. Here, three other causes are tried: a
+# ``collate_fn``, a loop and a new loader for each epoch. See
+# :doc:`/gallery/1_sample/plot_collate_repeats_one_sample`,
 # :doc:`/gallery/3_order/plot_next_iter_in_the_loop` and
 # :doc:`/gallery/2_randomness/plot_reseed_every_epoch`.
 
@@ -153,9 +154,9 @@ if __name__ == "__main__":
     assert list(holds.values()) == [False, False, False]
 
 # %%
-# “A dataset that returns one stored tensor repeats it, shuffled or not”
-# ----------------------------------------------------------------------
-# The first example. More about it:
+# “A dataset that returns one stored tensor repeats it, even with shuffle”
+# ------------------------------------------------------------------------
+# This statement is the article's first example. See
 # :doc:`/gallery/1_sample/plot_getitem_ignores_index`.
 
 
@@ -177,7 +178,8 @@ if __name__ == "__main__":
         rows = torch.cat(list(loader))
         holds[f"with shuffle={shuffle}"] = len(rows.unique(dim=0)) == 1
     judge(
-        "A dataset that returns one stored tensor repeats it, shuffled or not",
+        "A dataset that returns one stored tensor repeats it, "
+        "even with shuffle",
         holds,
     )
     assert list(holds.values()) == [True, True]
@@ -185,8 +187,8 @@ if __name__ == "__main__":
 # %%
 # “Every worker starts Python's random with the same seed”
 # --------------------------------------------------------
-# The second example rests on it. PyTorch has seeded ``random`` in each worker since 2018,
-# and ``np.random`` since torch 1.9:
+# The article's second example depends on this statement. PyTorch has seeded ``random`` in
+# each worker since 2018, and ``np.random`` since torch 1.9:
 # :doc:`/gallery/2_randomness/plot_numpy_global_before_1_9`.
 
 if __name__ == "__main__":
@@ -201,24 +203,25 @@ if __name__ == "__main__":
     assert not any(holds.values())
 
 # %%
-# “Workers are seeded anew for each batch”
-# ----------------------------------------
-# They are seeded when they start, and go on from there. Each sample is a batch here.
+# “Workers are reseeded for each batch”
+# -------------------------------------
+# A worker is seeded when the worker starts. Its generators then continue from batch to
+# batch. In this loader, each sample is a batch.
 
 if __name__ == "__main__":
     seeds = [set(of_worker(epoch, worker, "seed")) for worker in range(2)]
     draws = [set(of_worker(epoch, worker, "random")) for worker in range(2)]
     holds = {"within an epoch": len(seeds[0]) > 1 or len(draws[0]) == 1}
-    judge("Workers are seeded anew for each batch", holds)
+    judge("Workers are reseeded for each batch", holds)
     assert [len(of_one) for of_one in (*seeds, *draws)] == [1, 1, 4, 4]
 
 # %%
-# “Workers that draw alike make identical features”
-# -------------------------------------------------
-# Give both workers one seed on purpose, and double half of the tensors at random as in the
-# second example. The workers double at the same places, and the features still differ,
-# since the tensors do. Equal draws are seen on equal images only, which is why comparing
-# the samples of two workers does not find them.
+# “Workers with equal random numbers return equal features”
+# ---------------------------------------------------------
+# Here, both workers get the same seed on purpose. As in the second example, the dataset
+# doubles a tensor at random. Both workers double at the same positions. The features still
+# differ, because the tensors differ. Comparing the samples of two workers therefore does not
+# reveal equal random numbers.
 
 
 class SometimesDoubled(Dataset):
@@ -236,22 +239,23 @@ class SometimesDoubled(Dataset):
         return {"worker": worker, "doubled": doubled, "tensor": tensor}
 
 
-def seed_alike(worker_id):
+def seed_all_with_0(worker_id):
     random.seed(0)
 
 
 if __name__ == "__main__":
-    alike = draw(worker_init_fn=seed_alike, dataset=SometimesDoubled())
-    tensors = torch.stack([sample["tensor"] for sample in alike])
+    samples = draw(worker_init_fn=seed_all_with_0, dataset=SometimesDoubled())
+    tensors = torch.stack([sample["tensor"] for sample in samples])
     holds = {"from different tensors": len(tensors.unique(dim=0)) < 16}
-    judge("Workers that draw alike make identical features", holds)
-    assert of_worker(alike, 0, "doubled") == of_worker(alike, 1, "doubled")
+    judge("Workers with equal random numbers return equal features", holds)
+    assert of_worker(samples, 0, "doubled") == of_worker(samples, 1, "doubled")
     assert len(tensors.unique(dim=0)) == 16
 
 # %%
 # “Each worker needs a seed from worker_init_fn”
 # ----------------------------------------------
-# Without one, only a generator that belongs to the dataset is the same in both workers:
+# Without a ``worker_init_fn``, the three global generators differ between workers. Only a
+# generator on the dataset draws the same numbers in both workers:
 # :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 
 if __name__ == "__main__":
@@ -265,9 +269,9 @@ if __name__ == "__main__":
 # %%
 # “get_state()[1][0] + worker_id seeds workers independently”
 # -----------------------------------------------------------
-# The third example. Workers differ, and everything else repeats: the word that the recipe
-# reads is a constant on every torch since 1.9, as
-# :doc:`/gallery/2_randomness/plot_get_state_recipe` shows. (Not run here: torch 1.8.)
+# The third example uses this recipe. The workers differ from each other.
+# Each epoch and each run repeats the same numbers. For the reason, see
+# :doc:`/gallery/2_randomness/plot_get_state_recipe`. This page does not run torch 1.8.
 
 
 def recipe(worker_id):
@@ -275,18 +279,17 @@ def recipe(worker_id):
 
 
 if __name__ == "__main__":
-    one, other = (
-        draw(seed=0, worker_init_fn=recipe),
-        draw(worker_init_fn=recipe),
-    )
-    run = draw(seed=1, worker_init_fn=recipe)
-    of_one, of_other, of_run = (
-        of_worker(samples, 0, "np.random") for samples in (one, other, run)
+    first_epoch = draw(seed=0, worker_init_fn=recipe)
+    second_epoch = draw(worker_init_fn=recipe)
+    other_run = draw(seed=1, worker_init_fn=recipe)
+    first, second, other = (
+        of_worker(samples, 0, "np.random")
+        for samples in (first_epoch, second_epoch, other_run)
     )
     holds = {
-        "between workers": of_one != of_worker(one, 1, "np.random"),
-        "between epochs": of_one != of_other,
-        "between runs": of_one != of_run,
+        "between workers": first != of_worker(first_epoch, 1, "np.random"),
+        "between epochs": first != second,
+        "between runs": first != other,
     }
     judge("get_state()[1][0] + worker_id seeds workers independently", holds)
     assert list(holds.values()) == [True, False, False]
@@ -294,8 +297,8 @@ if __name__ == "__main__":
 # %%
 # “The get_state() recipe seeds the example's transform”
 # ------------------------------------------------------
-# The transform of the third example draws from ``random``, and the recipe seeds NumPy.
-# ``random`` draws the same with the recipe and without it.
+# The transform of the third example draws from ``random``, but the recipe seeds NumPy.
+# ``random`` draws the same numbers with and without the recipe.
 
 if __name__ == "__main__":
     with_recipe = draw(seed=0, worker_init_fn=recipe)
@@ -312,9 +315,10 @@ if __name__ == "__main__":
     assert list(holds.values()) == [False, True, False]
 
 # %%
-# “Wrapping in transforms.Lambda changes what is drawn”
-# -----------------------------------------------------
-# ``Lambda`` calls the function. With one seed, the draws are the same as without it.
+# “transforms.Lambda changes the random numbers of a transform”
+# -------------------------------------------------------------
+# ``Lambda`` only calls the function. With the same seed, the random numbers are the same
+# with and without ``Lambda``.
 
 
 def doubled_or_not(sample):
@@ -335,16 +339,16 @@ if __name__ == "__main__":
     for transform in (doubled_or_not, Lambda(doubled_or_not)):
         samples = draw(seed=0, dataset=Transformed(transform))
         drawn.append([sample["tensor"].item() for sample in samples])
-    holds = {"with one seed": drawn[0] != drawn[1]}
-    judge("Wrapping in transforms.Lambda changes what is drawn", holds)
+    holds = {"with the same seed": drawn[0] != drawn[1]}
+    judge("transforms.Lambda changes the random numbers of a transform", holds)
     assert drawn[0] == drawn[1]
 
 # %%
-# “The corrected example runs everywhere”
-# ---------------------------------------
-# It puts a ``lambda`` on the dataset. A worker that is not forked is sent the dataset
-# pickled, and a ``lambda`` cannot be. That is so on Windows and macOS, and on Linux from
-# Python 3.14, where the default is no longer to fork.
+# “The corrected example runs on every platform”
+# ----------------------------------------------
+# The article's corrected example stores a ``lambda`` on the dataset. Spawn and forkserver
+# pickle the dataset, and a ``lambda`` cannot be pickled. Windows and macOS use spawn, and
+# Linux uses forkserver since Python 3.14.
 
 
 class WithLambda(Transformed):
@@ -361,7 +365,7 @@ def runs(method):
     )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch advises to use fork
+            warnings.simplefilter("ignore")  # torch recommends fork
             return len(list(loader)) == 16
     except (AttributeError, pickle.PicklingError):
         return False
@@ -372,7 +376,7 @@ if __name__ == "__main__":
         f"with {method}": runs(method)
         for method in multiprocessing.get_all_start_methods()
     }
-    judge("The corrected example runs everywhere", holds)
+    judge("The corrected example runs on every platform", holds)
     assert holds == {
         condition: condition == "with fork" for condition in holds
     }
@@ -380,7 +384,7 @@ if __name__ == "__main__":
 # %%
 # “Global random state makes a transform repeat itself”
 # -----------------------------------------------------
-# One sample, read twice in a row.
+# Two reads of one sample draw different numbers from each global generator.
 
 if __name__ == "__main__":
     first, second = Draws()[0], Draws()[0]
@@ -391,8 +395,8 @@ if __name__ == "__main__":
 # %%
 # “Random operations belong in __getitem__, not in __init__”
 # ----------------------------------------------------------
-# What is drawn in ``__init__`` is the same in every epoch:
-# :doc:`/gallery/1_sample/plot_augmented_once`.
+# Numbers that are drawn in ``__init__`` are the same in every epoch. Numbers that are drawn
+# in ``__getitem__`` differ: :doc:`/gallery/1_sample/plot_augmented_once`.
 
 
 class DrawnOnce(Dataset):
@@ -408,20 +412,21 @@ class DrawnOnce(Dataset):
 
 if __name__ == "__main__":
     stored = DrawnOnce()
-    once = draw(dataset=stored) == draw(dataset=stored)
-    anew = [s["torch"] for s in draw()] != [s["torch"] for s in draw()]
+    init_repeats = draw(dataset=stored) == draw(dataset=stored)
+    first, second = ([s["torch"] for s in draw()] for _ in range(2))
+    getitem_differs = first != second
     judge(
         "Random operations belong in __getitem__, not in __init__",
-        {"to differ between epochs": once and anew},
+        {"to differ between epochs": init_repeats and getitem_differs},
     )
-    assert once
-    assert anew
+    assert init_repeats
+    assert getitem_differs
 
 # %%
 # “One seed before the loop makes a run reproducible”
 # ---------------------------------------------------
-# ``torch.manual_seed`` reaches the workers, and through them all three generators. Without
-# workers it reaches torch alone:
+# With workers, ``torch.manual_seed`` determines the draws of ``random``, ``np.random`` and
+# ``torch``. Without workers, ``torch.manual_seed`` determines only the draws of ``torch``:
 # :doc:`/gallery/explanations/plot_where_randomness_comes_from`.
 
 
@@ -455,7 +460,7 @@ if __name__ == "__main__":
         x = max(i for i, w in enumerate(words) if verdict.startswith(w))
         ax.scatter(x, -y, s=90, color=COLOURS[x])
         print(f"{words[x]:10} {claim}")
-    ax.set(title="Claims, measured", xlim=(-0.5, 2.5))
+    ax.set(title="Verdicts on the article's statements", xlim=(-0.5, 2.5))
     ax.set(xticks=range(3), xticklabels=words)
     ax.set(yticks=range(0, -len(VERDICTS), -1), yticklabels=VERDICTS)
     ax.grid(axis="y", alpha=0.3)
@@ -468,7 +473,7 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * Claims of other articles, issues and linters:
+# * Claims from other articles, issues and linters:
 #   :doc:`/gallery/evidence/plot_what_people_say`.
-# * Where the numbers come from, step by step:
+# * The seeds and the order, step by step:
 #   :doc:`/gallery/explanations/plot_where_randomness_comes_from`.

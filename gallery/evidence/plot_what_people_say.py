@@ -12,45 +12,45 @@
 # ]
 # ///
 """
-What people say, measured
-=========================
+PyTorch DataLoader myths, tested
+================================
 
-Claims from issues, articles and linters about repeated samples, each tried out here.
+Nineteen claims about repeated samples, from issues, articles and linters, each one tested.
 
-A heading in quotes is such a claim in our words. It may be wrong, or true of old versions
-only: the verdict stands in the output below it, and all verdicts at the end. What could
-not be run here says so.
+Each heading in quotes is one claim, in our words. A claim may be wrong, or true only for
+old versions: read the verdict in the output below the heading. *Not run* means that this
+build could not test a condition. The last section lists all verdicts.
 
-Run it as a script: a spawned worker cannot import the classes of a notebook.
+Run this page as a script: a spawned worker cannot import classes from a notebook.
 
 * Workers: `“NumPy draws the same numbers in all workers”`_,
-  `“Python's random and torchvision draw the same, too”`_,
-  `“PyTorch 1.9 has ended equal draws in workers”`_,
-  `“default_rng() in place of np.random keeps workers apart”`_,
-  `“With spawn, each worker has another generator”`_,
+  `“Python's random and torchvision repeat in all workers, too”`_,
+  `“PyTorch 1.9 fixed duplicate random numbers in workers”`_,
+  `“default_rng() instead of np.random makes workers differ”`_,
+  `“With spawn, each worker has a different generator”`_,
   `“Fork is the default on Linux”`_
 * Seeds: `“A new torch.Generator() is random”`_,
-  `“Without shuffle and workers, a loader draws nothing”`_,
-  `“With base_seed + worker, neighbouring ranks collide”`_,
-  `“The recipe of PyTorch's notes is enough for several ranks”`_,
+  `“Without shuffle and workers, a loader draws no random numbers”`_,
+  `“base_seed + worker gives neighbouring ranks equal seeds”`_,
+  `“The seed_worker of PyTorch's docs is enough for several GPUs”`_,
   `“seed_everything(workers=True) is safe”`_,
   `“Seeding in __getitem__ keeps image and mask together”`_
 * Persistent workers: `“Persistent workers replay the same random numbers”`_,
   `“get_worker_info().seed repeats in every epoch”`_
 * Data: `“val_subset.transform = ... changes the transform”`_,
-  `“DistributedSampler adds no samples”`_,
+  `“DistributedSampler never adds samples”`_,
   `“torch warns if workers read an IterableDataset twice”`_,
-  `“A file opened before the workers start is read wrongly”`_,
+  `“A file opened before the workers start gives wrong data”`_,
   `“StatefulDataLoader resumes exactly”`_
 * `All verdicts`_
 """
 
 # %%
-# How each is judged
-# ------------------
-# ``judge`` gets what was measured under each condition, ``None`` where it was not run, and
-# makes the verdict from it. The ``assert`` below says what came out when this page was
-# written. If that changes one day, the page fails.
+# How is a claim judged?
+# ----------------------
+# Each section measures a claim under one or more conditions. ``None`` stands for a condition
+# that was not run. ``judge`` turns the measurements into a verdict. An ``assert`` compares
+# the measurements with the expected ones, so this page fails when a library changes.
 
 # sphinx_gallery_tags = ["worker_init_fn", "NumPy"]
 # sphinx_gallery_parallel = False
@@ -85,22 +85,22 @@ WORDS = {True: "true", False: "false", None: "not run"}
 
 
 def verdict_of(holds):
-    """Return a verdict; `holds` tells for each condition whether it is so."""
-    under = {
-        word: ", ".join(c for c, it_is in holds.items() if it_is == value)
+    """Return the verdict; `holds` has True, False or None by condition."""
+    conditions = {
+        word: ", ".join(c for c, result in holds.items() if result == value)
         for value, word in WORDS.items()
     }
-    if under["true"] and under["false"]:
-        return f"true only {under['true']}"
-    words = [word for word, conditions in under.items() if conditions]
+    if conditions["true"] and conditions["false"]:
+        return f"true only {conditions['true']}"
+    words = [word for word, names in conditions.items() if names]
     if len(words) == 1:
         return words[0]
-    return "; ".join(f"{word} {under[word]}" for word in words)
+    return "; ".join(f"{word} {conditions[word]}" for word in words)
 
 
 def judge(claim, holds):
-    for condition, it_is in holds.items():
-        print(f"{WORDS[it_is]:8} {condition}")
+    for condition, result in holds.items():
+        print(f"{WORDS[result]:8} {condition}")
     VERDICTS[claim] = verdict_of(holds)
     print("Verdict:", VERDICTS[claim])
 
@@ -113,8 +113,8 @@ assert verdict_of({"here": False, "there": None}) == (
 )
 
 # %%
-# A dataset that returns what it draws from everything. Each is read in two epochs by two
-# workers.
+# The dataset of the next sections draws from every generator that it can reach. Two workers
+# read two epochs.
 
 OWN = "for a generator of the dataset"
 OF_MODULE = np.random.default_rng()
@@ -153,8 +153,8 @@ def of_worker(samples, worker, name):
     return [sample[name] for sample in samples if sample["worker"] == worker]
 
 
-def workers_alike(samples, *names):
-    """Tell for each name whether both workers draw the same."""
+def equal_in_workers(samples, *names):
+    """Return for each name whether both workers draw the same numbers."""
     return {
         name: of_worker(samples, 0, name) == of_worker(samples, 1, name)
         for name in names
@@ -169,38 +169,44 @@ if __name__ == "__main__":
 # %%
 # “NumPy draws the same numbers in all workers”
 # ---------------------------------------------
-# From the `article of 2021
+# An `article of 2021
 # <https://tanelp.github.io/posts/a-bug-that-plagues-thousands-of-open-source-ml-projects/>`__
-# that made it known; the Semgrep rule ``numpy-in-pytorch-datasets`` still warns of it.
-# torch 1.9 ended it in the same year. What torch 1.8 does is emulated, not run, in
-# :doc:`/gallery/2_randomness/plot_numpy_global_before_1_9`.
+# made this claim known. The Semgrep rule ``numpy-in-pytorch-datasets`` still warns about the
+# failure. torch 1.9 fixed the failure in the same year. This page does not run torch 1.8,
+# which :doc:`/gallery/2_randomness/plot_numpy_global_before_1_9` emulates.
 
 if __name__ == "__main__":
     release = ".".join(torch.__version__.split(".")[:2])
-    alike = workers_alike(epochs[0], "for np.random")["for np.random"]
+    equal = equal_in_workers(epochs[0], "for np.random")["for np.random"]
     judge(
         "NumPy draws the same numbers in all workers",
-        {f"with torch {release}": alike, "with torch 1.8": None},
+        {f"with torch {release}": equal, "with torch 1.8": None},
     )
-    assert not alike
+    assert not equal
 
 # %%
-# “Python's random and torchvision draw the same, too”
-# ----------------------------------------------------
-# `An example <https://duoke360.com/post/34698>`__ of many. ``random`` has been seeded in
-# workers since `pytorch#5415 <https://github.com/pytorch/pytorch/pull/5415>`__ (2018), and
-# torchvision draws from torch.
+# “Python's random and torchvision repeat in all workers, too”
+# ------------------------------------------------------------
+# `This article <https://duoke360.com/post/34698>`__ is one of many that say so. Workers have
+# seeded ``random`` since `pytorch#5415 <https://github.com/pytorch/pytorch/pull/5415>`__
+# (2018). torchvision draws from torch.
 
 if __name__ == "__main__":
-    holds = workers_alike(epochs[0], "for random", "for torchvision")
-    judge("Python's random and torchvision draw the same, too", holds)
+    holds = equal_in_workers(epochs[0], "for random", "for torchvision")
+    judge("Python's random and torchvision repeat in all workers, too", holds)
     assert not any(holds.values())
+    flips = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        flips.append([FLIP_A_COIN(LEFT_RIGHT).tolist() for _ in range(20)])
+    assert flips[0] == flips[1]  # torchvision draws from torch
 
 # %%
-# “PyTorch 1.9 has ended equal draws in workers”
-# ----------------------------------------------
-# For the three global generators. No generator object is seeded, nor one that a library
-# keeps for itself: :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`,
+# “PyTorch 1.9 fixed duplicate random numbers in workers”
+# -------------------------------------------------------
+# The claim is true for the three global generators. PyTorch does not seed a generator on the
+# dataset, or the generator of a library such as OpenCV:
+# :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`,
 # :doc:`/gallery/2_randomness/plot_opencv_rng`,
 # :doc:`/gallery/2_randomness/plot_library_holds_its_own_rng`.
 
@@ -215,62 +221,65 @@ class OpenCVDraws(Draws):
 
 if __name__ == "__main__":
     globals_ = ("for np.random", "for random", "for torch")
-    alike = workers_alike(epochs[0], *globals_, OWN)
-    alike |= {"for OpenCV": None}
+    equal = equal_in_workers(epochs[0], *globals_, OWN)
+    equal |= {"for OpenCV": None}
     if find_spec("cv2"):
-        alike |= workers_alike(list(load(OpenCVDraws())), "for OpenCV")
+        equal |= equal_in_workers(list(load(OpenCVDraws())), "for OpenCV")
     holds = {
         name: None if same is None else not same
-        for name, same in alike.items()
+        for name, same in equal.items()
     }
-    judge("PyTorch 1.9 has ended equal draws in workers", holds)
+    judge("PyTorch 1.9 fixed duplicate random numbers in workers", holds)
     assert all(holds[name] for name in globals_)
     assert holds[OWN] is False
     assert not holds["for OpenCV"]
 
 # %%
-# “default_rng() in place of np.random keeps workers apart”
+# “default_rng() instead of np.random makes workers differ”
 # ---------------------------------------------------------
-# Ruff's `NPY002 <https://docs.astral.sh/ruff/rules/numpy-legacy-random/>`__ asks for it in
-# place of ``np.random.rand()`` since it is faster and has better statistics, and Sonar's
-# S6711 since a global state can be changed from elsewhere. Neither speaks of a loader's
-# workers, but who follows them in a dataset may expect it. There, ``np.random`` is seeded
-# in every worker, and a generator made in ``__init__`` in none. One made for each sample
-# differs, and cannot be seeded. ``default_rng([seed, epoch, index])`` can, as in
+# Ruff's `NPY002 <https://docs.astral.sh/ruff/rules/numpy-legacy-random/>`__ and Sonar's S6711
+# recommend ``default_rng()`` instead of ``np.random``. The rules do not mention workers. If
+# you follow them in a dataset's ``__init__``, both workers draw the same numbers. A new
+# generator for each sample differs between workers, and ``np.random`` differs as well. To
+# also repeat in the next run, use ``default_rng([seed, epoch, index])``, as in
 # :func:`dejabatch.stream`.
 
 if __name__ == "__main__":
     names = {
-        "where np.random was": "for np.random",
+        "np.random": "for np.random",
         "if made in __init__": OWN,
         "if made for each sample": "for a new default_rng()",
     }
-    alike = workers_alike(epochs[0], *names.values())
-    holds = {where: not alike[name] for where, name in names.items()}
-    np_random = holds.pop("where np.random was")
-    judge("default_rng() in place of np.random keeps workers apart", holds)
-    assert np_random
+    equal = equal_in_workers(epochs[0], *names.values())
+    holds = {where: not equal[name] for where, name in names.items()}
+    np_random_differs = holds.pop("np.random")
+    judge("default_rng() instead of np.random makes workers differ", holds)
+    assert np_random_differs
     assert list(holds.values()) == [False, True]
+    draws = {np.random.default_rng([0, 0, 3]).random() for _ in range(2)}
+    assert len(draws) == 1
 
 # %%
-# “With spawn, each worker has another generator”
-# -----------------------------------------------
-# `Advice <https://www.codestudy.net/blog/seeding-random-number-generators-in-parallel-programs/>`__
-# that is true of a module's unseeded generator, since each spawned worker imports the
-# module again. A generator on the dataset is pickled with its state.
+# “With spawn, each worker has a different generator”
+# ---------------------------------------------------
+# `This article <https://www.codestudy.net/blog/seeding-random-number-generators-in-parallel-programs/>`__
+# recommends spawn. Each spawned worker imports a module again, so an unseeded generator of
+# the module differs. A generator on the dataset is pickled with its state, so both workers
+# draw the same numbers.
 
 if __name__ == "__main__":
     spawned = list(load(Draws(), multiprocessing_context="spawn"))
-    alike = workers_alike(spawned, OWN, "for a generator of the module")
-    holds = {name: not same for name, same in alike.items()}
-    judge("With spawn, each worker has another generator", holds)
+    equal = equal_in_workers(spawned, OWN, "for a generator of the module")
+    holds = {name: not same for name, same in equal.items()}
+    judge("With spawn, each worker has a different generator", holds)
     assert list(holds.values()) == [False, True]
 
 # %%
 # “Fork is the default on Linux”
 # ------------------------------
-# `Until Python 3.14 <https://github.com/pytorch/pytorch/issues/169252>`__, which starts
-# workers by forkserver: :doc:`/gallery/5_workers/plot_globals_reset_by_spawn`.
+# The claim is true until Python 3.13. `Python 3.14
+# <https://github.com/pytorch/pytorch/issues/169252>`__ starts workers with forkserver:
+# :doc:`/gallery/5_workers/plot_globals_reset_by_spawn`.
 
 if __name__ == "__main__":
     default = multiprocessing.get_all_start_methods()[0]
@@ -286,21 +295,20 @@ if __name__ == "__main__":
 # %%
 # “A new torch.Generator() is random”
 # -----------------------------------
-# It begins with a constant (`pytorch#25071
+# Every new ``torch.Generator()`` has the same seed, a constant (`pytorch#25071
 # <https://github.com/pytorch/pytorch/issues/25071>`__):
 # :doc:`/gallery/2_randomness/plot_default_torch_generator`.
 
 if __name__ == "__main__":
-    one, other = torch.Generator(), torch.Generator()
-    seeds = {one.initial_seed(), other.initial_seed()}
+    seeds = {torch.Generator().initial_seed() for _ in range(2)}
     holds = {"in one process": len(seeds) == 2}
     judge("A new torch.Generator() is random", holds)
     assert seeds == {67280421310721}
 
 # %%
-# “Without shuffle and workers, a loader draws nothing”
-# -----------------------------------------------------
-# Every ``iter(loader)`` draws a base seed, needed or not (`pytorch#11062
+# “Without shuffle and workers, a loader draws no random numbers”
+# ---------------------------------------------------------------
+# ``iter(loader)`` draws a base seed, even without shuffling and workers (`pytorch#11062
 # <https://github.com/pytorch/pytorch/issues/11062>`__):
 # :doc:`/gallery/2_randomness/plot_one_generator_for_two_loaders`.
 
@@ -309,18 +317,19 @@ if __name__ == "__main__":
     iter(DataLoader(range(8), shuffle=False, num_workers=0))
     untouched = torch.equal(before, torch.get_rng_state())
     judge(
-        "Without shuffle and workers, a loader draws nothing",
+        "Without shuffle and workers, a loader draws no random numbers",
         {"from torch's global generator": untouched},
     )
     assert not untouched
 
 # %%
-# “With base_seed + worker, neighbouring ranks collide”
-# -----------------------------------------------------
-# PyTorch's base seeds are drawn from ``2**63`` numbers, of which its generators use 32
-# bits (:doc:`/gallery/2_randomness/plot_seeds_equal_in_32_bits`). So ranks that have seeds
-# of their own rarely meet. Seeds that are added up by hand do:
-# :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`.
+# “base_seed + worker gives neighbouring ranks equal seeds”
+# ---------------------------------------------------------
+# Here, each of 64 ranks seeds torch with another number and starts 16 workers. PyTorch draws
+# a random base seed on each rank, so no two workers get the same seed. With ``seed + rank +
+# worker``, most seeds come several times:
+# :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`. The comparison uses 32 bits of
+# each seed: :doc:`/gallery/2_randomness/plot_seeds_equal_in_32_bits`.
 
 
 def base_seed(seed):
@@ -337,26 +346,28 @@ if __name__ == "__main__":
         "with torch's base seeds": len(by_torch) < 64 * 16,
         "with seed + rank + worker": len(by_hand) < 64 * 16,
     }
-    judge("With base_seed + worker, neighbouring ranks collide", holds)
+    judge("base_seed + worker gives neighbouring ranks equal seeds", holds)
     assert list(holds.values()) == [False, True]
-    print(len(by_torch), "and", len(by_hand), "seeds of 1024")
+    print("distinct seeds of 1024 workers:", len(by_torch), len(by_hand))
     assert (len(by_torch), len(by_hand)) == (1024, 79)
 
 # %%
-# “The recipe of PyTorch's notes is enough for several ranks”
-# -----------------------------------------------------------
-# Nobody says so in these words: the `notes on reproducibility
-# <https://docs.pytorch.org/docs/stable/notes/randomness.html>`__ promise that a run can be
-# repeated, and it can. They do not speak of ranks: where each has the same seed, each draws
-# the same numbers.
+# “The seed_worker of PyTorch's docs is enough for several GPUs”
+# --------------------------------------------------------------
+# PyTorch's `notes on reproducibility
+# <https://docs.pytorch.org/docs/stable/notes/randomness.html>`__ do not make this claim. The
+# recipe in the notes is for one process. If all ranks have the same seed, all ranks draw the
+# same numbers.
 
 if __name__ == "__main__":
     notes = SCHEMES["PyTorch's docs: initial_seed() % 2**32"]
     small = {"ranks": 2, "workers": 2, "epochs": 2, "seeds": (0, 1)}
     report = dejabatch.check_seeding(notes, **small)
     shared = report.shared["torch"]["rank or worker"]
-    holds = {"where every rank has the same seed": not shared}
-    judge("The recipe of PyTorch's notes is enough for several ranks", holds)
+    holds = {"if all ranks have the same seed": not shared}
+    judge(
+        "The seed_worker of PyTorch's docs is enough for several GPUs", holds
+    )
     print(report)
     assert shared == 1
     assert list(holds.values()) == [False]
@@ -364,9 +375,10 @@ if __name__ == "__main__":
 # %%
 # “seed_everything(workers=True) is safe”
 # ---------------------------------------
-# Lightning 2.4 to 2.6.0 seeded torch alike in every epoch and every run (`lightning#20412
-# <https://github.com/Lightning-AI/pytorch-lightning/issues/20412>`__). Its two schemes are
-# rebuilt here; the releases themselves run in
+# Lightning 2.4 to 2.6.0 gave torch the same seed in every epoch and every run
+# (`lightning#20412
+# <https://github.com/Lightning-AI/pytorch-lightning/issues/20412>`__). Upgrade to Lightning
+# 2.6.1. This page rebuilds the seeds of both releases:
 # :doc:`/gallery/2_randomness/plot_seeds_equal_in_32_bits`.
 
 if __name__ == "__main__":
@@ -380,9 +392,9 @@ if __name__ == "__main__":
 # %%
 # “Seeding in __getitem__ keeps image and mask together”
 # ------------------------------------------------------
-# ``random.seed`` did (`vision#9 <https://github.com/pytorch/vision/issues/9>`__) as long as
-# torchvision drew from ``random``. ``torch.manual_seed`` does, and freezes what is drawn
-# after it, the augmentation of the next samples included:
+# ``random.seed`` `worked <https://github.com/pytorch/vision/issues/9>`__ while torchvision
+# drew from ``random``. ``torch.manual_seed`` works today, but the same seed also freezes
+# the numbers that are drawn later:
 # :doc:`/gallery/2_randomness/plot_reseed_in_getitem`.
 
 if __name__ == "__main__":
@@ -401,19 +413,26 @@ if __name__ == "__main__":
         holds[name] = all(pairs)
     judge("Seeding in __getitem__ keeps image and mask together", holds)
     assert list(holds.values()) == [False, True]
+    later_draws = set()
+    for _ in range(2):
+        torch.manual_seed(0)
+        crop(image)
+        later_draws.add(torch.rand(()).item())
+    assert len(later_draws) == 1
 
 # %%
 # “Persistent workers replay the same random numbers”
 # ---------------------------------------------------
-# Their streams go on. What they keep is what was made when they started:
-# ``get_worker_info().seed``, which is the next claim, and whatever ``worker_init_fn`` did.
+# The global generators of persistent workers continue in the second epoch. See
+# :doc:`/gallery/explanations/plot_persistent_workers`.
 
 if __name__ == "__main__":
     persistent = load(Draws(), persistent_workers=True)
-    lasting = [list(persistent) for _ in range(2)]
-    del persistent  # ends its workers
+    of_persistent = [list(persistent) for _ in range(2)]
+    del persistent  # ends the workers
+    first, second = of_persistent
     holds = {
-        name: of_worker(lasting[0], 0, name) == of_worker(lasting[1], 0, name)
+        name: of_worker(first, 0, name) == of_worker(second, 0, name)
         for name in globals_
     }
     judge("Persistent workers replay the same random numbers", holds)
@@ -422,8 +441,8 @@ if __name__ == "__main__":
 # %%
 # “get_worker_info().seed repeats in every epoch”
 # -----------------------------------------------
-# Said of all workers (`Open3D-ML#254
-# <https://github.com/isl-org/Open3D-ML/issues/254>`__); it is so for persistent ones:
+# `Open3D-ML#254 <https://github.com/isl-org/Open3D-ML/issues/254>`__ makes this claim about
+# all workers. The claim is true only for persistent workers:
 # :doc:`/gallery/5_workers/plot_worker_init_runs_once`.
 
 if __name__ == "__main__":
@@ -431,7 +450,7 @@ if __name__ == "__main__":
         name: of_worker(first, 0, "seed") == of_worker(second, 0, "seed")
         for name, (first, second) in {
             "with new workers": epochs,
-            "with persistent workers": lasting,
+            "with persistent workers": of_persistent,
         }.items()
     }
     judge("get_worker_info().seed repeats in every epoch", holds)
@@ -440,9 +459,10 @@ if __name__ == "__main__":
 # %%
 # “val_subset.transform = ... changes the transform”
 # --------------------------------------------------
-# `One place of many <https://github.com/victoresque/pytorch-template/issues/62>`__. A
-# ``Subset`` asks its dataset and has no transform of its own, and changing that of the
-# dataset changes both halves: :doc:`/gallery/1_sample/plot_split_shares_transform`.
+# `This issue <https://github.com/victoresque/pytorch-template/issues/62>`__ is one of many. A
+# ``Subset`` gets its samples from the dataset and ignores ``val_subset.transform``. A new
+# ``val_subset.dataset.transform`` changes both halves:
+# :doc:`/gallery/1_sample/plot_split_shares_transform`.
 
 
 class Transformed(Dataset):
@@ -458,48 +478,50 @@ class Transformed(Dataset):
 if __name__ == "__main__":
     train, val = random_split(Transformed(), [4, 4])
     val.transform = str.upper
-    of_subset = (train[0], val[0])
+    set_on_subset = (train[0], val[0])
     val.dataset.transform = str.upper
-    of_dataset = (train[0], val[0])
-    print(of_subset, of_dataset)
+    set_on_dataset = (train[0], val[0])
+    print(set_on_subset, set_on_dataset)
     holds = {
-        "as val_subset.transform": of_subset == ("raw", "RAW"),
-        "as val_subset.dataset.transform": of_dataset == ("raw", "RAW"),
+        "as val_subset.transform": set_on_subset == ("raw", "RAW"),
+        "as val_subset.dataset.transform": set_on_dataset == ("raw", "RAW"),
     }
     judge("val_subset.transform = ... changes the transform", holds)
-    assert of_subset == ("raw", "raw")
-    assert of_dataset == ("RAW", "RAW")
+    assert set_on_subset == ("raw", "raw")
+    assert set_on_dataset == ("RAW", "RAW")
 
 # %%
-# “DistributedSampler adds no samples”
-# ------------------------------------
-# `In a discussion <https://github.com/Lightning-AI/pytorch-lightning/issues/2398>`__ of
-# metrics, where it was corrected at once. It repeats the first indices of its order until
-# the ranks have equally many.
+# “DistributedSampler never adds samples”
+# ---------------------------------------
+# The claim comes from a `discussion of metrics
+# <https://github.com/Lightning-AI/pytorch-lightning/issues/2398>`__. All ranks get the same
+# number of samples. If the number of ranks does not divide the dataset,
+# ``DistributedSampler`` repeats some indices.
 
 if __name__ == "__main__":
     holds = {}
     for condition, length in {
-        "if the ranks divide the samples (8 on 4)": 8,
-        "if they do not (10 on 4)": 10,
+        "for 8 samples on 4 ranks": 8,
+        "for 10 samples on 4 ranks": 10,
     }.items():
         samplers = [
             DistributedSampler(range(length), num_replicas=4, rank=rank)
             for rank in range(4)
         ]
-        drawn = sum(len(list(sampler)) for sampler in samplers)
-        print(f"{length} samples, 4 ranks: {drawn} drawn")
-        holds[condition] = drawn == length
-    judge("DistributedSampler adds no samples", holds)
-    assert drawn == 12
+        lengths = [len(list(sampler)) for sampler in samplers]
+        print(f"{length} samples, 4 ranks: {sum(lengths)} indices")
+        assert len(set(lengths)) == 1
+        holds[condition] = sum(lengths) == length
+    judge("DistributedSampler never adds samples", holds)
+    assert sum(lengths) == 12
     assert list(holds.values()) == [True, False]
 
 # %%
 # “torch warns if workers read an IterableDataset twice”
 # ------------------------------------------------------
-# The warning (`pytorch#40344 <https://github.com/pytorch/pytorch/issues/40344>`__) compares
-# the number of *batches* with the number of samples, so that it is silent where two workers
-# read everything in batches: :doc:`/gallery/4_streaming/plot_stream_not_split_by_worker`.
+# The warning (`pytorch#40344 <https://github.com/pytorch/pytorch/issues/40344>`__) appears for
+# single samples. torch does not warn when two workers read all samples twice in batches:
+# :doc:`/gallery/4_streaming/plot_stream_not_split_by_worker`.
 
 
 class Stream(IterableDataset):
@@ -512,12 +534,12 @@ class Stream(IterableDataset):
 
 def warns(batch_size):
     loader = DataLoader(Stream(), batch_size, num_workers=2)
-    len(loader)  # as a progress bar does; without it there is no warning
+    len(loader)  # torch warns only after a call of len, as by a progress bar
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         numbers = [n for batch in loader for n in np.atleast_1d(batch)]
     assert len(numbers) == 16
-    return any("IterableDataset" in str(one.message) for one in caught)
+    return any("IterableDataset" in str(w.message) for w in caught)
 
 
 if __name__ == "__main__":
@@ -529,17 +551,16 @@ if __name__ == "__main__":
     assert list(holds.values()) == [True, False]
 
 # %%
-# “A file opened before the workers start is read wrongly”
-# --------------------------------------------------------
-# Forked workers share the offset of a file that was open, so that each moves it under the
-# others. What comes back is then a matter of luck. h5py was known for it (`pytorch#11887
-# <https://github.com/pytorch/pytorch/issues/11887>`__); the HDF5 in h5py's wheels now reads
-# without an offset. Opening in the worker is right for both:
-# :doc:`/gallery/5_workers/plot_file_opened_before_fork`.
+# “A file opened before the workers start gives wrong data”
+# ---------------------------------------------------------
+# Forked workers share the position of an open file. A worker moves the position while the
+# other worker reads, so some numbers are wrong. h5py was known for wrong data (`pytorch#11887
+# <https://github.com/pytorch/pytorch/issues/11887>`__), but this h5py reads correctly. Open
+# each file in the worker: :doc:`/gallery/5_workers/plot_file_opened_before_fork`.
 
 
 class WrongReads(Dataset):
-    """Each sample reads 10000 numbers, and counts those that are wrong."""
+    """Read 10,000 numbers for each sample, and count the wrong ones."""
 
     def __init__(self, file):
         self.file = file
@@ -562,7 +583,7 @@ class WrongReadsOfHDF5(WrongReads):
 
 
 def count_wrong(dataset, tries=5):
-    """Read in two forked workers, until something is wrong."""
+    """Read in two forked workers until a number is wrong."""
     for _ in range(tries):
         loader = load(dataset, multiprocessing_context="fork")
         wrong = sum(sample["wrong"] for sample in loader)
@@ -593,15 +614,15 @@ if __name__ == "__main__":
                 holds["for h5py"] = count_wrong(dataset, tries=1) > 0
             print("h5py", h5py.__version__, "HDF5", h5py.version.hdf5_version)
             assert not holds["for h5py"]
-    judge("A file opened before the workers start is read wrongly", holds)
+    judge("A file opened before the workers start gives wrong data", holds)
 
 # %%
 # “StatefulDataLoader resumes exactly”
 # ------------------------------------
-# Half an epoch with torchdata's loader, then the other half twice: by the same loader, and
-# by a new one that is given the first one's state. The order goes on where it was. The
-# workers' random numbers do not. :class:`dejabatch.PerSample` draws from the index instead,
-# which a resumed loader has.
+# torchdata's ``StatefulDataLoader`` reads half an epoch. Then two loaders read the other half:
+# the same loader, and a new loader with the saved state. The order is restored. The random
+# numbers of the workers are not restored. :class:`dejabatch.PerSample` makes random numbers
+# from seed, epoch and index, which are the same in a resumed run.
 
 
 class NumberedDraws(Draws):
@@ -613,7 +634,7 @@ def second_halves():
     from torchdata.stateful_dataloader import StatefulDataLoader
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's, about torchdata
+        warnings.simplefilter("ignore")  # torch warns about torchdata
         first, resumed = (
             StatefulDataLoader(
                 NumberedDraws(),
@@ -632,12 +653,12 @@ def second_halves():
 
 
 if __name__ == "__main__":
-    holds = {"for the order": None, "for what workers draw": None}
+    holds = {"for the order": None, "for the workers' random numbers": None}
     if find_spec("torchdata"):
-        as_it_was, resumed = second_halves()
-        assert len(as_it_was) == len(resumed) == 20
+        continued, resumed = second_halves()
+        assert len(continued) == len(resumed) == 20
         holds = {
-            condition: [s[name] for s in as_it_was]
+            condition: [s[name] for s in continued]
             == [s[name] for s in resumed]
             for condition, name in zip(
                 holds, ("index", "for torch"), strict=True
@@ -662,7 +683,7 @@ if __name__ == "__main__":
         ax.scatter(x, -y, s=90, color=COLOURS[x])
         labels.append(claim + partly)
         print(f"{words[x]:10} {labels[-1]}")
-    ax.set(title="Claims, measured", xlim=(-0.5, 3.5))
+    ax.set(title="Verdicts on 19 claims", xlim=(-0.5, 3.5))
     ax.set(xticks=range(4), xticklabels=words)
     ax.set(yticks=range(0, -len(labels), -1), yticklabels=labels)
     ax.grid(axis="y", alpha=0.3)
@@ -673,9 +694,8 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * The claims of one article, example by example:
-#   :doc:`/gallery/evidence/plot_the_article`.
-# * How many random streams other seeding schemes share:
+# * The statements of one article: :doc:`/gallery/evidence/plot_the_article`.
+# * Seeding schemes that give several workers the same numbers:
 #   :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`.
-# * Where the numbers come from, step by step:
+# * The seeds and the order, step by step:
 #   :doc:`/gallery/explanations/plot_where_randomness_comes_from`.

@@ -6,13 +6,13 @@
 # ]
 # ///
 """
-What persistent workers keep
-============================
+Worker state with persistent_workers=True
+=========================================
 
-What stays from epoch to epoch with ``persistent_workers=True``, and what is new in each.
+Persistent workers keep their dataset copy, their seed and their random generators.
 
-Without the option, the workers end with each epoch, and the next one starts others. With
-it, those of the first epoch go on.
+By default, each epoch starts new workers. With ``persistent_workers=True``, the workers of
+the first epoch serve all epochs.
 
 .. code-block:: text
 
@@ -20,11 +20,11 @@ it, those of the first epoch go on.
    new workers         ├─ A, B ─┤       ├─ C, D ─┤       ├─ E, F ─┤
    persistent workers  ├─ A, B ────────────────────────────────────┤ del loader
 
-   stays      the worker's copy of the dataset, with its caches and open files
-              its seed, and where its random generators stand
-   is new     the order of the indices; the iterator of an IterableDataset
-   not seen   what the main process has changed in the dataset since the first epoch,
-              unless in shared memory
+   kept       the worker's copy of the dataset, with its caches and open files
+              the worker's seed, and the state of its random generators
+   new        the order of the indices; the iterator of an IterableDataset
+   not seen   changes that the main process makes to the dataset after the first epoch
+              has started, except changes in shared memory
 
 Below, workers of both kinds report their state in three epochs.
 """
@@ -51,8 +51,8 @@ PHOTOGRAPH = get_sample_data("grace_hopper.jpg", asfileobj=False)
 EPOCHS = range(3)
 
 
-class Tells(Dataset):
-    """What a worker reports. It caches what it has read, and opens its file once."""
+class WorkerState(Dataset):
+    """Report a worker's state. Cache each read, and open the file once."""
 
     def __init__(self):
         self.attribute = "before epoch 0"
@@ -73,7 +73,7 @@ class Tells(Dataset):
 
     def __getitem__(self, index):
         info = get_worker_info()
-        known = index in self.cache
+        cached = index in self.cache
         self.read(index)
         return {
             "index": index,
@@ -83,7 +83,7 @@ class Tells(Dataset):
             "draw": torch.rand(()).item(),
             "attribute": self.attribute,
             "shared": self.shared.item(),
-            "known": known,
+            "cached": cached,
             "position": self.file.tell(),
             "started": self.started,
         }
@@ -93,7 +93,7 @@ def count_start(worker_id):
     get_worker_info().dataset.started += 1
 
 
-def load(dataset, persistent_workers, **options):
+def make_loader(dataset, persistent_workers, **options):
     return DataLoader(
         dataset,
         batch_size=None,
@@ -106,7 +106,9 @@ def load(dataset, persistent_workers, **options):
 def three_epochs(persistent_workers, **options):
     """Return the samples of each epoch."""
     torch.manual_seed(0)
-    loader = load(Tells(), persistent_workers, collate_fn=dict, **options)
+    loader = make_loader(
+        WorkerState(), persistent_workers, collate_fn=dict, **options
+    )
     epochs = []
     for epoch in EPOCHS:
         loader.dataset.attribute = f"before epoch {epoch}"
@@ -115,7 +117,8 @@ def three_epochs(persistent_workers, **options):
     return epochs
 
 
-def of_each(epochs, name):
+def values(epochs, name):
+    """Return one field of all samples, by epoch."""
     return [[sample[name] for sample in samples] for samples in epochs]
 
 
@@ -127,91 +130,93 @@ if __name__ == "__main__":
         ("new", new, 6),
         ("persistent", persistent, 2),
     ):
-        seen = {one for epoch in of_each(epochs, "process") for one in epoch}
+        seen = {pid for pids in values(epochs, "process") for pid in pids}
         print(f"{title} workers: {len(seen)} processes in 3 epochs")
         assert len(seen) == processes
 
 # %%
-# The dataset, its caches and its files
-# -------------------------------------
-# Each worker has its own copy, from the moment when it starts until it ends. A cache is
-# filled once. That is what the option is good for, and each worker has a cache of its own.
-# A file stays open, and at the position at which the last epoch left it: go to the
-# beginning before you read from it.
+# Caches and open files stay
+# --------------------------
+# Each worker keeps its copy of the dataset until the worker ends. Persistent workers fill
+# a cache in the first epoch and use the cache in all later ones. New workers start each
+# epoch with an empty cache.
+#
+# A file stays open, at the position where the last epoch left it. Call ``seek`` before you
+# read.
 
 if __name__ == "__main__":
     for title, epochs in (("new", new), ("persistent", persistent)):
-        known = [sum(one) for one in of_each(epochs, "known")]
-        print(f"{title} workers: {known} of 8 samples were in the cache")
-        assert known == ([0, 0, 0] if title == "new" else [0, 8, 8])
-        ends = [max(one) for one in of_each(epochs, "position")]
-        assert ends == [400, 400, 400]  # of the 800 bytes, each read 400
+        cached = [sum(epoch) for epoch in values(epochs, "cached")]
+        print(f"{title} workers: {cached} of 8 samples were in the cache")
+        assert cached == ([0, 0, 0] if title == "new" else [0, 8, 8])
+        ends = [max(epoch) for epoch in values(epochs, "position")]
+        assert ends == [400, 400, 400]  # each worker reads 4 times 100 bytes
 
-    one_more = load(Tells(), persistent_workers=True, collate_fn=dict)
-    first, second = list(one_more), list(one_more)
-    del one_more
+    loader = make_loader(WorkerState(), True, collate_fn=dict)
+    first, second = list(loader), list(loader)
+    del loader
     starts = [
         min(s["position"] for s in samples) for samples in (first, second)
     ]
-    print("the files are at", starts, "after the epochs' first samples")
+    print("file position after the first sample of each epoch:", *starts)
     assert starts == [100, 400]
 
 # %%
-# Changes from outside
-# --------------------
-# What the main process sets before the first epoch arrives. What it sets later reaches
-# only workers that start later: :doc:`/gallery/5_workers/plot_stale_worker_copy`. A number
-# in shared memory reaches all of them.
+# A changed attribute does not arrive
+# -----------------------------------
+# Persistent workers see the attributes that the dataset had before the first epoch. New
+# workers also see later changes: :doc:`/gallery/5_workers/plot_stale_worker_copy`. A number
+# in shared memory reaches workers of both kinds.
 
 if __name__ == "__main__":
     for title, epochs in (("new", new), ("persistent", persistent)):
-        heard = [set(one) for one in of_each(epochs, "attribute")]
-        print(f"{title} workers:", *heard)
-        assert heard == [
+        seen = [set(epoch) for epoch in values(epochs, "attribute")]
+        print(f"{title} workers:", *seen)
+        assert seen == [
             {f"before epoch {epoch if title == 'new' else 0}"}
             for epoch in EPOCHS
         ]
-        shared = [set(one) for one in of_each(epochs, "shared")]
+        shared = [set(epoch) for epoch in values(epochs, "shared")]
         print(f"{title} workers, in shared memory:", *shared)
         assert shared == [{0}, {1}, {2}]
 
 # %%
-# worker_init_fn
-# --------------
-# It runs when a worker starts, so once for all epochs:
-# :doc:`/gallery/5_workers/plot_worker_init_runs_once`.
+# worker_init_fn runs once
+# ------------------------
+# ``worker_init_fn`` runs when a worker starts. In persistent workers it runs once for all
+# epochs: :doc:`/gallery/5_workers/plot_worker_init_runs_once`.
 
 if __name__ == "__main__":
-    processes = of_each(persistent, "process")
-    started = of_each(persistent, "started")
-    print("worker_init_fn has run this many times:", *started[-1])
+    processes = values(persistent, "process")
+    started = values(persistent, "started")
+    print("runs of worker_init_fn before each sample:", *started[-1])
     assert processes[0] == processes[2]
     assert {count for epoch in started for count in epoch} == {1}
 
 # %%
-# Seeds and random generators
-# ---------------------------
-# A worker is seeded when it starts. Persistent ones say the same
-# ``get_worker_info().seed`` in every epoch, and their generators go on from where they
-# stand: the first epoch is that of new workers, and the next ones draw other numbers than
-# these, without a repetition.
+# The seed stays, and the random numbers go on
+# --------------------------------------------
+# A worker is seeded when it starts. In persistent workers, ``get_worker_info().seed`` is
+# the same in every epoch. Their generators continue, so no number comes twice. New workers
+# draw the same numbers in the first epoch, and different numbers in the second.
 
 if __name__ == "__main__":
     for title, epochs in (("new", new), ("persistent", persistent)):
-        seeds = [set(one) for one in of_each(epochs, "seed")]
+        seeds = [set(epoch) for epoch in values(epochs, "seed")]
         print(f"{title} workers: {len(set.union(*seeds))} seeds in 3 epochs")
         assert len(set.union(*seeds)) == (6 if title == "new" else 2)
-        draws = [draw for one in of_each(epochs, "draw") for draw in one]
+        draws = [d for epoch in values(epochs, "draw") for d in epoch]
         assert len(set(draws)) == 24
     draws_new, draws_persistent = (
-        of_each(e, "draw") for e in (new, persistent)
+        values(e, "draw") for e in (new, persistent)
     )
     assert draws_new[0] == draws_persistent[0]
     assert not set(draws_new[1]) & set(draws_persistent[1])
 
 # %%
-# So a generator that is stored on the dataset gives other numbers in each epoch, and still
-# the same ones in both workers: :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
+# A generator that is stored on the dataset also continues. Each epoch gets new numbers, and
+# both workers get the same numbers:
+# :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 
 
 class HoldsGenerator(Dataset):
@@ -226,36 +231,40 @@ class HoldsGenerator(Dataset):
 
 
 if __name__ == "__main__":
-    loader = load(HoldsGenerator(), persistent_workers=True)
+    loader = make_loader(HoldsGenerator(), persistent_workers=True)
     drawn = [list(loader) for epoch in EPOCHS]
     del loader
     print(*drawn, sep="\n")
-    assert all(one == other for one, other in drawn)
-    assert len({one for one, _ in drawn}) == 3
+    assert all(worker_0 == worker_1 for worker_0, worker_1 in drawn)
+    assert len({worker_0 for worker_0, _ in drawn}) == 3
 
 # %%
-# The order
-# ---------
-# The main process draws a new one for each epoch, whatever the workers. But the base seed,
-# from which workers are seeded, is drawn in the first epoch alone. So with the same seed
-# the two kinds have one order in the first epoch, and different ones from the second on.
+# Each epoch has a new order
+# --------------------------
+# The main process draws a new order for each epoch, for workers of both kinds. After one
+# ``torch.manual_seed``, both kinds have the same order in the first epoch, and different
+# orders in the second. Only new workers need a seed in each epoch, and that seed is drawn
+# before the order: :doc:`/gallery/explanations/plot_what_generator_drives`.
 
 if __name__ == "__main__":
     orders = {}
-    for kind in (False, True):
-        epochs = three_epochs(kind, shuffle=True)
-        orders[kind] = of_each(epochs, "index")
-        print("persistent workers:" if kind else "new workers:", *orders[kind])
+    for persistent_workers in (False, True):
+        epochs = three_epochs(persistent_workers, shuffle=True)
+        kind = "persistent" if persistent_workers else "new"
+        orders[kind] = values(epochs, "index")
+        print(f"{kind} workers:", *orders[kind])
         assert len(set(map(tuple, orders[kind]))) == 3
-    assert orders[False][0] == orders[True][0]
-    assert orders[False][1] != orders[True][1]
+        seeds = [set(epoch) for epoch in values(epochs, "seed")]
+        assert (seeds[0] == seeds[1]) == persistent_workers
+    assert orders["new"][0] == orders["persistent"][0]
+    assert orders["new"][1] != orders["persistent"][1]
 
 # %%
-# Streams
-# -------
-# The ``__iter__`` of an :class:`~torch.utils.data.IterableDataset` is called anew in each
-# epoch, on the copy that the worker has kept. A dataset that counts its epochs there
-# counts on. With new workers it begins again from 0:
+# An IterableDataset starts a new iterator
+# ----------------------------------------
+# Each epoch calls the ``__iter__`` of an :class:`~torch.utils.data.IterableDataset` on the
+# worker's copy. A dataset that counts its epochs in ``__iter__`` counts up in persistent
+# workers. In new workers, the dataset counts 0 in every epoch:
 # :doc:`/gallery/4_streaming/plot_stream_with_fixed_shuffle`.
 
 
@@ -270,32 +279,32 @@ class CountsEpochs(IterableDataset):
 
 if __name__ == "__main__":
     for persistent_workers in (False, True):
-        loader = load(CountsEpochs(), persistent_workers)
+        loader = make_loader(CountsEpochs(), persistent_workers)
         counts = [set(loader) for epoch in EPOCHS]
         del loader
         print(f"persistent_workers={persistent_workers}: epochs", *counts)
         assert counts == ([{0}, {1}, {2}] if persistent_workers else [{0}] * 3)
 
 # %%
-# All of it
-# ---------
-# Each colour is a process, with what was measured above.
+# All measurements in one picture
+# -------------------------------
+# Each colour is a process. The numbers were measured above.
 
 
 def draw_timeline(ax, title, epochs):
     processes = list(
-        dict.fromkeys(p for e in of_each(epochs, "process") for p in e)
+        dict.fromkeys(p for e in values(epochs, "process") for p in e)
     )
     for epoch, samples in enumerate(epochs):
         for worker in range(2):
             mine = [s for s in samples if s["worker"] == worker]
             process = processes.index(mine[0]["process"])
-            known = sum(sample["known"] for sample in mine)
+            cached = sum(sample["cached"] for sample in mine)
             box = {"fc": plt.cm.Pastel1(process), "ec": "#555555"}
             ax.add_patch(plt.Rectangle((epoch, 1 - worker), 0.96, 0.86, **box))
             text = (
                 f"process {'ABCDEF'[process]}\nseed …{mine[0]['seed'] % 1000:03}"
-                f"\n{known} of {len(mine)} cached"
+                f"\n{cached} of {len(mine)} cached"
             )
             where = (epoch + 0.48, 1.43 - worker)
             ax.text(*where, text, ha="center", va="center", color="k", size=9)
@@ -313,21 +322,20 @@ if __name__ == "__main__":
     plt.show()
 
 # %%
-# When they end
-# -------------
-# When the loader is deleted, or the program ends. Until then they hold their memory and
-# their files. A loop that is left early does not end them either, and the next one begins
-# at the first index again.
+# When do persistent workers end?
+# -------------------------------
+# Persistent workers end when the loader is deleted. A loop that you leave early does not
+# end the workers. The next loop starts again at the first index, in the same workers.
 
 if __name__ == "__main__":
-    loader = load(Tells(), persistent_workers=True, collate_fn=dict)
-    early = next(iter(loader))
-    whole = list(loader)
-    processes = {sample["process"] for sample in whole}
-    same = early["process"] in processes
+    loader = make_loader(WorkerState(), True, collate_fn=dict)
+    first_sample = next(iter(loader))
+    next_loop = list(loader)
+    processes = {sample["process"] for sample in next_loop}
+    same = first_sample["process"] in processes
     print("the next loop has the same workers:", same)
     assert same
-    assert [sample["index"] for sample in whole] == list(range(8))
+    assert [sample["index"] for sample in next_loop] == list(range(8))
 
     workers = [
         child
@@ -339,15 +347,15 @@ if __name__ == "__main__":
     for worker in workers:
         worker.join(timeout=10)
     alive = sum(worker.is_alive() for worker in workers)
-    print("workers that live on without the loader:", alive)
+    print("workers alive after del loader:", alive)
     assert alive == 0
 
 # %%
 # See also
 # --------
-# * Two loops over one such loader have one iterator:
+# * Two loops over one loader with persistent workers share an iterator:
 #   :doc:`/gallery/3_order/plot_one_iterator_per_persistent_loader`.
 # * What a worker gets when it starts: :doc:`/gallery/explanations/plot_start_methods`.
-# * An epoch number that arrives: :class:`dejabatch.SharedEpoch` and
+# * An epoch number that persistent workers see: :class:`dejabatch.SharedEpoch` and
 #   :func:`dejabatch.set_epoch`.
 # * :class:`torch.utils.data.DataLoader`.

@@ -7,13 +7,13 @@
 # ]
 # ///
 """
-Start methods, and what each of them copies
-===========================================
+fork, spawn and forkserver in DataLoader workers
+================================================
 
-What a worker has from the main process under fork, forkserver and spawn.
+Variables, attributes, tensors, generators and open files in workers of each start method.
 
-A worker is a process of its own. How it is started decides what it knows: a forked one has
-all that the main process has in memory, the others have what is pickled for them.
+A worker is a separate process. A forked worker starts with all memory of the main process.
+A spawned worker, and a worker of the fork server, get only what is pickled for them.
 
 .. code-block:: text
 
@@ -25,8 +25,8 @@ all that the main process has in memory, the others have what is pickled for the
    spawn       main ── starts a new Python ──────────────────▶ worker
                  └──── pickle of the dataset ────────────────▶   ┘
 
-Below, one dataset asks two workers of each kind what they have. Run it as a script: a
-spawned worker cannot import the classes of a notebook.
+Below, two workers of each kind report what they have. Run this page as a script: a spawned
+worker cannot import classes from a notebook.
 """
 
 # sphinx_gallery_tags = ["start method", "dataset"]
@@ -43,7 +43,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-# Windows has spawn only.
+# Windows has only spawn.
 METHODS = [
     method
     for method in ("fork", "forkserver", "spawn")
@@ -53,11 +53,11 @@ SETTING = "as in the file"
 IMPORTED_BY = os.getpid()
 
 
-class Asks(Dataset):
-    """What a worker has. It writes into the array and the tensor."""
+class WorkerContents(Dataset):
+    """Report what a worker has. Write into the array and the tensor."""
 
     def __init__(self):
-        self.attribute = "as made"
+        self.attribute = "from __init__"
         self.array = np.zeros(2)
         self.tensor = torch.zeros(2)
         self.rng = np.random.default_rng(0)  # dejabatch: ignore
@@ -77,7 +77,7 @@ class Asks(Dataset):
         }
 
 
-def load(dataset, method, collate_fn=dict):
+def make_loader(dataset, method, collate_fn=dict):
     return DataLoader(
         dataset,
         batch_size=None,
@@ -92,8 +92,8 @@ if __name__ == "__main__":
 
     datasets, workers = {}, {}
     for method in METHODS:
-        datasets[method] = Asks()
-        loader = load(datasets[method], method)
+        datasets[method] = WorkerContents()
+        loader = make_loader(datasets[method], method)
         datasets[method].attribute = "changed"
         workers[method] = list(loader)
         processes = {worker["process"] for worker in workers[method]}
@@ -102,10 +102,10 @@ if __name__ == "__main__":
         assert os.getpid() not in processes
 
 # %%
-# Which one you have
-# ------------------
-# Unless the program says otherwise, the system and the version of Python decide: fork on
-# Linux until Python 3.13, forkserver there since 3.14, spawn on macOS and Windows.
+# Which start method do you have?
+# -------------------------------
+# The default depends on the system and on the version of Python. Linux has fork until
+# Python 3.13, and forkserver since Python 3.14. macOS and Windows have spawn.
 
 if __name__ == "__main__":
     default, *_ = multiprocessing.get_all_start_methods()
@@ -118,18 +118,17 @@ if __name__ == "__main__":
         )
 
 # %%
-# To choose, pass ``multiprocessing_context="fork"`` to one loader, as above with each of
-# them, or call ``multiprocessing.set_start_method`` once, below
+# To choose for one loader, pass ``multiprocessing_context="fork"`` as above. To choose for
+# the program, call ``multiprocessing.set_start_method`` once, below
 # ``if __name__ == "__main__":``.
 
 # %%
-# Variables of the program
-# ------------------------
-# A forked worker has them as they are. The other two import the program's file again, and
-# with it torch and whatever else stands at its top. They have what that import gives:
-# :doc:`/gallery/5_workers/plot_globals_reset_by_spawn`. This import is also what they cost:
-# fork imports nothing, while spawn imports everything in each worker, and does so in each
-# epoch unless the workers are persistent.
+# Global variables: only fork keeps changes
+# -----------------------------------------
+# A forked worker has the current values of all global variables. Workers of the other
+# start methods have the values that an import of the program's file gives:
+# :doc:`/gallery/5_workers/plot_globals_reset_by_spawn`. Each spawned worker imports the
+# file again.
 
 if __name__ == "__main__":
     for method in METHODS:
@@ -144,73 +143,74 @@ if __name__ == "__main__":
                 assert worker["imported by"] == worker["process"]
 
 # %%
-# Attributes of the dataset
-# -------------------------
-# They go to the worker under each method, as they are when it starts: here they were
-# changed after the loader was made. From then on the copies are on their own. What is
-# changed here later does not arrive there
-# (:doc:`/gallery/5_workers/plot_stale_worker_copy`), and what the worker writes, as into
-# this array, does not come back (:doc:`/gallery/5_workers/plot_state_lost_in_workers`).
+# Dataset attributes: copied when the worker starts
+# -------------------------------------------------
+# Under each start method, a worker has the attributes that the dataset had when the worker
+# started. Here, the attribute was changed after the loader was made. Numbers that a worker
+# writes into a NumPy array stay in the worker:
+# :doc:`/gallery/5_workers/plot_state_lost_in_workers`. For changes that the main process
+# makes later, see :doc:`/gallery/5_workers/plot_stale_worker_copy`.
 
 if __name__ == "__main__":
     for method in METHODS:
         attributes = {worker["attribute"] for worker in workers[method]}
         array = datasets[method].array.tolist()
-        print(f"{method}: {attributes}, the array here is {array}")
+        print(f"{method}: {attributes}, array in the main process {array}")
         assert attributes == {"changed"}
         assert array == [0, 0]
 
 # %%
-# Tensors
-# -------
-# They are the exception. To pickle a tensor for another process, torch moves it to shared
-# memory, so that under forkserver and spawn all workers and the main process have one
-# tensor. A dataset that edits its tensors in place edits them for all:
-# :doc:`/gallery/1_sample/plot_inplace_edit_of_stored_data`.
+# Tensors: shared under spawn and forkserver
+# ------------------------------------------
+# When torch pickles a tensor for another process, torch moves the tensor to shared memory.
+# Under forkserver and spawn, the workers and the main process share one tensor. An edit in
+# place reaches all of them:
+# :doc:`/gallery/1_sample/plot_inplace_edit_of_stored_data`. Under fork, an ordinary tensor
+# is a copy.
 
 if __name__ == "__main__":
     for method in METHODS:
         tensor = datasets[method].tensor
-        print(f"{method}: the tensor here is {tensor.tolist()}")
+        print(f"{method}: tensor in the main process {tensor.tolist()}")
         assert tensor.tolist() == ([0, 0] if method == "fork" else [1, 1])
         assert tensor.is_shared() == (method != "fork")
 
 # %%
-# Random generators
-# -----------------
-# A generator on the dataset is copied with its state, by each method. No start method makes
-# workers differ: :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
+# Random generators: copied with their state
+# ------------------------------------------
+# Each start method copies a generator on the dataset together with its state. All
+# workers then draw the same numbers: :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 
 if __name__ == "__main__":
-    here = np.random.default_rng(0).random()
+    main_draw = np.random.default_rng(0).random()
     for method in METHODS:
         draws = [worker["draw"] for worker in workers[method]]
         print(f"{method}: {draws}")
-        assert draws == [here, here]
+        assert draws == [main_draw, main_draw]
 
 # %%
-# Hashes of strings
-# -----------------
-# Python mixes a random number into the hash of a string, each time that it starts. A forked
-# worker keeps that of the main process, all workers of one fork server have another in
-# common, and a spawned one has its own. The order of a set of strings goes with them, so
-# sort what you iterate. (The variable ``PYTHONHASHSEED`` makes all of them equal.)
+# String hashes: different under spawn and forkserver
+# ---------------------------------------------------
+# Each new Python process hashes strings with a new random number. A forked worker has the
+# hashes of the main process. The workers of one fork server share other hashes, and each
+# spawned worker has its own. The order of a set of strings depends on the hashes, so sort
+# a set before you iterate over it. If ``PYTHONHASHSEED`` is a number, all hashes are equal.
 
 if __name__ == "__main__":
     fixed = os.environ.get("PYTHONHASHSEED", "random") != "random"
     for method in METHODS:
         hashes = [worker["hash"] for worker in workers[method]]
         distinct = {hash("cat"), *hashes}
-        print(f"{method}: {len(distinct)} hashes in 3 processes")
+        print(f"{method}: {len(distinct)} distinct hashes in 3 processes")
         expected = {"fork": 1, "forkserver": 2, "spawn": 3}[method]
         assert len(distinct) == (1 if fixed else expected)
 
 # %%
-# Open files
-# ----------
-# A forked worker has the main process's open files, with one position in each for all of
-# them. Two workers read here, and the position has moved in the main process: they take
-# bytes from each other. Pickle refuses an open file, so the other two raise.
+# Open files: a shared position under fork
+# ----------------------------------------
+# Forked workers share each open file, and its position, with the main process. Here, two
+# workers read four bytes each, and the position in the main process moves by eight. An
+# open file cannot be pickled, so forkserver and spawn raise an error.
 
 
 class Records(Dataset):
@@ -225,10 +225,10 @@ class Records(Dataset):
 
 
 def error_of_start(dataset, method, collate_fn=dict):
-    """Return the name of what is raised when the workers start."""
-    with warnings.catch_warnings(action="ignore"):  # torch warns besides
+    """Return the name of the error that stops the workers' start."""
+    with warnings.catch_warnings(action="ignore"):  # torch also warns
         try:
-            list(load(dataset, method, collate_fn))
+            list(make_loader(dataset, method, collate_fn))
         except (AttributeError, TypeError, pickle.PicklingError) as error:
             return type(error).__name__
     return "none"
@@ -247,16 +247,15 @@ if __name__ == "__main__":
         assert position == (8 if method == "fork" else 0)
 
 # %%
-# Open a file in the process that reads it, and leave it out of the pickle:
-# :doc:`/gallery/5_workers/plot_file_opened_before_fork` has both, and shows why to open it
-# "if it is not open yet" is not enough.
+# Open a file in the process that reads the file, and leave the file out of the pickle. For
+# both, see :doc:`/gallery/5_workers/plot_file_opened_before_fork`.
 
 # %%
-# What can be pickled
-# -------------------
-# For forkserver and spawn, all that the loader gives to a worker: the dataset, ``collate_fn``
-# and ``worker_init_fn``. Functions and classes are pickled by their names. They have to
-# stand at the top level of a file, and a lambda has no name.
+# Lambdas: an error under spawn and forkserver
+# --------------------------------------------
+# Under forkserver and spawn, the dataset, ``collate_fn`` and ``worker_init_fn`` must be
+# picklable. Functions and classes are pickled by name, so define them at the top level of
+# a file. A lambda has no such name and cannot be pickled.
 
 
 def as_dict(sample):
@@ -266,31 +265,33 @@ def as_dict(sample):
 if __name__ == "__main__":
     pickle.dumps(as_dict)
     for method in METHODS:
-        error = error_of_start(Asks(), method, lambda sample: {**sample})
+        error = error_of_start(
+            WorkerContents(), method, lambda sample: {**sample}
+        )
         print(f"{method}: a lambda as collate_fn: error {error}")
         assert (error == "none") == (method == "fork")
 
 # %%
-# All of it
-# ---------
-# What was measured above, as a table.
+# All measurements in one table
+# -----------------------------
+# The table shows what was measured above.
 
 if __name__ == "__main__":
-    # Workers that import this file need no matplotlib.
+    # Import here, because workers that import this file do not plot.
     import matplotlib.pyplot as plt
 
-    def row(tell):
-        return [tell(method) for method in METHODS]
+    def row(describe):
+        return [describe(method) for method in METHODS]
 
-    def whose_hash(method):
+    def describe_hash(method):
         hashes = {worker["hash"] for worker in workers[method]}
         if hashes == {hash("cat")}:
             return "as in main"
-        return "the workers' own" if len(hashes) == 1 else "one per worker"
+        return "same in workers" if len(hashes) == 1 else "one per worker"
 
     table = {
-        "variable, changed": row(lambda m: workers[m][0]["setting"]),
-        "attribute, changed": row(lambda m: workers[m][0]["attribute"]),
+        "changed global variable": row(lambda m: workers[m][0]["setting"]),
+        "changed attribute": row(lambda m: workers[m][0]["attribute"]),
         "NumPy array": row(
             lambda m: "shared" if datasets[m].array.any() else "copy"
         ),
@@ -298,16 +299,18 @@ if __name__ == "__main__":
             lambda m: "shared" if datasets[m].tensor.any() else "copy"
         ),
         "random generator": row(
-            lambda m: "as in main" if workers[m][0]["draw"] == here else "own"
+            lambda m: (
+                "as in main" if workers[m][0]["draw"] == main_draw else "own"
+            )
         ),
-        "hash of a string": row(whose_hash),
+        "hash of a string": row(describe_hash),
         "open file": row(
             lambda m: "shared" if file_errors[m] == "none" else "error"
         ),
     }
     colours = {"shared": "#ffd9b3", "error": "#f6c1c1", "copy": "#d9efdc"}
     figure, ax = plt.subplots(figsize=(5.6, 3.2), layout="constrained")
-    ax.set(title="What a worker has", xlim=(0, len(METHODS)))
+    ax.set(title="What a worker gets", xlim=(0, len(METHODS)))
     ax.set(ylim=(len(table), 0), yticks=np.arange(len(table)) + 0.5)
     ax.set(xticks=np.arange(len(METHODS)) + 0.5, xticklabels=METHODS)
     ax.set(yticklabels=table)
@@ -330,8 +333,9 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * How long the copies live: :doc:`/gallery/explanations/plot_persistent_workers`.
-# * What the workers are seeded with:
+# * Workers that keep their copies for all epochs:
+#   :doc:`/gallery/explanations/plot_persistent_workers`.
+# * The seeds of the workers:
 #   :doc:`/gallery/explanations/plot_where_randomness_comes_from`.
 # * Python on `contexts and start methods
 #   <https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods>`__,

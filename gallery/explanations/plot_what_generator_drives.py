@@ -7,26 +7,26 @@
 # ]
 # ///
 """
-What a DataLoader's generator= drives
-=====================================
+The generator= argument of a DataLoader
+=======================================
 
-Which random numbers come from it, which do not, and why a validation pass changes the order.
+Which random numbers depend on generator=, and why validation changes the training order.
 
-A loader that is given no ``generator`` draws from torch's global one. With one, it draws
-from that.
+A loader without ``generator=`` draws from torch's global generator. A loader with
+``generator=`` draws from the given generator.
 
 .. code-block:: text
 
    generator= (or torch's global generator)
     │
-    └── a pass over the loader
+    └── an epoch of the loader
           ├── the base seed ── workers: random, np.random, torch
           └── the order, if the loader made the sampler: shuffle=True
 
-   not driven: a sampler that you pass; transforms and collate_fn without workers;
-               generators that the dataset holds
+   not controlled: a sampler that you pass; transforms and collate_fn without workers;
+                   generators that the dataset holds
 
-What follows measures each line of it.
+The sections below measure each line of the picture.
 """
 
 # sphinx_gallery_tags = ["seed", "shuffle", "same across ranks"]
@@ -47,7 +47,7 @@ from torch.utils.data.distributed import DistributedSampler
 
 
 class Draws(Dataset):
-    """What samples draw from the global generators and from one of their own."""
+    """Return draws from the global generators and from the dataset's own."""
 
     def __init__(self):
         self.rng = random.Random()  # dejabatch: ignore
@@ -70,7 +70,7 @@ def seeded(seed):
 
 
 def read(seed=0, **options):
-    """Return what one epoch gives, by name."""
+    """Return the fields of one epoch's samples."""
     loader = DataLoader(
         Draws(),
         batch_size=None,
@@ -83,16 +83,17 @@ def read(seed=0, **options):
 
 
 def same_in_two_runs(**options):
-    one, again = read(**options), read(**options)
-    return [name for name in one if one[name] == again[name]]
+    first, second = read(**options), read(**options)
+    return [name for name in first if first[name] == second[name]]
 
 
 # %%
-# The order and the workers' seeds
-# --------------------------------
-# With ``shuffle=True`` and workers, two runs whose generators have one seed are the same:
-# order and augmentation. What a generator of the dataset's own draws is not
-# (:doc:`/gallery/2_randomness/plot_rng_object_on_dataset`).
+# With workers, generator= controls order and augmentation
+# --------------------------------------------------------
+# Give the generators of two runs the same seed. With ``shuffle=True`` and workers, both runs
+# have the same order and the same draws from ``random``, ``np.random`` and ``torch``. Draws
+# from an unseeded generator on the dataset still differ. How to seed such a generator:
+# :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 
 if __name__ == "__main__":
     same = same_in_two_runs(shuffle=True, num_workers=2)
@@ -100,17 +101,28 @@ if __name__ == "__main__":
     assert same == ["index", "torch", "numpy", "python"]
 
 # %%
-# Without workers
-# ---------------
-# There is nobody to give the base seed to. Transforms draw from the main process's global
-# generators, and only the order is the same in both runs. ``collate_fn`` runs in the main
-# process too, then. Call ``torch.manual_seed``, ``np.random.seed`` and ``random.seed`` for
-# these.
+# Without workers, generator= controls only the order
+# ---------------------------------------------------
+# With ``num_workers=0``, transforms draw from the global generators of the main process.
+# Only the order is the same in both runs. To repeat the draws as well, call
+# ``torch.manual_seed``, ``np.random.seed`` and ``random.seed``.
 
 if __name__ == "__main__":
     same = same_in_two_runs(shuffle=True)
     print("the same in two runs, without workers:", *same)
     assert same == ["index"]
+
+    runs = []
+    for _ in range(2):
+        for seed in (torch.manual_seed, np.random.seed, random.seed):
+            seed(0)
+        runs.append(read(shuffle=True))
+    for name in ("torch", "numpy", "python"):
+        assert runs[0][name] == runs[1][name]
+
+# %%
+# ``collate_fn`` runs where samples are made: in the worker, or in the main process of a
+# loader without workers.
 
 
 def collate_with_noise(samples):
@@ -125,16 +137,18 @@ def collated(num_workers):
 
 if __name__ == "__main__":
     for num_workers, expected in ((0, "main process"), (2, "worker")):
-        (where, one), (_, again) = collated(num_workers), collated(num_workers)
-        print(f"collate_fn in the {where}: same draw: {one == again}")
+        where, first = collated(num_workers)
+        _, second = collated(num_workers)
+        print(f"collate_fn in the {where}: same draw: {first == second}")
         assert where == expected
-        assert (one == again) == (num_workers > 0)
+        assert (first == second) == (num_workers > 0)
 
 # %%
-# A sampler that you pass
-# -----------------------
-# It draws from its own ``generator=``, or from torch's global one. The loader's is used for
-# the base seed alone. Give it to both.
+# A sampler that you pass has its own generator=
+# ----------------------------------------------
+# A ``RandomSampler`` draws from the sampler's own ``generator=``, or else from torch's global
+# generator. The loader's ``generator=`` still sets the base seed of the workers. To repeat
+# the order, give the sampler a seeded generator.
 
 if __name__ == "__main__":
     sampler = RandomSampler(range(8))
@@ -150,36 +164,36 @@ if __name__ == "__main__":
     assert orders[0] == orders[1]
 
 # %%
-# It moves whenever a pass begins
-# -------------------------------
-# The base seed is drawn by ``iter(loader)``, even if nobody needs it: without workers, and
-# without shuffling. Persistent workers are the exception. They are seeded once, and only
-# their first pass draws it (:doc:`/gallery/explanations/plot_persistent_workers`).
+# Each epoch draws from the generator
+# -----------------------------------
+# Each epoch draws a base seed, even without workers and without shuffling. Persistent
+# workers are the exception: without shuffling, only their first epoch draws. See
+# :doc:`/gallery/explanations/plot_persistent_workers`.
 
 if __name__ == "__main__":
-    for options, moves in (
+    for options, expected in (
         ({}, [True, True]),
         ({"num_workers": 1}, [True, True]),
         ({"num_workers": 1, "persistent_workers": True}, [True, False]),
     ):
         generator = seeded(0)
         loader = DataLoader(range(4), generator=generator, **options)
-        moved = []
+        has_drawn = []
         for _ in range(2):
             before = generator.get_state()
             list(loader)
-            moved.append(not torch.equal(before, generator.get_state()))
+            has_drawn.append(not torch.equal(before, generator.get_state()))
         del loader
-        print(f"{options}: moved in each epoch: {moved}")
-        assert moved == moves
+        print(f"{options}: epochs that draw: {has_drawn}")
+        assert has_drawn == expected
 
 # %%
 # A validation pass changes the training order
 # --------------------------------------------
-# Both loaders draw from torch's global generator. The validation loader does not shuffle,
-# and still it takes a number after each epoch, so that training goes on with others. The
-# first order is the same, the next ones are not. With a generator for each loader, it does
-# not matter who else draws. One generator for both would not help:
+# Without ``generator=``, both loaders draw from torch's global generator. The validation
+# loader draws a base seed after each epoch, even without shuffling. Training without and
+# with validation has the same order in the first epoch, and different orders later. With a
+# generator for each loader, all orders are the same. A shared generator does not help:
 # :doc:`/gallery/2_randomness/plot_one_generator_for_two_loaders`.
 
 
@@ -209,11 +223,12 @@ if __name__ == "__main__":
     }
     alone, validated, own_alone, own_validated = orders.values()
     for epoch in range(3):
-        same, own_same = (
-            one[epoch] == other[epoch]
-            for one, other in ((alone, validated), (own_alone, own_validated))
+        same = alone[epoch] == validated[epoch]
+        own_same = own_alone[epoch] == own_validated[epoch]
+        print(
+            f"epoch {epoch}: same order {same}, "
+            f"with a generator for each loader {own_same}"
         )
-        print(f"epoch {epoch}: same {same}, with own generators {own_same}")
         assert same == (epoch == 0)
         assert own_same
 
@@ -231,31 +246,31 @@ if __name__ == "__main__":
     plt.show()
 
 # %%
-# Ranks: the same order, but other augmentations
-# ----------------------------------------------
-# Ranks that share out one epoch need one order, of which each takes its part, and draws of
-# their own. One generator cannot give both, since both the order and the base seed come
-# from it. With one seed on all ranks, they have the same draws as well. With a seed for each,
-# they have orders that do not fit together. (The ranks are imitated here, one after the
-# other.)
+# Several GPUs: one order, different augmentations
+# ------------------------------------------------
+# Ranks that split an epoch need the same order and different augmentations. A single
+# generator cannot give both. With the same seed on all ranks, the draws are the same as well. With a
+# different seed on each rank, the orders differ as well. Here, one process imitates the
+# ranks, one after the other.
 
 if __name__ == "__main__":
     options = {"shuffle": True, "num_workers": 2}
-    one, other = read(seed=0, **options), read(seed=0, **options)
-    print("one seed: same draws:", one["torch"] == other["torch"])
-    assert one["index"] == other["index"]
-    assert one["torch"] == other["torch"]
+    rank_0, rank_1 = read(seed=0, **options), read(seed=0, **options)
+    print("same seed: same draws:", rank_0["torch"] == rank_1["torch"])
+    assert rank_0["index"] == rank_1["index"]
+    assert rank_0["torch"] == rank_1["torch"]
 
-    one, other = (read(seed=seed, **options) for seed in (0, 1))
-    print("a seed for each: same order:", one["index"] == other["index"])
-    assert one["index"] != other["index"]
-    assert not set(one["torch"]) & set(other["torch"])
+    rank_0, rank_1 = (read(seed=seed, **options) for seed in (0, 1))
+    print("different seeds: same order:", rank_0["index"] == rank_1["index"])
+    assert rank_0["index"] != rank_1["index"]
+    assert not set(rank_0["torch"]) & set(rank_1["torch"])
 
 # %%
-# Let two generators do it. A ``DistributedSampler`` takes the order from a seed of its own
-# and from ``set_epoch``, equal on all ranks, and leaves the loader's generator alone. That
-# one gets a seed for each rank. ``SeedSequence`` mixes seed and rank, where ``seed + rank``
-# is the next run's ``seed``: :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`.
+# Use two generators. A ``DistributedSampler`` makes the order from its own seed, which is
+# the same on all ranks, and from ``set_epoch``. Give the loader's generator a different seed
+# on each rank. ``SeedSequence`` mixes seed and rank. Do not use ``seed + rank``: rank 1 of
+# seed 0 and rank 0 of seed 1 have the same sum
+# (:doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`).
 
 
 def read_rank(rank, seed=0):
@@ -268,19 +283,20 @@ def read_rank(rank, seed=0):
 
 
 if __name__ == "__main__":
-    one, other = (read_rank(rank) for rank in range(2))
-    print("rank 0 reads", one["index"], "and rank 1", other["index"])
-    assert sorted(one["index"] + other["index"]) == list(range(8))
-    assert not set(one["torch"]) & set(other["torch"])
-    assert read_rank(0)["torch"] == one["torch"]
+    rank_0, rank_1 = (read_rank(rank) for rank in range(2))
+    print("rank 0 reads", rank_0["index"], "and rank 1", rank_1["index"])
+    assert sorted(rank_0["index"] + rank_1["index"]) == list(range(8))
+    assert not set(rank_0["torch"]) & set(rank_1["torch"])
+    assert read_rank(0)["torch"] == rank_0["torch"]
 
 # %%
 # See also
 # --------
 # * From the seed to a worker's draw:
 #   :doc:`/gallery/explanations/plot_where_randomness_comes_from`.
-# * A generator that nobody has seeded:
+# * A new ``torch.Generator()`` has a constant seed:
 #   :doc:`/gallery/2_randomness/plot_default_torch_generator`.
-# * Augmentations that depend on neither order nor rank: :class:`dejabatch.PerSample`.
+# * Augmentations that do not depend on the order or the rank:
+#   :class:`dejabatch.PerSample`.
 # * PyTorch on `reproducibility
 #   <https://docs.pytorch.org/docs/stable/notes/randomness.html#dataloader>`__.

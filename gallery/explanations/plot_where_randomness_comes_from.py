@@ -7,22 +7,21 @@
 # ]
 # ///
 """
-Where a DataLoader's randomness comes from
+How a PyTorch DataLoader seeds its workers
 ==========================================
 
 From ``torch.manual_seed`` to the number that a worker draws, one measured step at a time.
 
-A pass over a :class:`~torch.utils.data.DataLoader` draws a number from a generator in the
-main process when it begins, of which the seeds of all workers are made. If it shuffles, it
-draws another one for the order. With workers, everything random in a pass comes from these
-two, unless it comes from a sampler or a generator that you seed yourself, or that nobody
-seeds.
+Each epoch of a :class:`~torch.utils.data.DataLoader` draws a base seed from a generator in
+the main process. The base seed gives every worker its seed. With ``shuffle=True``, the
+loader draws a second number for the order. Samplers and generators that you make yourself
+are separate: the loader does not seed them.
 
 .. code-block:: text
 
    torch.manual_seed(s)
     │
-    └─1─ a pass draws from its generator
+    └─1─ each epoch draws from torch's global generator
           │
           ├─2─ a seed for the order ─── torch.randperm
           │
@@ -30,7 +29,7 @@ seeds.
                 ├─4─ worker 0: base_seed + 0 ─5─ random, np.random, torch
                 └─4─ worker 1: base_seed + 1 ─5─ random, np.random, torch
 
-   a generator on the dataset: copied into each worker, and seeded by nobody
+   a generator on the dataset: copied into each worker, and not seeded
 
 Each number in the picture is a section below.
 """
@@ -47,7 +46,7 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 
 class Draws(Dataset):
-    """What a worker is seeded with, and what it draws."""
+    """Report a worker's seed, and draw from the global generators."""
 
     def __len__(self):
         return 8
@@ -66,7 +65,7 @@ class Draws(Dataset):
 
 
 def run(*, seed=0, epochs=1, **options):
-    """Return the samples of each epoch, in the order in which they come."""
+    """Return the samples of each epoch, in the loader's order."""
     if seed is not None:
         torch.manual_seed(seed)
     loader = DataLoader(Draws(), batch_size=None, collate_fn=dict, **options)
@@ -74,26 +73,26 @@ def run(*, seed=0, epochs=1, **options):
 
 
 # %%
-# 1. A pass draws from the main process's generator
+# 1. Each epoch draws from torch's global generator
 # -------------------------------------------------
-# ``torch.manual_seed`` sets torch's global generator. Whoever begins a pass moves it on,
-# with workers or without, shuffled or not.
+# ``torch.manual_seed`` seeds torch's global generator. Each new iterator of a loader draws
+# from that generator, with and without workers, with and without shuffling.
 
 if __name__ == "__main__":
     for options in ({}, {"shuffle": True}, {"num_workers": 2}):
         torch.manual_seed(0)
         before = torch.get_rng_state()
         iter(DataLoader(range(8), **options))
-        moved = not torch.equal(before, torch.get_rng_state())
-        print(f"DataLoader({options}): the generator has moved: {moved}")
-        assert moved
+        has_drawn = not torch.equal(before, torch.get_rng_state())
+        print(f"iter(DataLoader(..., {options})) has drawn: {has_drawn}")
+        assert has_drawn
 
 # %%
-# 2. The order
-# ------------
-# ``RandomSampler`` draws a seed from the global generator, and shuffles with a generator of
-# its own that it seeds with that number. It does so in each pass, after the base seed has
-# been drawn: with workers at once, and without them when the first batch is asked for.
+# 2. The order comes from the second number
+# -----------------------------------------
+# ``RandomSampler`` draws a seed from the global generator, and shuffles with a new generator
+# that has this seed. The base seed is drawn before. Without workers, the order is drawn
+# when you request the first batch.
 
 
 def draw_int64(generator=None):
@@ -121,15 +120,15 @@ if __name__ == "__main__":
         states.append(torch.get_rng_state())
     torch.manual_seed(0)
     iterator = iter(DataLoader(range(8), shuffle=True))
-    assert torch.equal(torch.get_rng_state(), states[0])  # one number
+    assert torch.equal(torch.get_rng_state(), states[0])  # the base seed
     next(iterator)
-    assert torch.equal(torch.get_rng_state(), states[1])  # the second
+    assert torch.equal(torch.get_rng_state(), states[1])  # and the order
 
 # %%
-# 3. The base seed
-# ----------------
-# The first number is the base seed. Every pass draws another one, unless its
-# workers live on: :doc:`/gallery/explanations/plot_persistent_workers`.
+# 3. The base seed is the first number
+# ------------------------------------
+# The first number of an epoch is the base seed. The second epoch draws another base seed.
+# Persistent workers keep their seed: :doc:`/gallery/explanations/plot_persistent_workers`.
 
 if __name__ == "__main__":
     epochs = run(seed=0, epochs=2, num_workers=2)
@@ -142,11 +141,11 @@ if __name__ == "__main__":
     assert measured[1] != base_seed
 
 # %%
-# 4. The workers' seeds
-# ---------------------
-# Worker *w* has the seed ``base_seed + w``. It seeds Python's ``random`` and torch with
-# it, and NumPy with numbers that it mixes from both. Before torch 1.9 it left NumPy as it
-# was: :doc:`/gallery/2_randomness/plot_numpy_global_before_1_9`.
+# 4. Worker w has the seed base_seed + w
+# --------------------------------------
+# Worker *w* seeds Python's ``random`` and torch with ``base_seed + w``. NumPy gets a seed,
+# too, which differs between workers. For workers before torch 1.9, see
+# :doc:`/gallery/2_randomness/plot_numpy_global_before_1_9`.
 
 if __name__ == "__main__":
     first_epoch = epochs[0]
@@ -160,37 +159,36 @@ if __name__ == "__main__":
     assert len({sample["numpy"] for sample in first_epoch}) == 8
 
 # %%
-# 5. What a transform draws
-# -------------------------
-# Transforms that draw from one of the three global generators differ between samples,
-# workers and epochs, and repeat when the seed does: in the next run, and on another rank
-# that has the same seed. That needs ``in_order=True``, the default: otherwise a worker that
-# is quick makes samples that were another's in the run before
-# (:doc:`/gallery/2_randomness/plot_workers_change_the_augmentation`).
+# 5. Transforms draw from the seeded generators
+# ---------------------------------------------
+# A transform that draws from ``random``, ``np.random`` or ``torch`` gets different numbers
+# for all samples, workers and epochs. A second run with the same seed repeats the numbers,
+# and a run with another seed does not. To repeat, keep the number of workers and
+# ``in_order=True``: :doc:`/gallery/2_randomness/plot_workers_change_the_augmentation`.
 
 if __name__ == "__main__":
     run_again = run(seed=0, epochs=2, num_workers=2)
     other_seed = run(seed=1, epochs=2, num_workers=2)
     for name in ("torch", "numpy", "python"):
         drawn, again, other = (
-            [sample[name] for samples in one for sample in samples]
-            for one in (epochs, run_again, other_seed)
+            [sample[name] for samples in of_run for sample in samples]
+            for of_run in (epochs, run_again, other_seed)
         )
-        print(f"{name:7}{len(set(drawn))} of {len(drawn)} draws differ")
+        print(f"{name}: {len(set(drawn))} of {len(drawn)} draws are distinct")
         assert len(set(drawn)) == 16
         assert again == drawn
         assert not set(other) & set(drawn)
 
 # %%
-# What a generator that is stored on the dataset draws is a page of its own:
+# For a generator that is stored on the dataset, see
 # :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 
 # %%
-# Without workers
-# ---------------
-# Nothing is seeded. Samples draw from the main process's generators, where they stand. So
-# the same seed gives other draws than with workers, and NumPy and Python have to be seeded
-# by you: ``torch.manual_seed`` does not reach them.
+# num_workers=0 seeds nothing
+# ---------------------------
+# Without workers, samples draw from the global generators of the main process. The same
+# seed gives different draws with and without workers. ``torch.manual_seed`` does not seed
+# NumPy and Python: call ``np.random.seed`` and ``random.seed`` as well.
 
 if __name__ == "__main__":
     (alone,), (alone_again,) = run(seed=0), run(seed=0)
@@ -200,18 +198,16 @@ if __name__ == "__main__":
         ("python", False),
     ):
         same = alone[0][name] == alone_again[0][name]
-        print(
-            f"{name}: the same in two runs with torch.manual_seed(0): {same}"
-        )
+        print(f"{name}: same in two runs with torch.manual_seed(0): {same}")
         assert same == repeats
     assert alone[0]["torch"] != first_epoch[0]["torch"]
 
 # %%
-# What ``generator=`` drives
-# --------------------------
-# Both: the loader draws the base seed from the generator that it is given, and shuffles with
-# it, without a seed in between. It leaves the global one alone, and does not reach
-# transforms without workers.
+# generator= replaces torch's global generator
+# --------------------------------------------
+# With ``generator=``, the loader draws the base seed from the given generator and shuffles
+# with the same generator. The loader leaves torch's global generator alone. Without workers,
+# transforms still draw from the global generators.
 
 if __name__ == "__main__":
     options = {"num_workers": 2, "shuffle": True}
@@ -232,20 +228,18 @@ if __name__ == "__main__":
     assert runs[0][0][0]["seed"] == first
     assert [sample["index"] for sample in runs[0][0]] == order.tolist()
 
-    one, other = (
-        run(seed=None, generator=torch.Generator().manual_seed(5))[0][0][
-            "torch"
-        ]
-        for _ in range(2)
-    )
-    assert (
-        one != other
-    )  # no workers: the transform draws from the global generator
+    first_draws = set()
+    for _ in range(2):
+        generator = torch.Generator().manual_seed(5)
+        (samples,) = run(seed=None, generator=generator)  # without workers
+        first_draws.add(samples[0]["torch"])
+    assert len(first_draws) == 2
 
 # %%
-# What persistent workers change
-# ------------------------------
-# They are seeded once, in the first pass. After that their generators go on.
+# Persistent workers are seeded once
+# ----------------------------------
+# Persistent workers get a seed in the first epoch and keep the seed. Their generators
+# continue, so the second epoch draws new numbers.
 
 if __name__ == "__main__":
     options = {"num_workers": 2, "epochs": 2}
@@ -259,18 +253,18 @@ if __name__ == "__main__":
     assert not set(draws[0]) & set(draws[1])
 
 # %%
-# The same as a picture, with the seeds that were measured. Time goes from left to right.
+# The picture shows the measured seeds. Time runs from left to right.
 
 
 def draw_timeline(ax, title, samples_by_epoch):
     for epoch, samples in enumerate(samples_by_epoch):
         for worker in range(2):
             seed = next(s["seed"] for s in samples if s["worker"] == worker)
-            known = epoch and seed in {s["seed"] for s in samples_by_epoch[0]}
-            colour = "#d9efdc" if not known else "#ffffff"
+            kept = epoch and seed in {s["seed"] for s in samples_by_epoch[0]}
+            colour = "#ffffff" if kept else "#d9efdc"
             box = {"fc": colour, "ec": "#555555"}
             ax.add_patch(plt.Rectangle((epoch, 1 - worker), 0.94, 0.8, **box))
-            text = "goes on" if known else f"seeded with\n…{seed % 10**6:06}"
+            text = "continues" if kept else f"seeded with\n…{seed % 10**6:06}"
             ax.text(
                 epoch + 0.47,
                 1.4 - worker,
@@ -286,18 +280,18 @@ def draw_timeline(ax, title, samples_by_epoch):
 
 if __name__ == "__main__":
     figure, axes = plt.subplots(1, 2, figsize=(8, 2.4), layout="constrained")
-    draw_timeline(axes[0], "new workers for each pass", fresh)
+    draw_timeline(axes[0], "new workers for each epoch", fresh)
     draw_timeline(axes[1], "persistent workers", persistent)
     plt.show()
 
 # %%
-# What ranks share
-# ----------------
-# Each rank has a main process. If all of them call ``torch.manual_seed`` with one number,
-# all have the same base seed, and worker *w* of each draws the same. With ``seed + rank``
-# they differ, and rank 1 of seed 0 is rank 0 of seed 1:
-# :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`. (A rank's main process is
-# imitated here by seeding this one as the rank would.)
+# The same seed on all GPUs gives the same augmentations
+# ------------------------------------------------------
+# Each rank has its own main process. If all ranks call ``torch.manual_seed`` with the same
+# seed, worker *w* draws the same numbers on every rank. With ``seed + rank``, the ranks
+# differ, but rank 1 of seed 0 repeats rank 0 of seed 1:
+# :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`. Here, one process imitates the
+# ranks by seeding as each rank would.
 
 
 def draws_of_rank(seed):
@@ -306,9 +300,9 @@ def draws_of_rank(seed):
 
 
 if __name__ == "__main__":
-    one_seed = [draws_of_rank(0) for rank in range(2)]
-    print("one seed on both ranks, same draws:", one_seed[0] == one_seed[1])
-    assert one_seed[0] == one_seed[1]
+    rank_0, rank_1 = (draws_of_rank(0) for rank in range(2))
+    print("same seed on both ranks, same draws:", rank_0 == rank_1)
+    assert rank_0 == rank_1
 
     by_rank = {
         (s, r): draws_of_rank(s + r) for s in range(2) for r in range(2)
@@ -320,11 +314,10 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * Which of it fails, and what you see then: the other sections of
-#   :doc:`the gallery </gallery/index>`.
-# * Seeds that share nothing along any of these lines: :func:`dejabatch.seed_worker` and
-#   :class:`dejabatch.PerSample`.
-# * More on two of these: :doc:`/gallery/explanations/plot_what_generator_drives` and
+# * What goes wrong, and how to fix your loader: :doc:`the gallery </gallery/index>`.
+# * Different random numbers for each rank, worker and epoch: :func:`dejabatch.seed_worker`
+#   and :class:`dejabatch.PerSample`.
+# * Each step in detail: :doc:`/gallery/explanations/plot_what_generator_drives` and
 #   :doc:`/gallery/explanations/plot_persistent_workers`.
 # * PyTorch on `randomness in multi-process data loading
 #   <https://docs.pytorch.org/docs/stable/data.html#randomness-in-multi-process-data-loading>`__.
