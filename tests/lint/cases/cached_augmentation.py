@@ -2,6 +2,7 @@ import functools
 import random
 from functools import lru_cache
 
+import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import Dataset
@@ -42,6 +43,11 @@ class Crops(Dataset):
 @functools.cache  # found: cached-augmentation
 def noise(index):
     return torch.randn(3)
+
+
+@functools.cache  # found: cached-augmentation
+def shift(index):
+    return np.random.normal(size=2)
 
 
 @functools.cache

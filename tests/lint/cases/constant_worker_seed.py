@@ -1,3 +1,4 @@
+import os
 import random
 
 import numpy as np
@@ -34,7 +35,24 @@ def seed_from_worker_info(worker_id):
     np.random.seed(get_worker_info().seed % 2**32)
 
 
+def draw_seed():
+    return int.from_bytes(os.urandom(4))
+
+
+def seed_from_the_system(worker_id):
+    random.seed(draw_seed())
+
+
+seeded_by_system = DataLoader(photographs, worker_init_fn=seed_from_the_system)
 seeded_by_torch = DataLoader(photographs, worker_init_fn=seed_from_worker_info)
+
+
+def make_model():
+    def init():
+        np.random.seed(0)
+
+    init()
+    return torch.nn.Linear(3, 1)
 
 
 def make_quiet_loader():
@@ -44,9 +62,9 @@ def make_quiet_loader():
     return DataLoader(photographs, num_workers=4, worker_init_fn=init)
 
 
-def make_model():
+def make_head():
     def init():
         np.random.seed(0)
 
     init()
-    return torch.nn.Linear(3, 1)
+    return torch.nn.Linear(8, 1)

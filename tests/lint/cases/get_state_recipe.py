@@ -24,6 +24,15 @@ def seed_from_torch_and_worker(worker_id):
     np.random.seed(seed + worker_id)
 
 
+def seed_everything(seed):
+    np.random.seed(seed)
+
+
+def print_seed():
+    seed = np.random.get_state()[1][0]
+    print(seed)
+
+
 def evaluate(model):
     """Use a fixed seed and leave NumPy's generator as it was."""
     state = np.random.get_state()

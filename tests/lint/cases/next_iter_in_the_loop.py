@@ -1,8 +1,12 @@
 import torch
 from torch.utils.data import ConcatDataset, DataLoader, TensorDataset
+from torchdata.stateful_dataloader import StatefulDataLoader
+
+from project.data import shared_iterator
 
 dataset = TensorDataset(torch.randn(64, 3), torch.arange(64))
 loader = DataLoader(dataset, batch_size=8, shuffle=True)
+resumable = StatefulDataLoader(dataset, batch_size=8, shuffle=True)
 
 
 def train(model, optimizer):
@@ -18,6 +22,16 @@ def train_until_converged(model):
         loss = model.step(next(iter(loader)))  # found: next-iter-in-the-loop
         if loss < 1e-3:
             break
+
+
+def train_on_a_batch_each_epoch(model):
+    for epoch in range(90):
+        model.step(next(iter(loader)))  # found: next-iter-in-the-loop
+
+
+def train_resumably(model):
+    for step in range(1000):
+        model.step(next(iter(resumable)))  # found: next-iter-in-the-loop
 
 
 def train_for_epochs_of_steps(model):
@@ -52,6 +66,11 @@ def train_with_one_iterator(model):
     batches = iter(loader)
     for step in range(8):
         model.step(next(batches))
+
+
+def train_with_a_shared_iterator(model):
+    for step in range(8):
+        model.step(next(shared_iterator(loader)))
 
 
 def first_batch_of_each(validation_loaders):

@@ -7,6 +7,7 @@ from project.data import photographs
 loader = DataLoader(
     photographs, batch_size=32, shuffle=True, num_workers=4, persistent_workers=True
 )
+other = DataLoader(photographs, batch_size=32, shuffle=True)
 
 
 def mix(model):
@@ -22,6 +23,11 @@ def mix_to_the_end(model):
 
 def mix_of_two_loaders(model):
     for first, second in zip(loader, DataLoader(photographs, shuffle=True)):
+        model.step(0.5 * first + 0.5 * second)
+
+
+def mix_of_two_named_loaders(model):
+    for first, second in zip(loader, other):
         model.step(0.5 * first + 0.5 * second)
 
 

@@ -39,6 +39,16 @@ class Masked(Dataset):
         return tokens * (torch.rand(tokens.shape, generator=self.generator) > 0.15)
 
 
+class WithLegacyGenerators(Dataset):
+    def __init__(self, images):
+        self.images = images
+        self.rng = np.random.Generator(np.random.PCG64(0))  # found: rng-object-on-dataset
+        self.legacy = np.random.RandomState(0)  # found: rng-object-on-dataset
+
+    def __getitem__(self, index):
+        return self.images[index] * self.rng.random() + self.legacy.rand()
+
+
 class Shuffled(Dataset):
     """Draw the order once; the samples themselves are not random."""
 
@@ -59,6 +69,17 @@ class SeededByIndex(Dataset):
     def __getitem__(self, index):
         self.rng = np.random.default_rng(index)
         return self.images[index] + self.rng.normal(size=3)
+
+
+class Reorderable(Dataset):
+    """A base class, whose order the training loop changes between epochs."""
+
+    def __init__(self, order):
+        self.order = order
+        self.rng = np.random.default_rng(0)
+
+    def reorder(self):
+        self.rng.shuffle(self.order)
 
 
 class Augmentation:

@@ -27,6 +27,7 @@ def seed_by_worker(worker_id):
 
 
 def share_the_epoch(worker_id):
+    print("worker", worker_id, "started in epoch", epoch)
     get_worker_info().dataset.epoch = shared_epoch
 
 

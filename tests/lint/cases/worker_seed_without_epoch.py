@@ -11,8 +11,8 @@ epoch = current_epoch()
 
 
 def seed_by_worker(worker_id):
-    number = 100 * worker_id
-    number += rank
+    number = 100 * rank
+    number += worker_id
     np.random.seed(int(number))  # found: worker-seed-without-epoch
 
 
