@@ -33,7 +33,7 @@ def unreadable(tmp_path):
     for name, content in (
         ("a.py", b"def f(:"),
         ("b.py", b"# coding: none"),
-        ("c.py", b"x = '\xff'"),
+        ("c.py", b"\n\nx = '\xff'"),
         ("d.py", BROKEN.encode()),
     ):
         (tmp_path / name).write_bytes(content)
