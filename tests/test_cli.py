@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from dejabatch import FAILURE_MODES
+from dejabatch.cli import PLACES_AS, main
+from dejabatch.lint import lint_paths
 
 TRAIN = """
 import torch
@@ -99,7 +101,7 @@ def test_audit_lets_pass_what_is_below_fail_on(run, options, status):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["train"], "'train' is no PKG.MOD:NAME"),
+        (["train"], "'train' is not of the form PKG.MOD:NAME"),
         (["no_package.train:healthy"], "there is no module 'no_package'"),
         (["package.trane:healthy"], "there is no module 'package.trane'"),
         (["package.train:helthy"], "in package.train; did you mean healthy?"),
@@ -150,3 +152,45 @@ def test_arguments_that_are_no_command(run, arguments):
     result = run(*arguments)
     assert result.returncode == 2
     assert result.stderr.startswith("usage: python -m dejabatch")
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "a file.py"
+    path.write_text("import itertools\nitertools.cycle(DataLoader(dataset))\n")
+    return path
+
+
+def test_lint_as_a_module(run, source):
+    result = run("lint", source)
+    assert result.returncode == 1, result.stderr
+    assert f"{source}:2:1: " in result.stdout
+    assert "gallery/3_order/plot_itertools_cycle.html" in result.stdout
+    assert result.stdout.endswith("1 found\n")
+
+
+def test_lint_of_a_healthy_folder(source, capsys):
+    source.write_text("")
+    assert main(["lint", str(source.parent)]) == 0
+    assert capsys.readouterr().out == "nothing found\n"
+
+
+@pytest.mark.parametrize("name", PLACES_AS)
+def test_lint_prints_each_format(name, source, capsys):
+    assert main(["lint", "--format", name, str(source)]) == 1
+    (place,) = lint_paths([source])
+    assert capsys.readouterr().out == f"{PLACES_AS[name]([place])}\n"
+
+
+def test_lint_of_a_path_that_does_not_exist(capsys):
+    assert main(["lint", "/no/such/path"]) == 2
+    assert "there is no /no/such/path" in capsys.readouterr().err
+
+
+def test_lint_prints_findings_and_names_files_that_are_not_python(source, capsys):
+    (source.parent / "broken.py").write_text("def")
+    assert main(["lint", str(source.parent)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out.endswith("1 found\n")
+    assert printed.err.startswith("dejabatch lint: ")
+    assert "broken.py" in printed.err

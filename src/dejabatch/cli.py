@@ -1,11 +1,10 @@
-"""The command line: ``python -m dejabatch audit``, ``explain`` and ``lint``."""
+"""The command line: ``python -m dejabatch`` with ``audit``, ``explain`` and ``lint``."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
 import importlib
-import json
 import sys
 import textwrap
 import traceback
@@ -16,21 +15,34 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from dejabatch.auditing import audit
+import dejabatch
 from dejabatch.catalogue import FAILURE_MODES, SITE
-from dejabatch.findings import FindingsError
-from dejabatch.lint import RULES, Place, lint_paths
+from dejabatch.formats.github import places_as_github
+from dejabatch.formats.json import places_as_json
+from dejabatch.formats.sarif import places_as_sarif
+from dejabatch.formats.text import places_as_text
+from dejabatch.lint import Place, lint_paths
 
 EXIT_CODES = """\
 exit codes:
   0  nothing was found
   1  something was found
-  2  it could not run
+  2  the command could not run
 """
+
+PLACES_AS: Mapping[str, Callable[[Sequence[Place]], str]] = MappingProxyType(
+    {
+        "text": places_as_text,
+        "json": places_as_json,
+        "github": places_as_github,
+        "sarif": places_as_sarif,
+    }
+)
+"""The formats of lint findings, by the name that ``--format`` takes."""
 
 
 class CannotRunError(Exception):
-    """A command cannot do what it was asked for; says why not."""
+    """A command cannot run. The message says why."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,17 +51,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        By default those of the program.
+        The arguments of the command line, by default ``sys.argv[1:]``.
 
     Returns
     -------
     int
-        0 if nothing was found, 1 if something was, 2 if it could not run.
+        0 if nothing was found, 1 if something was found, 2 if the command could not
+        run.
 
     Raises
     ------
     SystemExit
-        If the arguments are no command, with the code 2; after ``--help``, with 0.
+        With code 2 if the arguments are wrong, and with code 0 after ``--help``.
     """
     options = parser().parse_args(arguments)
     try:
@@ -72,62 +85,59 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-# audit -------------------------------------------------------------------------------
-
-
 def _add_audit(commands: Any) -> None:
     command = commands.add_parser(
         "audit",
-        help="name the failures in a loader",
-        description="Import a loader, or a function that makes one, read epochs of it "
-        "in a\nprocess of its own, and name its failures.",
-        epilog=f"{EXIT_CODES}\nA finding that --fail-on lets pass does not count.",
+        help="name the failures of a loader",
+        description="Import a loader, or a function that builds a loader; read several "
+        "epochs\nin a separate process; name the loader's failures.",
+        epilog=f"{EXIT_CODES}\nFindings below --fail-on do not change the exit code.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
         "target",
         metavar="PKG.MOD:NAME",
-        help="a module, found from the current directory, and in it a loader or a "
-        "function without arguments that makes one",
+        help="a module, searched from the current directory, and the name of a loader "
+        "in the module or of a function without arguments that builds a loader",
     )
     command.add_argument(
         "--epochs",
         type=int,
         default=2,
         metavar="N",
-        help="how many to read (default: 2)",
+        help="number of epochs to read (default: 2)",
     )
     command.add_argument(
         "--max-batches",
         type=int,
         default=64,
         metavar="N",
-        help="how many to read of each epoch (default: 64)",
+        help="largest number of batches to read in each epoch (default: 64)",
     )
     command.add_argument(
         "--time-limit",
         type=float,
         default=60.0,
         metavar="SECONDS",
-        help="when to stop reading (default: 60)",
+        help="time after which reading stops (default: 60)",
     )
     command.add_argument(
         "--format",
         choices=("text", "json", "html"),
         default="text",
-        help="of the report (default: text); html needs --output",
+        help="format of the report (default: text); html needs --output",
     )
     command.add_argument(
         "--output",
         type=Path,
         metavar="FILE",
-        help="write the report there, not to the standard output",
+        help="write the report to FILE instead of the standard output",
     )
     command.add_argument(
         "--fail-on",
         choices=("error", "warning", "note"),
         default="warning",
-        help="the least severity that gives exit code 1 (default: warning)",
+        help="lowest severity that leads to exit code 1 (default: warning)",
     )
     command.set_defaults(run=_audit)
 
@@ -136,9 +146,9 @@ def _audit(options: argparse.Namespace) -> int:
     if options.format == "html" and options.output is None:
         msg = "--format html needs --output FILE"
         raise CannotRunError(msg)
-    loader = _imported(options.target)
+    loader = _import_target(options.target)
     try:
-        report = audit(
+        report = dejabatch.audit(
             loader,
             epochs=options.epochs,
             max_batches=options.max_batches,
@@ -160,16 +170,16 @@ def _audit(options: argparse.Namespace) -> int:
         raise CannotRunError(msg) from error
     try:
         report.raise_for_findings(options.fail_on)
-    except FindingsError:
+    except dejabatch.FindingsError:
         return 1
     return 0
 
 
-def _imported(target: str) -> Any:
-    """Import what ``package.module:name`` stands for."""
+def _import_target(target: str) -> Any:
+    """Import the object that ``package.module:name`` refers to."""
     module_name, _, name = target.partition(":")
     if not (module_name and name):
-        msg = f"{target!r} is no PKG.MOD:NAME, such as train:loader"
+        msg = f"{target!r} is not of the form PKG.MOD:NAME, such as train:loader"
         raise CannotRunError(msg)
     sys.path.insert(0, str(Path.cwd()))
     try:
@@ -177,33 +187,36 @@ def _imported(target: str) -> Any:
     except (Exception, SystemExit) as error:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if missing and f"{module_name}.".startswith(f"{missing}."):
-            msg = f"there is no module {missing!r}, neither here nor installed"
+            msg = (
+                f"there is no module {missing!r} in {Path.cwd()} or among the "
+                "installed packages"
+            )
         else:
             msg = f"{module_name} cannot be imported\n{traceback.format_exc()}"
         raise CannotRunError(msg) from error
     try:
         return attrgetter(name)(module)
     except AttributeError as error:
-        msg = f"there is no {name!r} in {module_name}{_meant(name, vars(module))}"
+        suggestion = _did_you_mean(name, vars(module))
+        msg = f"there is no {name!r} in {module_name}{suggestion}"
         raise CannotRunError(msg) from error
 
 
-def _meant(word: str, words: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, words)
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, known)
     return f"; did you mean {', '.join(close)}?" if close else ""
-
-
-# explain -----------------------------------------------------------------------------
 
 
 def _add_explain(commands: Any) -> None:
     command = commands.add_parser(
         "explain",
-        help="say what a failure mode is, and what to do about it",
-        description="Say what a failure mode is, and what to do about it.",
+        help="describe a failure mode and its fix",
+        description="Describe a failure mode and its fix.",
     )
     command.add_argument(
-        "slug", metavar="SLUG", help="its name in reports, such as exhausted-stream"
+        "slug",
+        metavar="SLUG",
+        help="name of the failure mode in reports, such as exhausted-stream",
     )
     command.set_defaults(run=_explain)
 
@@ -211,9 +224,11 @@ def _add_explain(commands: Any) -> None:
 def _explain(options: argparse.Namespace) -> int:
     mode = FAILURE_MODES.get(options.slug)
     if mode is None:
-        meant = _meant(options.slug, FAILURE_MODES)
-        all_of_them = f"{SITE}reference/failure-modes.html"
-        msg = f"there is no failure mode {options.slug!r}{meant}\nAll: {all_of_them}"
+        suggestion = _did_you_mean(options.slug, FAILURE_MODES)
+        msg = (
+            f"there is no failure mode {options.slug!r}{suggestion}\n"
+            f"All failure modes: {SITE}reference/failure-modes.html"
+        )
         raise CannotRunError(msg)
     lines = {
         "You see": mode.symptom,
@@ -237,17 +252,13 @@ def _explain(options: argparse.Namespace) -> int:
     return 0
 
 
-# lint --------------------------------------------------------------------------------
-
-
 def _add_lint(commands: Any) -> None:
     command = commands.add_parser(
         "lint",
-        help="look through Python files for loops and seeds that repeat themselves",
-        description="Look through Python files for loops and seeds that repeat "
-        "themselves.\nNothing in them is executed.",
-        epilog=f"{EXIT_CODES}\nA comment '# dejabatch: ignore[SLUG]' leaves its line "
-        "out.",
+        help="search Python files for loops and seeds that repeat themselves",
+        description="Search Python files for loops and seeds that repeat themselves.\n"
+        "The files are parsed and not executed.",
+        epilog=f"{EXIT_CODES}\nA comment '# dejabatch: ignore[SLUG]' excludes its line.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
@@ -255,13 +266,13 @@ def _add_lint(commands: Any) -> None:
         nargs="+",
         type=Path,
         metavar="PATH",
-        help="a file, or a folder of which all *.py are read",
+        help="a file, or a folder in which every *.py file is read",
     )
     command.add_argument(
         "--format",
         choices=PLACES_AS,
         default="text",
-        help="of the findings (default: text); github writes annotations",
+        help="format of the findings (default: text); github writes annotations",
     )
     command.set_defaults(run=_lint)
 
@@ -279,97 +290,3 @@ def _lint(options: argparse.Namespace) -> int:
     if unreadable:
         raise CannotRunError("; ".join(unreadable))
     return 1 if places else 0
-
-
-def _places_as_text(places: Sequence[Place]) -> str:
-    lines = []
-    for place in places:
-        mode = FAILURE_MODES[place.slug]
-        where = f"{place.path}:{place.line}:{place.column}"
-        lines += [f"{where}: {mode.title} [{place.slug}]", f"    {mode.fix}"]
-        lines += [f"    {mode.url}"]
-    return "\n".join([*lines, f"{len(places)} found" if places else "nothing found"])
-
-
-def _places_as_json(places: Sequence[Place]) -> str:
-    found = [
-        {
-            "path": place.path,
-            "line": place.line,
-            "column": place.column,
-            "slug": place.slug,
-            "title": FAILURE_MODES[place.slug].title,
-            "fix": FAILURE_MODES[place.slug].fix,
-            "url": FAILURE_MODES[place.slug].url,
-        }
-        for place in places
-    ]
-    return json.dumps({"schema": 1, "found": found}, indent=2)
-
-
-def _places_as_github(places: Sequence[Place]) -> str:
-    """Write workflow commands, which GitHub shows beside the lines.
-
-    https://docs.github.com/actions/reference/workflow-commands-for-github-actions
-    """
-
-    def escaped(text: str, more: str = "") -> str:
-        for character in "%\r\n" + more:
-            text = text.replace(character, f"%{ord(character):02X}")
-        return text
-
-    return "\n".join(
-        f"::warning file={escaped(place.path, ':,')},line={place.line},"
-        f"col={place.column},title={escaped(FAILURE_MODES[place.slug].title, ':,')}::"
-        f"{escaped(f'{FAILURE_MODES[place.slug].fix} {FAILURE_MODES[place.slug].url}')}"
-        for place in places
-    )
-
-
-def _places_as_sarif(places: Sequence[Place]) -> str:
-    """Write SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/)."""
-    rules = [
-        {
-            "id": slug,
-            "shortDescription": {"text": FAILURE_MODES[slug].title},
-            "help": {"text": FAILURE_MODES[slug].fix},
-            "helpUri": FAILURE_MODES[slug].url,
-        }
-        for slug in RULES
-    ]
-    results: list[dict[str, Any]] = [
-        {
-            "ruleId": place.slug,
-            "level": "warning",
-            "message": {"text": FAILURE_MODES[place.slug].title},
-            "locations": [
-                {
-                    "physicalLocation": {
-                        "artifactLocation": {"uri": Path(place.path).as_posix()},
-                        "region": {
-                            "startLine": place.line,
-                            "startColumn": place.column,
-                        },
-                    }
-                }
-            ],
-        }
-        for place in places
-    ]
-    driver = {"name": "dejabatch", "version": version("dejabatch"), "rules": rules}
-    log = {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "results": results}],
-    }
-    return json.dumps(log, indent=2)
-
-
-PLACES_AS: Mapping[str, Callable[[Sequence[Place]], str]] = MappingProxyType(
-    {
-        "text": _places_as_text,
-        "json": _places_as_json,
-        "github": _places_as_github,
-        "sarif": _places_as_sarif,
-    }
-)
