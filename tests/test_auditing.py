@@ -16,10 +16,11 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_in
 
 from dejabatch import FAILURE_MODES, audit, seed_worker
 from dejabatch.checks import CHECKS
+from dejabatch.finders import found_by
 from dejabatch.state import generators as rngs
 
 PAGES_OF_AUDIT = [
-    m for m in FAILURE_MODES.values() if m.detected_by == "audit" and m.has_page
+    m for m in FAILURE_MODES.values() if "audit" in found_by(m.slug) and m.has_page
 ]
 
 

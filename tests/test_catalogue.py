@@ -1,12 +1,15 @@
 """The catalogue, the gallery and the site agree."""
 
+import pkgutil
 import re
 
 import pytest
 from conftest import PAGES, ROOT
 
-from dejabatch import FAILURE_MODES, SECTIONS, SIGNS, FailureMode
-from dejabatch.catalogue import SITE
+from dejabatch import FAILURE_MODES, FailureMode, checks
+from dejabatch.catalogue import SECTIONS, SIGNS, SITE
+from dejabatch.finders import found_by
+from dejabatch.lint import rules
 
 VALID = {
     "slug": "some-mode",
@@ -17,7 +20,6 @@ VALID = {
     "words": ("something",),
     "cause": "A cause.",
     "fix": "A fix.",
-    "detected_by": "audit",
 }
 MODES = pytest.mark.parametrize("mode", FAILURE_MODES.values(), ids=FAILURE_MODES)
 
@@ -82,16 +84,21 @@ def test_symptoms_page_asks_for_every_sign_in_their_order():
     assert all(any(sign in m.seen for m in FAILURE_MODES.values()) for sign in SIGNS)
 
 
-@pytest.mark.parametrize(
-    "detection",
-    [
-        {"detected_by": None, "undetected_because": None},
-        {"detected_by": "lint", "undetected_because": "a reason"},
-    ],
-)
-def test_either_a_detector_or_a_reason(detection):
-    with pytest.raises(ValueError, match="either detected_by or undetected_because"):
-        FailureMode(**{**VALID, **detection})
+@MODES
+def test_either_a_tool_or_a_reason(mode):
+    assert bool(found_by(mode.slug)) == (mode.undetected_because is None)
+
+
+def test_every_check_and_rule_has_a_record():
+    for package in (checks, rules):
+        names = {info.name for info in pkgutil.iter_modules(package.__path__)}
+        assert names <= {slug.replace("-", "_") for slug in FAILURE_MODES}
+
+
+def test_several_tools_may_find_a_mode():
+    assert found_by("rng-object-on-dataset") == ("audit", "lint")
+    assert found_by("samples-in-both-loaders") == ("compare", "lint")
+    assert found_by("state-lost-in-workers") == ()
 
 
 def test_page_is_named_after_the_slug():

@@ -8,6 +8,7 @@ import pytest
 
 from dejabatch import FAILURE_MODES
 from dejabatch.cli import PLACES_AS, main
+from dejabatch.finders import found_by
 from dejabatch.lint import lint_paths
 
 TRAIN = """
@@ -132,7 +133,8 @@ def test_explain(run, slug):
     told = " ".join(result.stdout.split())
     for text in (mode.title, mode.symptom, mode.cause, mode.fix, mode.url):
         assert text in told
-    assert (mode.detected_by or mode.undetected_because) in told
+    tools = ", ".join(found_by(mode.slug))
+    assert (tools or mode.undetected_because) in told
     assert max(map(len, result.stdout.splitlines())) <= 79 or mode.url in told
 
 

@@ -13,6 +13,7 @@ from conftest import PAGES, SCRIPTS
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
 from dejabatch import FAILURE_MODES
+from dejabatch.finders import found_by
 
 HEADINGS = [
     "See it happen",
@@ -125,10 +126,11 @@ def test_cell_that_prints_also_asserts(page):
 def test_last_cell_names_the_page(page):
     mode = BY_PAGE[f"{page.parent.name}/{page.name}"]
     last = blocks_of(page, "code")[-1]
-    assert ("dejabatch.audit(broken)" in last) == (mode.detected_by == "audit")
-    assert ("dejabatch.compare(*broken)" in last) == (mode.detected_by == "compare")
-    assert "lint_paths([script])" in last or mode.detected_by != "lint"
-    assert (f'"{mode.slug}"' in last) == (mode.detected_by is not None)
+    tools = found_by(mode.slug)
+    assert ("dejabatch.audit(broken)" in last) == ("audit" in tools)
+    assert ("dejabatch.compare(*broken)" in last) == ("compare" in tools)
+    assert "lint_paths([script])" in last or tools != ("lint",)
+    assert (f'"{mode.slug}"' in last) == bool(tools)
 
 
 @EVERY_SCRIPT
@@ -154,7 +156,7 @@ def test_page_never_prints_in_a_worker(page):
 def test_downloaded_script_runs_under_every_start_method(page, method, tmp_path):
     script = shutil.copy(page, tmp_path)
     mode = BY_PAGE.get(f"{page.parent.name}/{page.name}")
-    by_looking = mode is None or mode.detected_by == "lint"
+    by_looking = mode is None or found_by(mode.slug) == ("lint",)
     loaders = () if by_looking else ("broken", "fixed")
     result = subprocess.run(
         [sys.executable, "-c", RUNNER, method, script, *loaders],

@@ -17,6 +17,7 @@ from typing import Any
 
 import dejabatch
 from dejabatch.catalogue import FAILURE_MODES, SITE
+from dejabatch.finders import found_by
 from dejabatch.formats.github import places_as_github
 from dejabatch.formats.json import places_as_json
 from dejabatch.formats.sarif import places_as_sarif
@@ -230,11 +231,12 @@ def _explain(options: argparse.Namespace) -> int:
             f"All failure modes: {SITE}reference/failure-modes.html"
         )
         raise CannotRunError(msg)
+    tools = ", ".join(found_by(mode.slug))
     lines = {
         "You see": mode.symptom,
         "Because": mode.cause,
         "Do": mode.fix,
-        "Found by": mode.detected_by or f"no tool. {mode.undetected_because}",
+        "Found by": tools or f"no tool. {mode.undetected_because}",
     }
     print(f"{mode.title}\n")
     for label, text in lines.items():

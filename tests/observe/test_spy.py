@@ -12,10 +12,11 @@ from conftest import ROOT
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 from dejabatch import FAILURE_MODES
-from dejabatch.state import generators as rngs
-from dejabatch.state.fingerprint import fingerprint
+from dejabatch.finders import found_by
 from dejabatch.observe.record import MAIN_PROCESS
 from dejabatch.observe.spy import observe
+from dejabatch.state import generators as rngs
+from dejabatch.state.fingerprint import fingerprint
 
 START_METHODS = pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 
@@ -194,7 +195,7 @@ def watch_loaders_of(page):
     [
         mode
         for mode in FAILURE_MODES.values()
-        if mode.has_page and mode.detected_by in {"audit", "compare"}
+        if mode.has_page and {*found_by(mode.slug)} & {"audit", "compare"}
     ],
     ids=lambda mode: mode.slug,
 )

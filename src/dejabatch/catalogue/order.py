@@ -20,7 +20,6 @@ RECORDS = (
         "first batch.",
         fix="Write `for batch in loader`; to count steps, create one iterator and "
         "call `next` on it.",
-        detected_by="lint",
     ),
     FailureMode(
         slug="itertools-cycle",
@@ -40,7 +39,6 @@ RECORDS = (
         "replays the stored batches.",
         fix="Start a new pass over the loader for each epoch, as "
         "`dejabatch.forever(loader)` does.",
-        detected_by="lint",
     ),
     FailureMode(
         slug="one-iterator-per-persistent-loader",
@@ -58,7 +56,6 @@ RECORDS = (
         cause="With `persistent_workers=True`, a loader has a single iterator, which "
         "every `iter(loader)` restarts.",
         fix="Create one loader for each loop.",
-        detected_by="lint",
     ),
     FailureMode(
         slug="order-fixed-at-construction",
@@ -75,7 +72,6 @@ RECORDS = (
         ),
         cause="The sampler draws its permutation once, when it is created.",
         fix="Draw the permutation in the sampler's `__iter__`.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="sampler-repeats-indices",
@@ -93,7 +89,6 @@ RECORDS = (
         cause="The sampler yields some indices more than once and never yields others.",
         fix="Yield every index once: `yield from "
         "torch.randperm(len(dataset)).tolist()`.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="samples-in-both-loaders",
@@ -105,7 +100,6 @@ RECORDS = (
         cause="Two different splits of the data, such as two unseeded random splits, "
         "put some samples in both loaders.",
         fix="Split once, with a seeded generator, and store the indices.",
-        detected_by="compare",
     ),
     FailureMode(
         slug="one-shot-sampler",
@@ -123,7 +117,6 @@ RECORDS = (
         cause="The sampler is a generator or another iterator, which can be read only "
         "once.",
         fix="Use a sampler class whose `__iter__` starts a new pass each time.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="sorted-without-shuffle",
@@ -141,7 +134,6 @@ RECORDS = (
         cause="The dataset is sorted by class, as `ImageFolder` is, and the loader "
         "keeps the dataset's order.",
         fix="Pass `shuffle=True` to the training loader.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="class-weights-as-sample-weights",
@@ -159,7 +151,6 @@ RECORDS = (
         "weight for each sample.",
         fix="Pass `class_weights[labels]`, which holds the weight of each sample's "
         "class.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="batch-sampler-reuses-its-list",
@@ -176,7 +167,6 @@ RECORDS = (
         cause="The batch sampler changes a list after yielding it, before the loader "
         "has sent the list to a worker.",
         fix="Yield a new list for each batch: `yield list(batch)`.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="subset-of-a-subset",
@@ -194,7 +184,6 @@ RECORDS = (
         cause="The indices of a `Subset` are positions in the dataset that it wraps, "
         "here another `Subset`.",
         fix="Take the subset of the whole dataset: `Subset(dataset, indices)`.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="drop-last",
@@ -207,6 +196,5 @@ RECORDS = (
         cause="`drop_last=True` drops every batch that is not full, and each worker "
         "of an iterable dataset drops its own.",
         fix="Keep the last batch: pass `drop_last=False`.",
-        detected_by="audit",
     ),
 )

@@ -21,7 +21,6 @@ RECORDS = (
         "transform, and nothing reseeds the copies.",
         fix="Draw from torch's global generator, which torch seeds in every worker, "
         "or rebuild your generator in `worker_init_fn` from `get_worker_info().seed`.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="numpy-global-before-1-9",
@@ -42,7 +41,6 @@ RECORDS = (
         fix="Use torch 1.9 or newer, and reset `np.random` nowhere in the workers. "
         "Before 1.9, call `np.random.seed(torch.initial_seed() % 2**32)` in "
         "`worker_init_fn`.",
-        detected_by="audit",
         until="torch 1.9",
     ),
     FailureMode(
@@ -57,7 +55,6 @@ RECORDS = (
         cause="Since torch 1.9, `np.random.get_state()[1][0]` is 2147483648 in every "
         "worker, so every epoch seeds NumPy with the same numbers.",
         fix="Delete the recipe: torch 1.9 and newer seed `np.random` in every worker.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="constant-worker-seed",
@@ -75,7 +72,6 @@ RECORDS = (
         cause="`worker_init_fn` seeds every worker with the same number.",
         fix="Delete `worker_init_fn`, or seed from `torch.initial_seed() % 2**32`, "
         "which differs in each worker and changes each time workers start.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="worker-seed-without-epoch",
@@ -94,7 +90,6 @@ RECORDS = (
         "epoch, such as `worker_id`.",
         fix="Delete `worker_init_fn`, or seed from `torch.initial_seed() % 2**32`, "
         "which differs in each worker and changes each time workers start.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="reseed-in-getitem",
@@ -115,7 +110,6 @@ RECORDS = (
         fix="Delete the seed. Wrap the pair as `tv_tensors.Image` and "
         "`tv_tensors.Mask`, and pass both to one call of a "
         "`torchvision.transforms.v2` transform.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="reseed-every-epoch",
@@ -133,7 +127,6 @@ RECORDS = (
         cause="Before each epoch, your code reseeds the generator that draws the "
         "order.",
         fix="Seed once, before the first epoch.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="default-torch-generator",
@@ -151,7 +144,6 @@ RECORDS = (
         cause="`torch.Generator()` always starts from one fixed seed, while torch's "
         "global generator starts from a new seed in each run.",
         fix="Remove `generator=`, or call the generator's `seed()`.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="library-holds-its-own-rng",
@@ -171,7 +163,6 @@ RECORDS = (
         "gets a copy, and nothing reseeds the copies.",
         fix="Pass `worker_init_fn=dejabatch.seed_worker`, or seed each worker with "
         "the library's own method.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="opencv-rng",
@@ -184,7 +175,6 @@ RECORDS = (
         cause="OpenCV starts its own random generator from a constant in every "
         "process, and PyTorch does not seed that generator.",
         fix="Call `cv2.setRNGSeed(torch.initial_seed() % 2**31)` in `worker_init_fn`.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="rng-in-collate",
@@ -203,7 +193,6 @@ RECORDS = (
         cause="`collate_fn` holds a random generator, and every worker gets a copy in "
         "the same state.",
         fix="Draw from torch's global generator, which torch seeds in every worker.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="seeds-equal-in-32-bits",
@@ -216,7 +205,6 @@ RECORDS = (
         cause="The seeds differ only in their high 32 bits, and torch's CPU generator "
         "uses only the low 32 bits.",
         fix="Mix all bits of the seed into 32 bits with `numpy.random.SeedSequence`.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="seeds-next-to-each-other",
@@ -272,6 +260,5 @@ RECORDS = (
         cause="Both loaders draw from one generator, or from two generators with the "
         "same seed.",
         fix="Give each loader its own generator with a different seed.",
-        detected_by="compare",
     ),
 )

@@ -41,7 +41,6 @@ RECORDS = (
         cause="`DistributedSampler` shuffles by its seed and its epoch, and the epoch "
         "stays 0 until you call `set_epoch`.",
         fix="Call `loader.sampler.set_epoch(epoch)` before each epoch.",
-        detected_by="audit",
         has_page=False,
     ),
 )

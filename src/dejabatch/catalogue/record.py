@@ -8,7 +8,6 @@ title and its lines "You see", "Because" and "Do" are the record's `title`, `sym
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
 
 SITE = "https://dejabatch.github.io/dejabatch/"
 """Address of the published site."""
@@ -64,11 +63,9 @@ class FailureMode:
         search and index contain these words.
     cause, fix : str
         One sentence each.
-    detected_by : str or None
-        The tool of this package that finds the failure in a user's own code:
-        ``"audit"``, ``"compare"`` (for two loaders) or ``"lint"``.
     undetected_because : str or None
-        Why no tool finds the failure; set exactly where `detected_by` is None.
+        Why no tool of this package finds the failure mode in a user's own code; None if
+        one does (`dejabatch.finders.found_by`).
     has_page : bool
         Whether the page is written. Until then `url` points to the list of records.
     since, until : str or None
@@ -78,12 +75,11 @@ class FailureMode:
     Raises
     ------
     ValueError
-        If `section` or a key in `seen` is unknown, if `seen` is empty, or unless
-        exactly one of `detected_by` and `undetected_because` is set.
+        If `section` or a key in `seen` is unknown, or if `seen` is empty.
 
     Examples
     --------
-    >>> from dejabatch import FAILURE_MODES, SECTIONS, SIGNS
+    >>> from dejabatch.catalogue import FAILURE_MODES, SECTIONS, SIGNS
     >>> mode = FAILURE_MODES["exhausted-stream"]
     >>> mode.title
     'The second epoch of an IterableDataset is empty'
@@ -101,7 +97,6 @@ class FailureMode:
     words: tuple[str, ...]
     cause: str
     fix: str
-    detected_by: Literal["audit", "compare", "lint"] | None = None
     undetected_because: str | None = None
     has_page: bool = True
     since: str | None = None
@@ -116,9 +111,6 @@ class FailureMode:
         if not self.seen or not SIGNS.keys() >= set(self.seen):
             known = ", ".join(SIGNS)
             msg = f"{self.slug}: seen {self.seen!r} must be some of {known}"
-            raise ValueError(msg)
-        if (self.detected_by is None) == (self.undetected_because is None):
-            msg = f"{self.slug}: set either detected_by or undetected_because"
             raise ValueError(msg)
 
     @property

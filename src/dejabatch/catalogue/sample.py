@@ -18,7 +18,6 @@ RECORDS = (
         cause="`__getitem__` ignores its index and returns the same stored sample "
         "every time.",
         fix="Look up the sample by its index: `return self.features[index]`.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="stateful-cursor",
@@ -36,7 +35,6 @@ RECORDS = (
         cause="`__getitem__` counts its calls instead of using the index, and each "
         "worker has its own counter.",
         fix="Use the index: `return self.features[index]`.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="reused-buffer",
@@ -53,7 +51,6 @@ RECORDS = (
         cause="The dataset overwrites one buffer for each sample and returns the same "
         "object every time.",
         fix="Return a copy: `return self.buffer.clone()`.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="inplace-edit-of-stored-data",
@@ -70,7 +67,6 @@ RECORDS = (
         cause="`__getitem__` edits the stored data in place, so the next epoch starts "
         "from edited data.",
         fix="Edit a copy: `x = self.features[index].clone()`.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="augmented-once",
@@ -88,7 +84,6 @@ RECORDS = (
         "created.",
         fix="Draw the random numbers in `__getitem__`, which runs for each sample in "
         "each epoch.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="cached-augmentation",
@@ -102,7 +97,6 @@ RECORDS = (
         "stored result in later epochs.",
         fix="Cache the image that is read from disk, and apply the random transform "
         "after the cache.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="collate-repeats-one-sample",
@@ -118,7 +112,6 @@ RECORDS = (
         ),
         cause="`collate_fn` uses one sample of its list for every row.",
         fix="Use each sample in turn: `torch.stack([x for x, _ in batch])`.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="error-fallback-sample",
@@ -137,7 +130,6 @@ RECORDS = (
         "hides broken files.",
         fix="Find the broken files once before training and leave them out, or let the "
         "error stop the program.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="split-shares-transform",
@@ -156,7 +148,6 @@ RECORDS = (
         "belongs to the dataset.",
         fix="Create two datasets with their own transforms, shuffle the indices once, "
         "and give each dataset its part.",
-        detected_by="compare",
     ),
     FailureMode(
         slug="one-draw-for-the-whole-batch",
@@ -174,7 +165,6 @@ RECORDS = (
         cause="Most torchvision transforms draw random parameters once per call, and "
         "each call here gets a whole batch.",
         fix="Call the transform once for each sample, in the dataset's `__getitem__`.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="transform-that-does-nothing",
@@ -192,7 +182,6 @@ RECORDS = (
         "`p=0`, or no colour range.",
         fix="Set arguments that allow a change, such as `RandomCrop(size, padding=4)`, "
         "`p=0.5` or `ColorJitter(brightness=0.4)`.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="getitems-bypass",
@@ -211,7 +200,6 @@ RECORDS = (
         "inherited or forwarded `__getitems__` skips the transform.",
         fix="Give the wrapper its own `__getitems__`: `return [self[i] for i in "
         "indices]`.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="wrong-length",
@@ -229,6 +217,5 @@ RECORDS = (
         cause="`__len__` is larger than the number of samples, and `__getitem__` wraps "
         "around at the end.",
         fix="Return the number of samples: `return len(self.features)`.",
-        detected_by="audit",
     ),
 )

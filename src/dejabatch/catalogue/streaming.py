@@ -18,7 +18,6 @@ RECORDS = (
         cause="Every worker has a copy of the dataset and reads the whole stream.",
         fix="In `__iter__`, call `get_worker_info()` and skip the samples of the "
         "other workers.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="split-computed-too-early",
@@ -35,7 +34,6 @@ RECORDS = (
         cause="The call stands in `__init__`, which runs in the main process, where "
         "`get_worker_info()` returns None.",
         fix="Call `get_worker_info()` in `__iter__`, which runs in the worker.",
-        detected_by="lint",
     ),
     FailureMode(
         slug="exhausted-stream",
@@ -54,7 +52,6 @@ RECORDS = (
         "up.",
         fix="Return a new iterator from `__iter__`, or write `__iter__` as a "
         "generator.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="stream-not-split-by-rank",
@@ -73,7 +70,6 @@ RECORDS = (
         "ranks.",
         fix="Give worker w of rank r every n-th item: `islice(items, r * num_workers "
         "+ w, None, world_size * num_workers)`.",
-        detected_by="compare",
     ),
     FailureMode(
         slug="stream-with-fixed-shuffle",
@@ -89,7 +85,6 @@ RECORDS = (
         ),
         cause="`__iter__` creates its generator from the same seed in every epoch.",
         fix="Seed the generator from the run's seed and the epoch.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="one-shard-per-batch",
@@ -102,6 +97,5 @@ RECORDS = (
         cause="A single worker makes a batch, and that worker reads its files one "
         "after another.",
         fix="Interleave several files, or add a shuffle buffer.",
-        detected_by="audit",
     ),
 )

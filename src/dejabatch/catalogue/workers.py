@@ -20,7 +20,6 @@ RECORDS = (
         cause="With `persistent_workers=True`, each worker keeps the copy of the "
         "dataset that it got when it started.",
         fix="Keep the value in shared memory, as `dejabatch.SharedEpoch` does.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="state-lost-in-workers",
@@ -53,7 +52,6 @@ RECORDS = (
         "start once.",
         fix="Do not seed by epoch in `worker_init_fn`: seed in the dataset, or let "
         "each worker's generator run on.",
-        detected_by="audit",
     ),
     FailureMode(
         slug="globals-reset-by-spawn",
@@ -88,6 +86,5 @@ RECORDS = (
         "share one position in the file.",
         fix="Open the file in each process that reads it, and leave the open file out "
         "of the pickle.",
-        detected_by="audit",
     ),
 )

@@ -1,0 +1,27 @@
+"""Which tools of this package find a failure mode, as far as they have code for it."""
+
+from typing import Literal
+
+from dejabatch.checks import CHECKS, PAIR_CHECKS
+from dejabatch.lint import RULES
+
+Tool = Literal["audit", "compare", "lint"]
+
+_FOUND = {"audit": CHECKS, "compare": PAIR_CHECKS, "lint": RULES}
+
+
+def found_by(slug: str) -> tuple[Tool, ...]:
+    """Return the tools that find a failure mode.
+
+    Parameters
+    ----------
+    slug : str
+        A key of `dejabatch.FAILURE_MODES`.
+
+    Returns
+    -------
+    tuple of {"audit", "compare", "lint"}
+        In this order. Empty if no tool finds the failure mode.
+    """
+    tools: tuple[Tool, ...] = ("audit", "compare", "lint")
+    return tuple(tool for tool in tools if slug in _FOUND[tool])
