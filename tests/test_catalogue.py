@@ -6,7 +6,7 @@ import pytest
 from conftest import PAGES, ROOT
 
 from dejabatch import FAILURE_MODES, SECTIONS, SIGNS, FailureMode
-from dejabatch.catalogue import SITE
+from dejabatch.home import SITE
 
 VALID = {
     "slug": "some-mode",

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -150,3 +151,16 @@ def test_arguments_that_are_no_command(run, arguments):
     result = run(*arguments)
     assert result.returncode == 2
     assert result.stderr.startswith("usage: python -m dejabatch")
+
+
+def test_console_script_runs_the_same_commands(run):
+    script = Path(sys.executable).with_name("dejabatch")
+
+    def output(*arguments):
+        return subprocess.run(
+            [script, *arguments], capture_output=True, text=True, check=False
+        )
+
+    assert output("explain", "drop-last").stdout == run("explain", "drop-last").stdout
+    assert output("lint").returncode == 2
+    assert output("lint").stderr.startswith("usage: dejabatch lint")

@@ -1,4 +1,4 @@
-"""What ``python -m dejabatch`` runs."""
+"""Run the command line by ``python -m dejabatch``."""
 
 import sys
 

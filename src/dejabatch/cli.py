@@ -1,4 +1,4 @@
-"""The command line: ``python -m dejabatch audit``, ``explain`` and ``lint``."""
+"""The command line: ``dejabatch audit``, ``explain`` and ``lint``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from types import MappingProxyType
 from typing import Any
 
 from dejabatch.auditing import audit
-from dejabatch.catalogue import FAILURE_MODES, SITE
+from dejabatch.catalogue import FAILURE_MODES
+from dejabatch.home import SITE
 from dejabatch.lint import RULES, Place, lint_paths
 from dejabatch.report import FindingsError
 
@@ -62,8 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
+    as_script = Path(sys.argv[0]).stem == "dejabatch"
     whole = argparse.ArgumentParser(
-        "python -m dejabatch", description="Find out why a DataLoader repeats itself."
+        "dejabatch" if as_script else "python -m dejabatch",
+        description="Find out why a DataLoader repeats itself.",
     )
     whole.add_argument("--version", action="version", version=version("dejabatch"))
     commands = whole.add_subparsers(required=True, dest="command", metavar="COMMAND")

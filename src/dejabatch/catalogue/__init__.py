@@ -6,10 +6,18 @@ Each section of the site has a module of records here.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from dejabatch.catalogue import order, randomness, ranks, resume, sample, streaming, workers
-from dejabatch.catalogue.record import SECTIONS, SIGNS, SITE, FailureMode
+from dejabatch.catalogue import (
+    order,
+    randomness,
+    ranks,
+    resume,
+    sample,
+    streaming,
+    workers,
+)
+from dejabatch.catalogue.record import SECTIONS, SIGNS, FailureMode
 
-__all__ = ["FAILURE_MODES", "SECTIONS", "SIGNS", "SITE", "FailureMode"]
+__all__ = ["FAILURE_MODES", "SECTIONS", "SIGNS", "FailureMode"]
 
 _SECTIONS_OF_RECORDS = (
     sample,

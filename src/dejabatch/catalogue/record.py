@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-SITE = "https://dejabatch.github.io/dejabatch/"
-"""Where the site is published."""
+from dejabatch.home import SITE
 
 SECTIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -128,7 +127,7 @@ class FailureMode:
 
     @property
     def url(self) -> str:
-        """Address of the page on the published site."""
+        """Address of the page below `dejabatch.home.SITE`."""
         if not self.has_page:
             return f"{SITE}reference/failure-modes.html#{self.slug}"
         return f"{SITE}gallery/{self.page.removesuffix('.py')}.html"
