@@ -144,7 +144,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, spelling, reStructuredText and the hosting files' schemas."""
+    """Check style, wording, spelling, reStructuredText and the schemas of .github."""
     install(session, "lint")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -152,7 +152,11 @@ def lint(session: nox.Session) -> None:
     folders = ("docs/_build", "docs/api", "docs/gallery")
     written_by_builds = [part for folder in folders for part in ("-i", folder)]
     session.run("sphinx-lint", *written_by_builds, "docs", "gallery", "README.md")
+    session.run("sh", ".ci/plain-english", external=True)
+    templates = Path(".github/ISSUE_TEMPLATE")
     schemas = {
+        "github-issue-config": [templates / "config.yml"],
+        "github-issue-forms": sorted(templates.glob("[!c]*.yml")),
         "github-workflows": sorted(Path(".github/workflows").glob("*.yml")),
         "dependabot": [Path(".github/dependabot.yml")],
         "readthedocs": [Path(".readthedocs.yaml")],
