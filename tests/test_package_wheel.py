@@ -37,7 +37,7 @@ def small_project(root, published):
     root.mkdir()
     (root / "pyproject.toml").write_text(
         '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-        '[project]\nname = "small"\nversion = "1"\n'
+        '[project]\nname = "small"\nversion = "1"\nrequires-python = ">=3.11"\n'
     )
     (root / "small.py").write_text("")
     docs = root / "docs"
