@@ -3,11 +3,12 @@
 # requires-python = ">=3.11"
 # dependencies = ["nox>=2025.2.9"]
 # ///
-"""Everything that is run on this project: ``nox -l`` lists it."""
+"""Build, test and check the project: ``nox -l`` lists the sessions."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import shutil
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2025.2.9"
-# pip, not uv: pip's own index variables and caches then work for every user.
+# uv ignores the index variables and caches that users have set for pip.
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 
@@ -28,9 +29,9 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 def install(session: nox.Session, group: str, *packages: str) -> None:
-    """Install `packages` and a dependency group, again only if pyproject.toml changed.
+    """Install `packages` and a dependency group, once for each pyproject.toml.
 
-    pip needs several seconds to find out that it has nothing to do.
+    pip takes several seconds to find that nothing is missing.
     """
     wanted = hashlib.sha256(Path("pyproject.toml").read_bytes()).hexdigest()
     marker = Path(session.virtualenv.location) / "installed-from.sha256"
@@ -40,15 +41,33 @@ def install(session: nox.Session, group: str, *packages: str) -> None:
     marker.write_text(wanted)
 
 
-@nox.session
+@nox.session(default=False)
+def environment(session: nox.Session) -> None:
+    """Install the environment that docs, tests, bench and linkcheck share."""
+    install(session, "test", "-e", ".")
+    shared["programs"] = Path(session.bin)
+
+
+# A virtualenv of nox belongs to one session. These sessions have none and start the
+# programs of `environment` by path, so that several gigabytes are installed once.
+shared: dict[str, Path] = {}
+in_environment = functools.partial(
+    nox.session, venv_backend="none", requires=["environment"]
+)
+
+
+def run(session: nox.Session, program: str, *arguments: str) -> None:
+    """Run a program of the shared environment."""
+    session.run(str(shared["programs"] / program), *arguments, env=ONE_THREAD)
+
+
+@in_environment()
 def tests(session: nox.Session) -> None:
     """Run the tests on all cores; arguments go to pytest."""
-    install(session, "test", "-e", ".")
-    cores = ("-n", "auto", "--dist", "loadgroup")
-    session.run("pytest", *cores, *session.posargs, env=ONE_THREAD)
+    run(session, "pytest", "-n", "auto", "--dist", "loadgroup", *session.posargs)
 
 
-@nox.session(default=False)
+@in_environment(default=False)
 def docs(session: nox.Session) -> None:
     """Build the site: --only SLUG, --no-exec, --clean, --serve."""
     parser = argparse.ArgumentParser("nox -s docs --", allow_abbrev=False)
@@ -74,29 +93,24 @@ def docs(session: nox.Session) -> None:
         for folder in (BUILD, DOCS / "api", DOCS / "gallery"):
             shutil.rmtree(folder, ignore_errors=True)
 
-    install(session, "docs", "-e", ".")
     source, html = str(DOCS), BUILD / "html"
     options += ["-b", "html", "-d", str(BUILD / "doctrees"), source, str(html)]
     if args.serve:
         watch = ["--watch", "gallery", "--watch", "src"]
-        # What the build itself writes must not start the next build.
+        # A build must not start the next build by what it writes.
         written = ((DOCS / name).resolve() / "*" for name in ("api", "gallery"))
         ignore = [part for path in written for part in ("--ignore", str(path))]
-        session.run("sphinx-autobuild", *watch, *ignore, *options, env=ONE_THREAD)
+        run(session, "sphinx-autobuild", *watch, *ignore, *options)
         return
     strict = ["-n", "-W", "--keep-going", "-T"]
-    session.run("sphinx-build", *strict, *options, env=ONE_THREAD)
+    run(session, "sphinx-build", *strict, *options)
     session.log(f"Open {(html / 'index.html').resolve().as_uri()}")
 
 
-@nox.session(default=False)
+@nox.session(default=False, requires=["environment"])
 def site(session: nox.Session) -> None:
     """Test the built site in Chromium; arguments go to pytest."""
-    # What is copied from a page runs where the page itself has run.
-    bin_folder = Path(session.bin)
-    docs_bin = bin_folder.parent.with_name("docs") / bin_folder.name
-    python = shutil.which("python", path=docs_bin)
-    if python is None or not (BUILD / "html" / "index.html").is_file():
+    if not (BUILD / "html" / "index.html").is_file():
         session.error("there is no site: run nox -s docs first")
     install(session, "browser")
     if not (shutil.which("chromium") or shutil.which("chromium-browser")):
@@ -105,32 +119,32 @@ def site(session: nox.Session) -> None:
     lighthouse = Path("tests", "browser", "test_lighthouse.py")
     cores = ("-n", "auto", "--dist", "loadgroup")
     together = ("tests/browser", f"--ignore={lighthouse}")
-    session.run(*pytest, *cores, *together, env={"DOCS_PYTHON": python})
-    # Beside other tests, Lighthouse would measure them, too. 5: the arguments chose none.
+    # Copied code runs in the environment that executed its page.
+    docs_python = {"DOCS_PYTHON": str(shared["programs"] / "python")}
+    session.run(*pytest, *cores, *together, env=docs_python)
+    # Lighthouse runs alone: other tests would slow the pages that it measures.
+    # pytest exits with 5 if the arguments select no test.
     codes = [0, 5] if session.posargs else [0]
     session.run(*pytest, str(lighthouse), success_codes=codes)
 
 
-@nox.session(default=False)
+@in_environment(default=False)
 def linkcheck(session: nox.Session) -> None:
     """Check that the links to other sites still work; needs the network."""
-    install(session, "docs", "-e", ".")
     options = ["-D", "plot_gallery=False", "-d", str(BUILD / "doctrees-linkcheck")]
-    session.run(
-        "sphinx-build", "-b", "linkcheck", *options, str(DOCS), str(BUILD / "linkcheck")
-    )
+    folders = (str(DOCS), str(BUILD / "linkcheck"))
+    run(session, "sphinx-build", "-b", "linkcheck", *options, *folders)
 
 
-@nox.session(default=False)
+@in_environment(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure what the detector costs, and write the table in docs/evidence."""
-    install(session, "docs", "-e", ".")
-    session.run("python", str(DOCS / "evidence" / "measure.py"), env=ONE_THREAD)
+    """Measure the cost of the detector, and write the table in docs/evidence."""
+    run(session, "python", str(DOCS / "evidence" / "measure.py"))
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, spelling, reStructuredText and the hosting files' schemas."""
+    """Check style, wording, spelling, reStructuredText and the schemas of .github."""
     install(session, "lint")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -138,7 +152,11 @@ def lint(session: nox.Session) -> None:
     folders = ("docs/_build", "docs/api", "docs/gallery")
     written_by_builds = [part for folder in folders for part in ("-i", folder)]
     session.run("sphinx-lint", *written_by_builds, "docs", "gallery", "README.md")
+    session.run("sh", ".ci/plain-english", external=True)
+    templates = Path(".github/ISSUE_TEMPLATE")
     schemas = {
+        "github-issue-config": [templates / "config.yml"],
+        "github-issue-forms": sorted(templates.glob("[!c]*.yml")),
         "github-workflows": sorted(Path(".github/workflows").glob("*.yml")),
         "dependabot": [Path(".github/dependabot.yml")],
         "readthedocs": [Path(".readthedocs.yaml")],

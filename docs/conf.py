@@ -5,7 +5,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dejabatch.catalogue import SITE
+from dejabatch.home import PUBLISHED, REPOSITORY, SITE
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
@@ -15,12 +15,12 @@ copyright = f"2026, {author}"
 release = installed_version("dejabatch")
 version = release
 
-# Where things are, once and for all; SITE is where this site is.
-repository = "https://github.com/dejabatch/dejabatch"
+# src/dejabatch/home.py has the addresses. Pages link to them only once they work.
+published = PUBLISHED
 package_wheel = f"{SITE}wheel/dejabatch-{release}-py3-none-any.whl"
-# Colab opens notebooks from a repository. CI pushes those of the site to this branch.
-colab = repository.replace("github.com", "colab.research.google.com/github", 1)
-notebooks = f"{colab}/blob/notebooks"
+# Colab opens notebooks from a repository. CI pushes the site's notebooks to this branch.
+colab = REPOSITORY.replace("github.com", "colab.research.google.com/github", 1)
+notebooks = f"{colab}/blob/notebooks" if PUBLISHED else ""
 html_baseurl = SITE
 
 extensions = [
@@ -91,7 +91,7 @@ sphinx_gallery_conf = {
     "log_level": {"backreference_missing": "debug"},
     # One and a half times the size at which they are shown.
     "thumbnail_size": (240, 168),
-    # What a notebook needs and has not got; the rest pip leaves alone.
+    # pip installs only the packages that the notebook's environment lacks.
     "first_notebook_cell": f'%pip install -q "dejabatch[gallery] @ {package_wheel}"',
     # The last expression of a cell is never shown: pages print what they want read.
     "capture_repr": (),
@@ -147,8 +147,10 @@ html_context = {"default_mode": "auto", "notebooks": notebooks}
 html_theme_options = {
     "logo": {"text": "dejabatch"},
     "icon_links": [
-        {"name": "Source code", "url": repository, "icon": "fa-brands fa-github"}
-    ],
+        {"name": "Source code", "url": REPOSITORY, "icon": "fa-brands fa-github"}
+    ]
+    if PUBLISHED
+    else [],
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "article_footer_items": ["build-stamp"],

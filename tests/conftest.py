@@ -75,8 +75,9 @@ def copy_site(target: Path) -> Path:
     shutil.copytree(ROOT / "docs", target / "docs", ignore=WRITTEN_BY_BUILDS)
     shutil.copytree(ROOT / "gallery", target / "gallery")
     shutil.copytree(ROOT / "src", target / "src")
-    for name in ("LICENSE", "README.md", "pyproject.toml"):
-        shutil.copy(ROOT / name, target)
+    (target / ".github").mkdir()
+    for name in ("LICENSE", "README.md", "pyproject.toml", ".github/CONTRIBUTING.md"):
+        shutil.copy(ROOT / name, target / name)
     return target / "docs"
 
 

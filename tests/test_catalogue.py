@@ -7,8 +7,9 @@ import pytest
 from conftest import PAGES, ROOT
 
 from dejabatch import FAILURE_MODES, FailureMode, checks
-from dejabatch.catalogue import SECTIONS, SIGNS, SITE
+from dejabatch.catalogue import SECTIONS, SIGNS
 from dejabatch.finders import found_by
+from dejabatch.home import SITE
 from dejabatch.lint import rules
 
 VALID = {

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -196,3 +197,16 @@ def test_lint_prints_findings_and_names_files_that_are_not_python(source, capsys
     assert printed.out.endswith("1 found\n")
     assert printed.err.startswith("dejabatch lint: ")
     assert "broken.py" in printed.err
+
+
+def test_console_script_runs_the_same_commands(run):
+    script = Path(sys.executable).with_name("dejabatch")
+
+    def output(*arguments):
+        return subprocess.run(
+            [script, *arguments], capture_output=True, text=True, check=False
+        )
+
+    assert output("explain", "drop-last").stdout == run("explain", "drop-last").stdout
+    assert output("lint").returncode == 2
+    assert output("lint").stderr.startswith("usage: dejabatch lint")

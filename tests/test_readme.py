@@ -5,7 +5,14 @@ import re
 from conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)
+GUIDE = (ROOT / ".github" / "CONTRIBUTING.md").read_text()
+
+
+def console_blocks(text):
+    return re.findall(r"```console\n(.*?)```", text, flags=re.DOTALL)
+
+
+COMMANDS = console_blocks(README.partition("## Two commands")[2])
 
 
 def test_one_command_builds_the_site_and_one_runs_the_tests():
@@ -17,9 +24,13 @@ def test_one_command_builds_the_site_and_one_runs_the_tests():
     assert tests.startswith("python3 -m venv ")
 
 
+def test_contributors_get_the_same_commands():
+    assert console_blocks(GUIDE) == COMMANDS
+
+
 def test_named_sessions_exist():
     noxfile = (ROOT / "noxfile.py").read_text()
-    pages = [README, *(p.read_text() for p in ROOT.glob("docs/*.md"))]
+    pages = [README, GUIDE, *(p.read_text() for p in ROOT.glob("docs/*.md"))]
     named = {
         session
         for page in pages

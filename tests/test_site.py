@@ -18,11 +18,13 @@ from bs4 import BeautifulSoup
 from conftest import PAGES, ROOT, SCRIPTS, copy_site, pages_of, sphinx_build
 from fontTools.ttLib import TTFont
 from light_pages import SCRIPT, _wait
+from package_wheel import PLACEHOLDER
 from packaging.requirements import Requirement
 from plain_text import as_markdown
 from purged_styles import names_of, purge
 
-from dejabatch.catalogue import FAILURE_MODES, SITE
+from dejabatch.catalogue import FAILURE_MODES
+from dejabatch.home import PUBLISHED, REPOSITORY, SITE
 
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=[p.stem for p in PAGES])
 
@@ -51,8 +53,11 @@ def test_outputs_were_produced_by_this_build(site, page):
 def test_sidebar_offers_script_notebook_and_zip(site, page):
     files = downloads(site, page)
     assert set(files) == {".py", ".ipynb", ".zip"}
-    assert files[".py"].read_text() == page.read_text()
-    compile(files[".py"].read_text(), page.name, "exec")
+    parts = page.read_text().split(PLACEHOLDER)
+    downloaded = files[".py"].read_text()
+    assert downloaded.startswith(parts[0])
+    assert downloaded.endswith(parts[-1])
+    compile(downloaded, page.name, "exec")
 
     notebook = json.loads(files[".ipynb"].read_text())
     first, *cells = [c for c in notebook["cells"] if c["cell_type"] == "code"]
@@ -344,11 +349,13 @@ def test_markdown_keeps_code_and_whole_addresses():
 # The package beside its pages --------------------------------------------------------
 
 
-def test_wheel_of_the_notebooks_installs(site, tmp_path):
-    notebook = json.loads(downloads(site, PAGES[0])[".ipynb"].read_text())
-    (line,) = notebook["cells"][0]["source"]
-    (url,) = re.findall(re.escape(SITE) + r'[^"]+', line)
-    wheel = site.html / url.removeprefix(SITE)
+@pytest.mark.parametrize("suffix", [".py", ".ipynb"])
+def test_wheel_of_the_downloads_installs(site, tmp_path, suffix):
+    text = downloads(site, PAGES[0])[suffix].read_text()
+    (url,) = re.findall(r'dejabatch(?:\[gallery\])? @ ([^"\\]+)', text)
+    folder, _, name = url.rpartition("/")
+    assert folder == (f"{SITE}wheel" if PUBLISHED else (site.html / "wheel").as_uri())
+    wheel = site.html / "wheel" / name
     pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index"]
     subprocess.run([*pip, "--target", str(tmp_path), str(wheel)], check=True)
     assert {p.relative_to(tmp_path / "dejabatch") for p in tmp_path.rglob("*.py")} >= {
@@ -382,7 +389,7 @@ def test_notebooks_install_what_their_page_needs(script):
 
 
 @EVERY_PAGE
-def test_colab_link_leads_to_the_notebook(site, page):
+def test_colab_link_leads_to_a_published_notebook(site, page):
     links = [
         a["href"]
         for a in soup_of(site.html / built(page)).select(
@@ -390,7 +397,6 @@ def test_colab_link_leads_to_the_notebook(site, page):
         )
         if "colab" in a["href"]
     ]
-    assert links == [
-        "https://colab.research.google.com/github/dejabatch/dejabatch/blob/notebooks/"
-        + built(page).replace(".html", ".ipynb")
-    ]
+    colab = REPOSITORY.replace("github.com", "colab.research.google.com/github")
+    notebook = built(page).replace(".html", ".ipynb")
+    assert links == ([f"{colab}/blob/notebooks/{notebook}"] if PUBLISHED else [])

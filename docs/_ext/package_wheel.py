@@ -1,12 +1,14 @@
-"""The package itself, to be installed from the site: its wheel lies beside the pages.
+"""Build the package's wheel beside the pages, and tell readers how to install it.
 
-A page, its notebook and the package that it speaks of are then always of one version,
-and nothing else has to be released for that. The directive ``install-line`` shows how.
+A page, its downloads and the package that they use are then of one version. Until the
+site is published, downloads install the wheel from the folder of this build, and the
+directive ``install-line`` installs the package from the clone.
 """
 
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,31 @@ from pyproject_hooks import quiet_subprocess_runner
 from sphinx.util.docutils import SphinxDirective
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sphinx.application import Sphinx
+
+# A script in the repository has this comment among its PEP 723 dependencies. The name
+# alone would install from an index whatever has that name there.
+PLACEHOLDER = "#   # dejabatch: a build of the site adds its wheel here\n"
+
+
+def fill_in(downloads: Path, texts: Mapping[str, str]) -> None:
+    """Replace `texts` in all scripts and notebooks, and in the archives of them."""
+
+    def filled(data: bytes) -> bytes:
+        for old, new in texts.items():
+            data = data.replace(old.encode(), new.encode())
+        return data
+
+    for file in [*downloads.glob("*/*.py"), *downloads.glob("*/*.ipynb")]:
+        file.write_bytes(filled(file.read_bytes()))
+    for file in downloads.glob("*/*.zip"):
+        with zipfile.ZipFile(file) as archive:
+            members = {info: archive.read(info) for info in archive.infolist()}
+        with zipfile.ZipFile(file, "w") as archive:
+            for info, data in members.items():
+                archive.writestr(info, filled(data))
 
 
 def _build(app: Sphinx, exception: Exception | None) -> None:
@@ -27,24 +53,43 @@ def _build(app: Sphinx, exception: Exception | None) -> None:
     # With what is installed, since a build of the site must not need a network.
     project = ProjectBuilder(Path(app.srcdir).parent, runner=quiet_subprocess_runner)
     project.build("wheel", folder)
-    # Its address is on pages that may be older.
-    if not Path(folder, app.config.package_wheel.rpartition("/")[2]).is_file():
-        msg = f"{app.config.package_wheel} was not built: install the package again"
+    address = app.config.package_wheel
+    wheel = folder / address.rpartition("/")[2]
+    # Pages of earlier builds may name an older version.
+    if not wheel.is_file():
+        msg = f"{address} was not built: install the package again"
         raise ValueError(msg)
+    install_from = address if app.config.published else wheel.as_uri()
+    fill_in(
+        Path(app.outdir, "_downloads"),
+        {
+            PLACEHOLDER: f'#   "dejabatch @ {install_from}",\n',
+            address: install_from,
+        },
+    )
 
 
 class InstallLine(SphinxDirective):
-    """The command that installs this site's wheel."""
+    """The command that installs the package, and where to run it."""
 
     def run(self) -> list[nodes.Node]:
-        """Return it as a block of shell."""
-        line = f"pip install {self.config.package_wheel}"
-        return [nodes.literal_block(line, line, language="shell")]
+        """Return a sentence and a block of shell."""
+        if self.config.published:
+            sentence = "Install the package:"
+            line = f"pip install {self.config.package_wheel}"
+        else:
+            sentence = "Install the package, in a clone of its repository:"
+            line = "pip install ."
+        return [
+            nodes.paragraph("", sentence),
+            nodes.literal_block(line, line, language="shell"),
+        ]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the wheel, and the address where it will be."""
+    """Register the wheel, its address, and whether that address works yet."""
     app.add_config_value("package_wheel", "", "env", str)
+    app.add_config_value("published", False, "env", bool)
     app.add_directive("install-line", InstallLine)
     app.connect("build-finished", _build)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

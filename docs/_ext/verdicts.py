@@ -26,7 +26,8 @@ from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 from sphinx_gallery.gen_rst import md5sum_is_current
 
-from dejabatch.catalogue import FAILURE_MODES, SECTIONS, SITE
+from dejabatch.catalogue import FAILURE_MODES, SECTIONS
+from dejabatch.home import SITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

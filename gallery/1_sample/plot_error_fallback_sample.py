@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #   "pillow",
-#   "dejabatch @ git+https://github.com/dejabatch/dejabatch",
+#   # dejabatch: a build of the site adds its wheel here
 #   "matplotlib",
 #   "torch",
 #   "torchvision",

@@ -1,7 +1,7 @@
 # /// script
 # requires-python = ">=3.11"
 # dependencies = [
-#   "dejabatch @ git+https://github.com/dejabatch/dejabatch",
+#   # dejabatch: a build of the site adds its wheel here
 #   "matplotlib",
 #   "numpy",
 #   "torch",

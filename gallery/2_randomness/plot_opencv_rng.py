@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #   "opencv-python-headless",
-#   "dejabatch @ git+https://github.com/dejabatch/dejabatch",
+#   # dejabatch: a build of the site adds its wheel here
 #   "matplotlib",
 #   "numpy",
 #   "torch",

@@ -1,4 +1,4 @@
-"""The command line: ``python -m dejabatch`` with ``audit``, ``explain`` and ``lint``."""
+"""The command line: ``dejabatch audit``, ``explain`` and ``lint``."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from types import MappingProxyType
 from typing import Any
 
 import dejabatch
-from dejabatch.catalogue import FAILURE_MODES, SITE
+from dejabatch.catalogue import FAILURE_MODES
 from dejabatch.finders import found_by
 from dejabatch.formats.github import places_as_github
 from dejabatch.formats.json import places_as_json
 from dejabatch.formats.sarif import places_as_sarif
 from dejabatch.formats.text import places_as_text
+from dejabatch.home import SITE
 from dejabatch.lint import Place, lint_paths
 
 EXIT_CODES = """\
@@ -76,8 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
+    as_script = Path(sys.argv[0]).stem == "dejabatch"
     whole = argparse.ArgumentParser(
-        "python -m dejabatch", description="Find out why a DataLoader repeats itself."
+        "dejabatch" if as_script else "python -m dejabatch",
+        description="Find out why a DataLoader repeats itself.",
     )
     whole.add_argument("--version", action="version", version=version("dejabatch"))
     commands = whole.add_subparsers(required=True, dest="command", metavar="COMMAND")

@@ -1,6 +1,7 @@
 """What readers never ask for: the page for wrong addresses, and files for crawlers."""
 
 import re
+import runpy
 from urllib.parse import urldefrag
 from xml.etree import ElementTree
 
@@ -10,7 +11,7 @@ from .conftest import HTML, PAGES, watched
 
 pytestmark = pytest.mark.browser
 
-SITE = "https://dejabatch.github.io/dejabatch/"
+SITE = runpy.run_path(str(HTML.parents[2] / "src" / "dejabatch" / "home.py"))["SITE"]
 # Not for readers who come from elsewhere.
 OF_NO_INTEREST = {"404.html", "genindex.html", "search.html"}
 

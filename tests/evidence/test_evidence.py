@@ -49,7 +49,7 @@ def test_generators_repeat_along_axes(states, axes):
 
 def test_one_worker_in_two_epochs_with_one_order_is_undecided():
     states = {(epoch, 0): ("a", "b") for epoch in range(2)}
-    indices = dict.fromkeys(states, [0, 1])
+    indices = {key: [0, 1] for key in states}
     seen = worker_runs("dataset.rng", states, indices=indices)
     with pytest.raises(CannotTell, match="or is seeded for each sample"):
         derived(repeated, seen)

@@ -15,9 +15,9 @@ from dejabatch.catalogue import (
     streaming,
     workers,
 )
-from dejabatch.catalogue.record import SECTIONS, SIGNS, SITE, FailureMode
+from dejabatch.catalogue.record import SECTIONS, SIGNS, FailureMode
 
-__all__ = ["FAILURE_MODES", "SECTIONS", "SIGNS", "SITE", "FailureMode"]
+__all__ = ["FAILURE_MODES", "SECTIONS", "SIGNS", "FailureMode"]
 
 _SECTIONS_OF_RECORDS = (
     sample,

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-SITE = "https://dejabatch.github.io/dejabatch/"
-"""Address of the published site."""
+from dejabatch.home import SITE
 
 SECTIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -120,7 +119,7 @@ class FailureMode:
 
     @property
     def url(self) -> str:
-        """Address of the page on the published site."""
+        """Address of the page below `dejabatch.home.SITE`."""
         if not self.has_page:
             return f"{SITE}reference/failure-modes.html#{self.slug}"
         return f"{SITE}gallery/{self.page.removesuffix('.py')}.html"
