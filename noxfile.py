@@ -84,7 +84,7 @@ def docs(session: nox.Session) -> None:
         ignore = [part for path in written for part in ("--ignore", str(path))]
         session.run("sphinx-autobuild", *watch, *ignore, *options, env=ONE_THREAD)
         return
-    strict = ["-n", "-W", "--keep-going", "-T"]
+    strict = ["-n", "-W", "--keep-going", "-T", "-j", "auto"]
     session.run("sphinx-build", *strict, *options, env=ONE_THREAD)
     session.log(f"Open {(html / 'index.html').resolve().as_uri()}")
 

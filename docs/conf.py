@@ -1,5 +1,6 @@
-"""Configuration of the site: what each setting does is in the extensions' manuals."""
+"""Configuration of the site; the extensions' manuals explain the settings."""
 
+import os
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -8,6 +9,13 @@ from urllib.parse import urlsplit
 from dejabatch.catalogue import SITE
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+# The commands that pages show run in this environment, and argparse folds its help at
+# the terminal's width, and colours it since Python 3.14.
+os.environ |= {"COLUMNS": "80", "NO_COLOR": "1"}
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ["PATH"]]
+)
 
 project = "dejabatch"
 author = "the dejabatch developers"
@@ -31,31 +39,22 @@ extensions = [
     "sphinx.ext.napoleon",
     "notfound.extension",
     "sphinx_copybutton",
-    "sphinx_design",
     "sphinx_sitemap",
+    "sphinxcontrib.programoutput",
     "sphinxext.opengraph",
     # Sets what must be set before torch is imported, so before sphinx-gallery.
     "gallery_hooks",
     "figure_twins",
     "sphinx_gallery.gen_gallery",
     "build_environment",
-    "command_output",
-    "descriptions",
-    "executed",
-    "failure_mode_lists",
-    "page_shortcuts",
-    "light_pages",
-    "notebook_links",
+    "failure_modes",
+    "gallery_links",
+    "light_styles",
     "package_wheel",
-    "pages_using",
     "plain_text",
-    "purged_styles",
-    "search_words",
-    "stored_inventories",
-    "tag_links",
     "verdicts",
 ]
-exclude_patterns = ["_build", "gallery/**/*.ipynb", "gallery/**/*.py"]
+exclude_patterns = ["_build", "_templates", "gallery/**/*.ipynb", "gallery/**/*.py"]
 templates_path = ["_templates"]
 nitpicky = True
 # Types that autodoc finds in signatures under names that no inventory has.
@@ -77,20 +76,19 @@ sphinx_gallery_conf = {
     "examples_dirs": "../gallery",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
-    "within_subsection_order": "failure_mode_lists.CatalogueOrder",
+    "within_subsection_order": "failure_modes.CatalogueOrder",
     "doc_module": ("dejabatch",),
     "backreferences_dir": "gallery/backreferences",
-    "reset_modules": ("matplotlib", "gallery_hooks.reset", "verdicts.reset"),
-    "reset_modules_order": "both",
-    "image_scrapers": ("figure_twins.save", "verdicts.scrape"),
+    "reset_modules": ("matplotlib", "figure_twins.reset", "verdict_notes.reset"),
+    "image_scrapers": ("figure_twins.save", "verdict_notes.scrape"),
     "junit": "../junit-gallery.xml",
     # Its table loads scripts from other hosts; the times are in the junit file.
     "write_computation_times": False,
     "remove_config_comments": True,
     "show_signature": False,
     "log_level": {"backreference_missing": "debug"},
-    # One and a half times the size at which they are shown.
-    "thumbnail_size": (240, 168),
+    # Twice as fine as the gallery's cards show them.
+    "thumbnail_size": (320, 224),
     # What a notebook needs and has not got; the rest pip leaves alone.
     "first_notebook_cell": f'%pip install -q "dejabatch[gallery] @ {package_wheel}"',
     # The last expression of a cell is never shown: pages print what they want read.
@@ -100,15 +98,18 @@ suppress_warnings = ["config.cache"]
 
 # Links -------------------------------------------------------------------------------
 
-intersphinx_mapping = {}
-intersphinx_timeout = 5
-stored_inventories = {
-    "python": "https://docs.python.org/3/",
-    "torch": "https://docs.pytorch.org/docs/stable/",
-    "torchvision": "https://docs.pytorch.org/vision/stable/",
-    "numpy": "https://numpy.org/doc/stable/",
-    "matplotlib": "https://matplotlib.org/stable/",
+# Each site's own inventory, or else the few names of it that are stored here.
+intersphinx_mapping = {
+    project: (site, (None, f"_inventories/{project}.inv"))
+    for project, site in {
+        "python": "https://docs.python.org/3/",
+        "torch": "https://docs.pytorch.org/docs/stable/",
+        "torchvision": "https://docs.pytorch.org/vision/stable/",
+        "numpy": "https://numpy.org/doc/stable/",
+        "matplotlib": "https://matplotlib.org/stable/",
+    }.items()
 }
+intersphinx_timeout = 5
 
 # Text --------------------------------------------------------------------------------
 
