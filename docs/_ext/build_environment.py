@@ -55,11 +55,8 @@ def _fingerprint(root: Path) -> str:
     digest = hashlib.sha256(repr(sorted(stamp().items())).encode())
     for library in LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())
-    sources = [
-        *root.glob("src/**/*.py"),
-        *root.glob("docs/_ext/*.py"),
-        root / "docs" / "conf.py",
-    ]
+    sources = [*root.glob("src/**/*.py"), *root.glob("docs/_ext/*.py")]
+    sources.append(root / "docs" / "conf.py")
     for path in sorted(sources):
         digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     # A page that was renamed or deleted must not stay in the site.
@@ -92,25 +89,17 @@ def _remember(app: Sphinx, exception: Exception | None) -> None:
 def _add_stamp(
     app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: Any
 ) -> None:
-    source = Path(app.srcdir, pagename)
-    script, executed = source.with_suffix(".py"), source.with_suffix(".py.md5")
-    now = datetime.datetime.now(tz=datetime.UTC)
-    if not script.is_file():
-        outputs, moment = "none", now
-    elif executed.is_file():
-        # sphinx-gallery writes the hash when it executes a page, so a page that is not
-        # executed again keeps the date of its outputs.
+    script = Path(app.srcdir, f"{pagename}.py")
+    # sphinx-gallery writes the hash when it executes a page, so a page that is not
+    # executed again keeps the date of its outputs.
+    hashed = script.with_suffix(".py.md5")
+    date = datetime.datetime.now(tz=datetime.UTC).date()
+    outputs = "missing" if script.is_file() else "none"
+    if outputs == "missing" and hashed.is_file():
         outputs = "executed"
-        moment = datetime.datetime.fromtimestamp(
-            executed.stat().st_mtime, tz=datetime.UTC
-        )
-    else:
-        outputs, moment = "missing", now
-    context["build_stamp"] = {
-        **stamp(),
-        "outputs": outputs,
-        "date": moment.date().isoformat(),
-    }
+        executed = hashed.stat().st_mtime
+        date = datetime.datetime.fromtimestamp(executed, tz=datetime.UTC).date()
+    context["build_stamp"] = {**stamp(), "outputs": outputs, "date": date.isoformat()}
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -61,9 +61,6 @@ class CatalogueOrder:
         return pages.index(page)
 
 
-# Lists -------------------------------------------------------------------------------
-
-
 def _rst(text: str) -> str:
     """Turn the catalogue's single backticks into reStructuredText's code marks."""
     return re.sub(r"`([^`]+)`", r"``\1``", text)
@@ -103,20 +100,13 @@ class CatalogueList(TemplateDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the list of the directive's name."""
-        sign = (self.arguments or [None])[0]
-        if sign not in {*SIGNS, None}:
-            msg = f"{self.name}: {sign} is not one of {', '.join(SIGNS)}"
-            raise self.error(msg)
         return self.parsed(
             self.name,
-            sign=sign,
+            sign=next(iter(self.arguments), None),
             signs=SIGNS,
             sections=SECTIONS,
             modes=list(FAILURE_MODES.values()),
         )
-
-
-# Pages -------------------------------------------------------------------------------
 
 
 def _describe(app: Sphinx, doctree: nodes.document) -> None:
@@ -135,13 +125,14 @@ def _link_sections(app: Sphinx, doctree: nodes.document) -> None:
         section.next_node(nodes.title).astext(): section["ids"][0]
         for section in doctree.findall(nodes.section)
     }
-    paragraph = nodes.paragraph("", "On this page: ")
-    for title, text in SHORTCUTS.items():
-        if paragraph.children[1:]:
-            paragraph += nodes.Text(", ")
-        paragraph += nodes.reference("", text, internal=True, refid=ids[title])
+    fix, check = (
+        nodes.reference("", text, internal=True, refid=ids[title])
+        for title, text in SHORTCUTS.items()
+    )
+    start, comma = nodes.Text("On this page: "), nodes.Text(", ")
     summary = doctree.next_node(nodes.bullet_list)  # You see, Because, Do
-    summary.parent.insert(summary.parent.index(summary) + 1, paragraph)
+    shortcuts = nodes.paragraph("", "", start, fix, comma, check)
+    summary.parent.insert(summary.parent.index(summary) + 1, shortcuts)
 
 
 def _add_words(_app: Sphinx, config: Config) -> None:

@@ -18,37 +18,29 @@ from matplotlib.figure import Figure
 from sphinx.application import Sphinx
 from sphinx_gallery.utils import scale_image
 
+# The colour of text and lines, by the colour scheme of the site.
 INKS = {"light": "#2b2f36", "dark": "#d6dae0"}
-"""The colour of text and lines, by the colour scheme of the site."""
-
 # Each has a contrast of 3:1 or more on both backgrounds.
 COLOURS = ("#3b6fb6", "#c65d12", "#3b8a4a", "#8b5fbf")
-
+INKED = (
+    *("text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor"),
+    *("xtick.color", "ytick.color", "patch.edgecolor", "hatch.color"),
+)
+STYLE = {
+    **dict.fromkeys(INKED, INKS["light"]),
+    "axes.prop_cycle": cycler(color=COLOURS),
+    "savefig.transparent": True,
+    "legend.frameon": False,  # its background would be white
+    "figure.dpi": 100,
+    "font.size": 11,
+}
 # The size at which the gallery's cards show thumbnails, which are twice as fine.
 CARD = (160, 112)
 
-_PLACES = ("center", "left", "right")
-
-
-def style() -> dict[str, Any]:
-    """Return matplotlib's settings for figures that `save` can paint."""
-    inked = (
-        *("text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor"),
-        *("xtick.color", "ytick.color", "patch.edgecolor", "hatch.color"),
-    )
-    return {
-        **dict.fromkeys(inked, INKS["light"]),
-        "axes.prop_cycle": cycler(color=COLOURS),
-        "savefig.transparent": True,
-        "legend.frameon": False,  # its background would be white
-        "figure.dpi": 100,
-        "font.size": 11,
-    }
-
 
 def reset(_gallery_conf: dict[str, Any], _name: str | None) -> None:
-    """Give a page the settings of `style`; for ``reset_modules``."""
-    plt.rcParams.update(style())
+    """Give a page the settings of `STYLE`; for ``reset_modules``."""
+    plt.rcParams.update(STYLE)
 
 
 def _paint(figure: Figure, old: str, new: str) -> None:
@@ -68,8 +60,9 @@ def _dark(image: Path) -> Path:
 
 def _alt_text(figure: Figure) -> str:
     """Return alt text: the figure's titles, or else its axis labels."""
+    places = ("center", "left", "right")
     titles = [part.get_suptitle() for part in (figure, *figure.subfigs)]
-    titles += [ax.get_title(loc=loc) for ax in figure.axes for loc in _PLACES]
+    titles += [ax.get_title(loc=loc) for ax in figure.axes for loc in places]
     if not any(titles):
         titles = [
             label for ax in figure.axes for label in (ax.get_ylabel(), ax.get_xlabel())

@@ -167,35 +167,28 @@ def _run(page: tuple[str, str, str, dict[str, Any], float]) -> Any:
 
 
 def _must_run(script: Path, target: Path, gallery_conf: dict[str, Any]) -> bool:
-    hashed = Path(f"{target}.md5")
-    return gen_rst.executable_script(str(script), gallery_conf) and not (
-        hashed.is_file()
-        and hashed.read_text() == gen_rst.get_md5sum(str(script), mode="t")
-    )
+    if not gen_rst.executable_script(str(script), gallery_conf):
+        return False
+    hashed = target.with_suffix(".py.md5")
+    current = gen_rst.get_md5sum(str(script), mode="t")
+    return not (hashed.is_file() and hashed.read_text() == current)
 
 
 def _run_pages(app: Sphinx) -> None:
     """Run what is new or has changed, before sphinx-gallery asks for the results."""
     conf = app.config.sphinx_gallery_conf
-    source, target = (
-        Path(app.srcdir, conf[name]).resolve()
-        for name in ("examples_dirs", "gallery_dirs")
-    )
-    scripts = {
-        script: target / script.relative_to(source) for script in source.rglob("*.py")
-    }
-    # The largest first, since the last page runs alone. Sphinx starts the last added.
-    waiting = sorted(
-        (script for script in scripts if _must_run(script, scripts[script], conf)),
-        key=lambda script: script.stat().st_size,
-    )
+    folders = (conf["examples_dirs"], conf["gallery_dirs"])
+    source, target = (Path(app.srcdir, folder).resolve() for folder in folders)
+    scripts = {s: target / s.relative_to(source) for s in source.rglob("*.py")}
+    waiting = [s for s, copy in scripts.items() if _must_run(s, copy, conf)]
     if not waiting:
         return
     for module in PRELOADED:
         importlib.import_module(module)
     tasks = ParallelTasks(app.parallel)
     with progress_message(f"executing {len(waiting)} pages, {app.parallel} at once"):
-        for script in waiting:
+        # The largest first, since the last runs alone. Sphinx starts the last added.
+        for script in sorted(waiting, key=lambda script: script.stat().st_size):
             folder = scripts[script].parent
             Path(folder, "images", "thumb").mkdir(parents=True, exist_ok=True)
             page = script.name, str(folder), str(script.parent)

@@ -15,8 +15,6 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 
-# Tags --------------------------------------------------------------------------------
-
 
 def _link_tags(app: Sphinx, doctree: nodes.document) -> None:
     """Link a page's tags to the gallery's pages with the same tag."""
@@ -38,8 +36,6 @@ def _drop_repeated_tag_lists(_app: Sphinx, doctree: nodes.document) -> None:
     for repeated in lists[1:]:
         repeated.parent.remove(repeated)
 
-
-# Notebooks ---------------------------------------------------------------------------
 
 # sphinx-gallery's converter to Markdown knows links that end in one underscore.
 ANONYMOUS_LINK = re.compile(r"(`[^`]+<[^`>]+>`)__")
@@ -79,9 +75,6 @@ def _convert_roles(app: Sphinx) -> None:
         return ROLE.sub(replace, convert(text, *args, **options))
 
     sphinx_gallery.notebook.rst2md = rst2md
-
-
-# The API's pages ---------------------------------------------------------------------
 
 
 def _document_constant(

@@ -43,16 +43,6 @@ def _used(static: Path, pages: list[str]) -> set[str]:
     return names
 
 
-def _selectors(prelude: Iterable[Any]) -> list[list[Any]]:
-    parts: list[list[Any]] = [[]]
-    for token in prelude:
-        if token == ",":
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    return parts
-
-
 def _needs(selector: Iterable[Any]) -> Iterator[str]:
     """Yield the elements, classes and ids without which a selector matches nothing."""
     before = None
@@ -64,31 +54,31 @@ def _needs(selector: Iterable[Any]) -> Iterator[str]:
         before = token.value if token.type == "literal" else None
 
 
+def purge(css: Any, used: set[str]) -> str:
+    """Return the rules of a style sheet of which all names are used."""
+    rules = tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True)
+    return "".join(_kept(rules, used))
+
+
 def _kept(rules: Iterable[Any], used: set[str]) -> Iterator[str]:
     for rule in rules:
         if rule.type == "qualified-rule":
+            comma = [i for i, token in enumerate(rule.prelude) if token == ","]
+            ends = zip([-1, *comma], [*comma, None], strict=True)
+            selectors = [rule.prelude[before + 1 : end] for before, end in ends]
             kept = [
                 tinycss2.serialize(selector).strip()
-                for selector in _selectors(rule.prelude)
+                for selector in selectors
                 if all(n in used or n.startswith(COMPOSED) for n in _needs(selector))
             ]
             if kept:
                 body = " ".join(tinycss2.serialize(rule.content).split())
                 yield f"{','.join(kept)}{{{body}}}"
         elif rule.lower_at_keyword in CONDITIONS:
-            if inner := "".join(_kept(_parse(rule.content or []), used)):
+            if inner := purge(rule.content or [], used):
                 yield f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude)}{{{inner}}}"
         elif rule.lower_at_keyword != "charset":
             yield rule.serialize()
-
-
-def _parse(css: Any) -> list[Any]:
-    return tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True)
-
-
-def purge(css: str, used: set[str]) -> str:
-    """Return the rules of a style sheet of which all names are used."""
-    return "".join(_kept(_parse(css), used))
 
 
 def _subset(font: Path, icons: str) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import urljoin
 
 from bs4 import BeautifulSoup, Tag
-from docutils import nodes
 from markdownify import MarkdownConverter
 from sphinx.application import Sphinx
 
@@ -55,18 +54,14 @@ def _file(app: Sphinx, page: str) -> Path:
 
 
 def _write_page(
-    app: Sphinx,
-    pagename: str,
-    _template: str,
-    context: dict[str, Any],
-    doctree: nodes.document | None,
+    app: Sphinx, page: str, _template: str, context: dict[str, Any], doctree: Any
 ) -> None:
     if doctree is not None and app.builder.name == "html":
-        file, url = _file(app, pagename), _url(app, pagename)
+        file, url = _file(app, page), _url(app, page)
         file.parent.mkdir(parents=True, exist_ok=True)
         text = f"{as_markdown(context['body'], url)}\nFrom <{url}>.\n"
         file.write_text(text, encoding="utf-8")
-        context["plain_text"] = f"{app.builder.get_target_uri(pagename)}.md"
+        context["plain_text"] = f"{app.builder.get_target_uri(page)}.md"
 
 
 def _in_order(app: Sphinx, page: str) -> Iterator[str]:

@@ -29,7 +29,7 @@ SCHEMA = 1
 """Grows when a program that reads verdicts.json would break."""
 FILE = "evidence/verdicts.json"
 PARTS = ("environment", "summary", "pages", "claims")
-# Collecting --------------------------------------------------------------------------
+FROM_CATALOGUE = ("slug", "detected_by", "undetected_because")
 
 
 def _state(script: Path, source: Path, config: Config) -> str:
@@ -50,35 +50,25 @@ def _source_facts(source: Path) -> dict[str, Any]:
 
 
 def _page_record(script: Path, source: Path, config: Config) -> dict[str, Any]:
-    facts = _source_facts(source)
-    section = source.parent.name
-    page = f"{section}/{source.name}"
+    page = f"{source.parent.name}/{source.name}"
     mode = next((m for m in FAILURE_MODES.values() if m.page == page), None)
     state = _state(script, source, config)
     notes = {"measured": None, "said": [], "claims": {}}
     if state == "executed":
         notes = json.loads(notes_of(script).read_text(encoding="utf-8"))
     return {
-        "slug": None if mode is None else mode.slug,
-        "title": facts["title"],
-        "section": section,
+        **{name: getattr(mode, name, None) for name in FROM_CATALOGUE},
+        "section": source.parent.name,
         "url": f"{SITE}gallery/{page.removesuffix('.py')}.html",
-        "detected_by": None if mode is None else mode.detected_by,
-        "undetected_because": None if mode is None else mode.undetected_because,
         "state": state,
-        "asserts": facts["asserts"],
+        **_source_facts(source),
         **notes,
     }
 
 
 def _environment() -> dict[str, str]:
-    found = stamp()
-    return {
-        "torch": found.pop("torch"),
-        "torchvision": version("torchvision"),
-        **found,
-        "dejabatch": version("dejabatch"),
-    }
+    libraries = {name: version(name) for name in ("torchvision", "dejabatch")}
+    return {**stamp(), **libraries}
 
 
 def collect(srcdir: Path, config: Config) -> dict[str, Any]:
@@ -91,13 +81,11 @@ def collect(srcdir: Path, config: Config) -> dict[str, Any]:
     ]
     order = list(FAILURE_MODES)
     pages.sort(key=lambda p: (p["section"], order.index(p["slug"]) if p["slug"] else 0))
-    built = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-    environment = _environment()
     return {
         "schema": SCHEMA,
         "site": SITE,
-        "built": built,
-        "environment": environment,
+        "built": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        "environment": _environment(),
         "pages": pages,
     }
 
@@ -125,9 +113,6 @@ def wrong(page: dict[str, Any]) -> list[str]:
 def judged(page: dict[str, Any]) -> bool:
     """Return whether the page's fixed loader, or its whole script, was checked."""
     return any(call["of"] in ("fixed", "script") for call in page["said"])
-
-
-# Showing -----------------------------------------------------------------------------
 
 
 def _link(page: dict[str, Any]) -> str:

@@ -114,8 +114,8 @@ def evidence(project):
     with (project.docs / "conf.py").open("a") as configuration:
         configuration.write("""
 extensions.append("verdicts")
-sphinx_gallery_conf["image_scrapers"] = ("matplotlib", "verdicts.scrape")
-sphinx_gallery_conf["reset_modules"] += ("verdicts.reset",)
+sphinx_gallery_conf["image_scrapers"] = ("matplotlib", "verdict_notes.scrape")
+sphinx_gallery_conf["reset_modules"] += ("verdict_notes.reset",)
 """)
     return project
 
