@@ -10,8 +10,8 @@ from dejabatch.catalogue import SITE
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
-# The commands that pages show run in this environment, and argparse folds its help at
-# the terminal's width, and colours it since Python 3.14.
+# Commands on pages run with this Python. argparse folds its help at the terminal's width,
+# and colours the help since Python 3.14.
 os.environ |= {"COLUMNS": "80", "NO_COLOR": "1"}
 os.environ["PATH"] = os.pathsep.join(
     [str(Path(sys.executable).parent), os.environ["PATH"]]
@@ -23,7 +23,7 @@ copyright = f"2026, {author}"
 release = installed_version("dejabatch")
 version = release
 
-# Where things are, once and for all; SITE is where this site is.
+# SITE is the address of this site.
 repository = "https://github.com/dejabatch/dejabatch"
 package_wheel = f"{SITE}wheel/dejabatch-{release}-py3-none-any.whl"
 # Colab opens notebooks from a repository. CI pushes those of the site to this branch.
@@ -57,12 +57,12 @@ extensions = [
 exclude_patterns = ["_build", "_templates", "gallery/**/*.ipynb", "gallery/**/*.py"]
 templates_path = ["_templates"]
 nitpicky = True
-# Types that autodoc finds in signatures under names that no inventory has.
+# autodoc finds these types in signatures under names that no inventory has.
 nitpick_ignore_regex = [
     ("py:class", name)
     for name in (
         r"Axes|PathLike",
-        r"dejabatch\.\w+\.T",
+        r"dejabatch\.[\w.]+\.T",
         r"np\.random\.Generator|numpy\.u?int\d+",
         r"torch\._C\.Generator|torch\.utils\.data\.dataloader\.DataLoader",
     )
@@ -89,7 +89,7 @@ sphinx_gallery_conf = {
     "log_level": {"backreference_missing": "debug"},
     # Twice as fine as the gallery's cards show them.
     "thumbnail_size": (320, 224),
-    # What a notebook needs and has not got; the rest pip leaves alone.
+    # pip installs only the packages that the notebook's environment lacks.
     "first_notebook_cell": f'%pip install -q "dejabatch[gallery] @ {package_wheel}"',
     # The last expression of a cell is never shown: pages print what they want read.
     "capture_repr": (),
@@ -119,8 +119,8 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 napoleon_preprocess_types = True
-# Both, since napoleon hands its own to autodoc, which would count as a change of these
-# settings and have every page read again in the next build.
+# napoleon copies its aliases to autodoc. Without the same value here, Sphinx would see a
+# changed setting and read every page again in the next build.
 autodoc_type_aliases = napoleon_type_aliases = {
     "callable": "collections.abc.Callable",
     "collection": "collections.abc.Collection",
@@ -183,6 +183,6 @@ ogp_site_url = SITE
 ogp_social_cards = {
     "font": "DejaVu Sans",
     "line_color": "#b03a0a",
-    # The favicon, of which a card wants a PNG; without it there is Sphinx's picture.
+    # A card needs a PNG of the favicon, or Sphinx's picture is on the card.
     "image_mini": "_static/favicon.png",
 }

@@ -107,10 +107,11 @@ def _add_twins(app: Sphinx, doctree: nodes.document) -> None:
         # Sphinx wants a link around an image to have one image.
         shown = image.parent if isinstance(image.parent, nodes.reference) else image
         _, path = app.env.relfn2path(image["uri"])
-        twins = {"light": Path(path), "dark": _dark(Path(path))}
+        light = Path(path).with_suffix(".webp")  # a page may have written `.*`
+        twins = {"light": light, "dark": _dark(light)}
         if not twins["dark"].is_file():
             continue
-        if twins["light"].parent.name == "thumb":
+        if light.parent.name == "thumb":
             image["width"], image["height"] = map(str, CARD)
         copies = []
         for scheme, twin in twins.items():

@@ -103,6 +103,8 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
     names = ["_static/basic.css", THEME, *(str(sheet.filename) for sheet in linked)]
     sheets = [Path(app.outdir, name) for name in dict.fromkeys(names)]
     css = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
+    # Until a script has chosen a scheme, and without scripts, the site is light.
+    css = css.replace("html:not([data-theme])", "html[data-theme=auto]")
     css = purge(css, _used(static, pages))
     # Beside the theme's sheet, whose addresses of fonts are relative.
     Path(app.outdir, THEME).with_name("site.css").write_text(css, encoding="utf-8")

@@ -1,5 +1,7 @@
 """The pages of the reference: commands run while the site is built, names are complete."""
 
+import sys
+
 import pytest
 from bs4 import BeautifulSoup
 from conftest import sphinx_build
@@ -9,13 +11,16 @@ import dejabatch
 
 @pytest.fixture
 def build(tmp_path):
-    (tmp_path / "conf.py").write_text("extensions = ['sphinxcontrib.programoutput']\n")
+    conf = "extensions = ['sphinxcontrib.programoutput']\n"
+    (tmp_path / "conf.py").write_text(conf)
     (tmp_path / "loop.py").write_text(
         "from itertools import cycle\ncycle(DataLoader(dataset))\n"
     )
 
     def build(options):
-        command = f".. command-output:: python -m dejabatch lint loop.py\n{options}"
+        command = (
+            f".. command-output:: {sys.executable} -m dejabatch lint loop.py\n{options}"
+        )
         (tmp_path / "index.rst").write_text(f"Index\n=====\n\n{command}\n")
         return sphinx_build(tmp_path)
 
@@ -26,7 +31,7 @@ def test_command_is_run_in_the_folder_of_the_page(build):
     found = build("   :cwd: .\n   :returncode: 1\n   :ellipsis: 1")
     assert found.status == 0, found.log
     page = BeautifulSoup(found.text("index.html"), "html.parser").get_text()
-    assert "$ python -m dejabatch lint loop.py" in page
+    assert "-m dejabatch lint loop.py" in page
     assert "[itertools-cycle]" in page
     assert "1 found" not in page
 
