@@ -102,7 +102,7 @@ def docs(session: nox.Session) -> None:
         ignore = [part for path in written for part in ("--ignore", str(path))]
         run(session, "sphinx-autobuild", *watch, *ignore, *options)
         return
-    strict = ["-n", "-W", "--keep-going", "-T"]
+    strict = ["-n", "-W", "--keep-going", "-T", "-j", "auto"]
     run(session, "sphinx-build", *strict, *options)
     session.log(f"Open {(html / 'index.html').resolve().as_uri()}")
 

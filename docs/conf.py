@@ -1,5 +1,6 @@
-"""Configuration of the site: what each setting does is in the extensions' manuals."""
+"""Configuration of the site; the extensions' manuals explain the settings."""
 
+import os
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -8,6 +9,13 @@ from urllib.parse import urlsplit
 from dejabatch.home import PUBLISHED, REPOSITORY, SITE
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+# Commands on pages run with this Python. argparse folds its help at the terminal's width,
+# and colours the help since Python 3.14.
+os.environ |= {"COLUMNS": "80", "NO_COLOR": "1"}
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ["PATH"]]
+)
 
 project = "dejabatch"
 author = "the dejabatch developers"
@@ -31,39 +39,30 @@ extensions = [
     "sphinx.ext.napoleon",
     "notfound.extension",
     "sphinx_copybutton",
-    "sphinx_design",
     "sphinx_sitemap",
+    "sphinxcontrib.programoutput",
     "sphinxext.opengraph",
     # Sets what must be set before torch is imported, so before sphinx-gallery.
     "gallery_hooks",
     "figure_twins",
     "sphinx_gallery.gen_gallery",
     "build_environment",
-    "command_output",
-    "descriptions",
-    "executed",
-    "failure_mode_lists",
-    "page_shortcuts",
-    "light_pages",
-    "notebook_links",
+    "failure_modes",
+    "gallery_links",
+    "light_styles",
     "package_wheel",
-    "pages_using",
     "plain_text",
-    "purged_styles",
-    "search_words",
-    "stored_inventories",
-    "tag_links",
     "verdicts",
 ]
-exclude_patterns = ["_build", "gallery/**/*.ipynb", "gallery/**/*.py"]
+exclude_patterns = ["_build", "_templates", "gallery/**/*.ipynb", "gallery/**/*.py"]
 templates_path = ["_templates"]
 nitpicky = True
-# Types that autodoc finds in signatures under names that no inventory has.
+# autodoc finds these types in signatures under names that no inventory has.
 nitpick_ignore_regex = [
     ("py:class", name)
     for name in (
         r"Axes|PathLike",
-        r"dejabatch\.\w+\.T",
+        r"dejabatch\.[\w.]+\.T",
         r"np\.random\.Generator|numpy\.u?int\d+",
         r"torch\._C\.Generator|torch\.utils\.data\.dataloader\.DataLoader",
     )
@@ -77,20 +76,19 @@ sphinx_gallery_conf = {
     "examples_dirs": "../gallery",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
-    "within_subsection_order": "failure_mode_lists.CatalogueOrder",
+    "within_subsection_order": "failure_modes.CatalogueOrder",
     "doc_module": ("dejabatch",),
     "backreferences_dir": "gallery/backreferences",
-    "reset_modules": ("matplotlib", "gallery_hooks.reset", "verdicts.reset"),
-    "reset_modules_order": "both",
-    "image_scrapers": ("figure_twins.save", "verdicts.scrape"),
+    "reset_modules": ("matplotlib", "figure_twins.reset", "verdict_notes.reset"),
+    "image_scrapers": ("figure_twins.save", "verdict_notes.scrape"),
     "junit": "../junit-gallery.xml",
     # Its table loads scripts from other hosts; the times are in the junit file.
     "write_computation_times": False,
     "remove_config_comments": True,
     "show_signature": False,
     "log_level": {"backreference_missing": "debug"},
-    # One and a half times the size at which they are shown.
-    "thumbnail_size": (240, 168),
+    # Twice as fine as the gallery's cards show them.
+    "thumbnail_size": (320, 224),
     # pip installs only the packages that the notebook's environment lacks.
     "first_notebook_cell": f'%pip install -q "dejabatch[gallery] @ {package_wheel}"',
     # The last expression of a cell is never shown: pages print what they want read.
@@ -100,15 +98,18 @@ suppress_warnings = ["config.cache"]
 
 # Links -------------------------------------------------------------------------------
 
-intersphinx_mapping = {}
-intersphinx_timeout = 5
-stored_inventories = {
-    "python": "https://docs.python.org/3/",
-    "torch": "https://docs.pytorch.org/docs/stable/",
-    "torchvision": "https://docs.pytorch.org/vision/stable/",
-    "numpy": "https://numpy.org/doc/stable/",
-    "matplotlib": "https://matplotlib.org/stable/",
+# Each site's own inventory, or else the few names of it that are stored here.
+intersphinx_mapping = {
+    project: (site, (None, f"_inventories/{project}.inv"))
+    for project, site in {
+        "python": "https://docs.python.org/3/",
+        "torch": "https://docs.pytorch.org/docs/stable/",
+        "torchvision": "https://docs.pytorch.org/vision/stable/",
+        "numpy": "https://numpy.org/doc/stable/",
+        "matplotlib": "https://matplotlib.org/stable/",
+    }.items()
 }
+intersphinx_timeout = 5
 
 # Text --------------------------------------------------------------------------------
 
@@ -118,8 +119,8 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 napoleon_preprocess_types = True
-# Both, since napoleon hands its own to autodoc, which would count as a change of these
-# settings and have every page read again in the next build.
+# napoleon copies its aliases to autodoc. Without the same value here, Sphinx would see a
+# changed setting and read every page again in the next build.
 autodoc_type_aliases = napoleon_type_aliases = {
     "callable": "collections.abc.Callable",
     "collection": "collections.abc.Collection",
@@ -184,6 +185,6 @@ ogp_site_url = SITE
 ogp_social_cards = {
     "font": "DejaVu Sans",
     "line_color": "#b03a0a",
-    # The favicon, of which a card wants a PNG; without it there is Sphinx's picture.
+    # A card needs a PNG of the favicon, or Sphinx's picture is on the card.
     "image_mini": "_static/favicon.png",
 }

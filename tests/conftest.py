@@ -122,8 +122,7 @@ sphinx_gallery_conf = {{
     "gallery_dirs": "gallery",
     "filename_pattern": "/plot_",
     "within_subsection_order": "FileNameSortKey",
-    "reset_modules": ("matplotlib", "gallery_hooks.reset"),
-    "reset_modules_order": "both",
+    "reset_modules": ("matplotlib",),
 }}
 """)
 

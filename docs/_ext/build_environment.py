@@ -1,8 +1,8 @@
-"""What the outputs of this build depend on, shown on every page and watched for changes.
+"""Show on every page what its outputs depend on, and start anew when that changes.
 
-sphinx-gallery runs a page again when the page's script has changed, and only then. But
-the outputs also depend on the package, on the installed libraries and on this folder,
-so a change of any of them makes the next build begin from nothing.
+sphinx-gallery runs a page again only when the page's script has changed. The outputs
+also depend on the package, on the installed libraries and on this folder, so a change of
+any of these makes the next build start from nothing.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ import platform
 import shutil
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from sphinx.application import Sphinx
-    from sphinx.config import Config
+from sphinx.application import Sphinx
+from sphinx.config import Config
 
 LIBRARIES = ("torch", "torchvision", "numpy", "matplotlib", "sphinx-gallery")
 
@@ -38,13 +37,13 @@ def _cores() -> int:
 
 
 def stamp() -> dict[str, str]:
-    """Facts about this machine that a reader may compare with their own."""
+    """Return facts about this machine that readers can compare with their own."""
     return {
         "torch": version("torch"),
         "Python": platform.python_version(),
         "NumPy": version("numpy"),
         "system": _operating_system(),
-        # The default one, which asking must not fix for the rest of the build.
+        # Asking for the default without allow_none would set it for the whole build.
         "start method": multiprocessing.get_start_method(allow_none=True)
         or multiprocessing.get_all_start_methods()[0],
         "cores": str(_cores()),
@@ -52,15 +51,12 @@ def stamp() -> dict[str, str]:
 
 
 def _fingerprint(root: Path) -> str:
-    """Hash everything but the pages' scripts that the outputs depend on."""
+    """Hash what the outputs depend on, except the text of the pages' scripts."""
     digest = hashlib.sha256(repr(sorted(stamp().items())).encode())
     for library in LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())
-    sources = [
-        *root.glob("src/**/*.py"),
-        *root.glob("docs/_ext/*.py"),
-        root / "docs" / "conf.py",
-    ]
+    sources = [*root.glob("src/**/*.py"), *root.glob("docs/_ext/*.py")]
+    sources.append(root / "docs" / "conf.py")
     for path in sorted(sources):
         digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     # A page that was renamed or deleted must not stay in the site.
@@ -83,7 +79,7 @@ def _forget_old_outputs(app: Sphinx, _config: Config) -> None:
 
 
 def _remember(app: Sphinx, exception: Exception | None) -> None:
-    # Absent after a failed build, so that the next build cannot pass by skipping pages.
+    # A failed build leaves no marker, or the next build could pass by skipping pages.
     if exception is None and app._warncount == 0:
         _marker(app).write_text(_fingerprint(Path(app.srcdir).parent))
     else:
@@ -93,29 +89,21 @@ def _remember(app: Sphinx, exception: Exception | None) -> None:
 def _add_stamp(
     app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: Any
 ) -> None:
-    source = Path(app.srcdir, pagename)
-    script, executed = source.with_suffix(".py"), source.with_suffix(".py.md5")
-    now = datetime.datetime.now(tz=datetime.UTC)
-    if not script.is_file():
-        outputs, moment = "none", now
-    elif executed.is_file():
-        # sphinx-gallery writes the hash when it has executed a page, so a page that this
-        # build only took over keeps the date of its outputs.
+    script = Path(app.srcdir, f"{pagename}.py")
+    # sphinx-gallery writes the hash when it executes a page, so a page that is not
+    # executed again keeps the date of its outputs.
+    hashed = script.with_suffix(".py.md5")
+    date = datetime.datetime.now(tz=datetime.UTC).date()
+    outputs = "missing" if script.is_file() else "none"
+    if outputs == "missing" and hashed.is_file():
         outputs = "executed"
-        moment = datetime.datetime.fromtimestamp(
-            executed.stat().st_mtime, tz=datetime.UTC
-        )
-    else:
-        outputs, moment = "missing", now
-    context["build_stamp"] = {
-        **stamp(),
-        "outputs": outputs,
-        "date": moment.date().isoformat(),
-    }
+        executed = hashed.stat().st_mtime
+        date = datetime.datetime.fromtimestamp(executed, tz=datetime.UTC).date()
+    context["build_stamp"] = {**stamp(), "outputs": outputs, "date": date.isoformat()}
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the stamp and the watch over what outputs depend on."""
+    """Register the stamp, and the removal of outdated outputs."""
     # Before sphinx-gallery generates pages, which it does at builder-inited.
     app.connect("config-inited", _forget_old_outputs)
     # After sphinx-gallery has raised for failed pages.

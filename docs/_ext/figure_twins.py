@@ -1,56 +1,50 @@
-"""Figures that read on the light and on the dark site.
+"""Draw each figure with dark and with light ink, for the light and the dark site.
 
-The scraper `save` writes each figure in two colours of ink, and once more for
-sphinx-gallery, which makes no use of it but as a file that must exist. Wherever a page
-shows an image with two such twins beside it, both go into the page: the theme's classes
-``only-light`` and ``only-dark`` show one, and browsers do not fetch the other.
+The scraper `save` writes ``name.webp`` in dark ink and ``name_dark.webp`` in light ink.
+A page that shows the first image gets the second as well: the theme's classes
+``only-light`` and ``only-dark`` hide one, and browsers do not fetch what is hidden.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib.pyplot as plt
 from docutils import nodes
 from matplotlib import cycler
 from matplotlib.colors import to_rgb, to_rgba_array
-from PIL import Image
+from matplotlib.figure import Figure
+from sphinx.application import Sphinx
+from sphinx_gallery.utils import scale_image
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-    from sphinx.application import Sphinx
-
+# The colour of text and lines, by the colour scheme of the site.
 INKS = {"light": "#2b2f36", "dark": "#d6dae0"}
-"""Colour of text and lines, by the colour scheme of the site."""
-
-# Visible on both, at 3:1 or more.
+# Each has a contrast of 3:1 or more on both backgrounds.
 COLOURS = ("#3b6fb6", "#c65d12", "#3b8a4a", "#8b5fbf")
+INKED = (
+    *("text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor"),
+    *("xtick.color", "ytick.color", "patch.edgecolor", "hatch.color"),
+)
+STYLE = {
+    **dict.fromkeys(INKED, INKS["light"]),
+    "axes.prop_cycle": cycler(color=COLOURS),
+    "savefig.transparent": True,
+    "legend.frameon": False,  # its background would be white
+    "figure.dpi": 100,
+    "font.size": 11,
+}
+# The size at which the gallery's cards show thumbnails, which are twice as fine.
+CARD = (160, 112)
 
-THUMBNAIL = (320, 224)
-"""Twice as many pixels as a card of the gallery shows."""
 
-_PLACES = ("center", "left", "right")
-
-
-def style() -> dict[str, Any]:
-    """Return matplotlib's settings for figures that `save` can paint."""
-    inked = (
-        *("text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor"),
-        *("xtick.color", "ytick.color", "patch.edgecolor", "hatch.color"),
-    )
-    return {
-        **dict.fromkeys(inked, INKS["light"]),
-        "axes.prop_cycle": cycler(color=COLOURS),
-        "savefig.transparent": True,
-        "legend.frameon": False,  # its background would be white
-        "figure.dpi": 100,
-        "font.size": 11,
-    }
+def reset(_gallery_conf: dict[str, Any], _name: str | None) -> None:
+    """Give a page the settings of `STYLE`; for ``reset_modules``."""
+    plt.rcParams.update(STYLE)
 
 
 def _paint(figure: Figure, old: str, new: str) -> None:
-    """Give whatever is of one colour the other."""
+    """Repaint the artists of one colour in another colour."""
     for artist in figure.findobj():
         for part in ("color", "edgecolor", "markeredgecolor", "markerfacecolor"):
             if not hasattr(artist, f"get_{part}"):
@@ -60,22 +54,15 @@ def _paint(figure: Figure, old: str, new: str) -> None:
                 getattr(artist, f"set_{part}")(new)
 
 
-def _twin(image: Path, scheme: str) -> Path:
-    return image.with_name(f"{image.stem}_{scheme}.webp")
+def _dark(image: Path) -> Path:
+    return image.with_name(f"{image.stem}_dark.webp")
 
 
-def _save_thumbnail(image: Path, thumbnail: Path, scheme: str) -> None:
-    """Scale a twin down, to a size at which a gallery of fifty is light."""
-    thumbnail.parent.mkdir(exist_ok=True)
-    with Image.open(image) as picture:
-        picture.thumbnail(THUMBNAIL)
-        picture.save(_twin(thumbnail, scheme), quality=60)
-
-
-def _alternative(figure: Figure) -> str:
-    """Return the titles of a figure, or else what its axes say, for who cannot see it."""
+def _alt_text(figure: Figure) -> str:
+    """Return alt text: the figure's titles, or else its axis labels."""
+    places = ("center", "left", "right")
     titles = [part.get_suptitle() for part in (figure, *figure.subfigs)]
-    titles += [ax.get_title(loc=loc) for ax in figure.axes for loc in _PLACES]
+    titles += [ax.get_title(loc=loc) for ax in figure.axes for loc in places]
     if not any(titles):
         titles = [
             label for ax in figure.axes for label in (ax.get_ylabel(), ax.get_xlabel())
@@ -89,24 +76,24 @@ def save(_block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) 
     paths = block_vars["image_path_iterator"]
     texts = []
     for number, path in zip(plt.get_fignums(), paths, strict=False):
-        image, figure = Path(path), plt.figure(number)
-        figure.savefig(image)
-        ink = INKS["light"]
-        for scheme, next_ink in INKS.items():
-            _paint(figure, ink, ink := next_ink)
-            # Twice as fine as it is shown, for screens that are as fine.
-            target = _twin(image, scheme)
-            figure.savefig(target, dpi=2 * figure.dpi, pil_kwargs={"quality": 70})
-            if len(paths) == thumbnail_number:
-                name = f"{image.stem.removesuffix(f'_{len(paths):03}')}_thumb.png"
-                _save_thumbnail(
-                    _twin(image, scheme), image.parent / "thumb" / name, scheme
-                )
+        image, figure = Path(path).with_suffix(".webp"), plt.figure(number)
+        # Twice as fine as shown, for screens with a high resolution.
+        options = {"dpi": 2 * figure.dpi, "pil_kwargs": {"quality": 70}}
+        figure.savefig(image, **options)
+        _paint(figure, INKS["light"], INKS["dark"])
+        figure.savefig(_dark(image), **options)
+        if len(paths) == thumbnail_number:
+            # sphinx-gallery scales the light image itself.
+            name = f"{image.stem.removesuffix(f'_{len(paths):03}')}_thumb.webp"
+            thumbnail = _dark(image.parent / "thumb" / name)
+            scale_image(_dark(image), thumbnail, *gallery_conf["thumbnail_size"])
+            # A build without outputs leaves a PNG, which sphinx-gallery would prefer.
+            thumbnail.with_name(name).with_suffix(".png").unlink(missing_ok=True)
         width, height = figure.get_size_inches() * figure.dpi
         uri = image.relative_to(gallery_conf["src_dir"]).as_posix()
         texts.append(
             f".. image:: /{uri}\n"
-            f"   :alt: {_alternative(figure)}\n"
+            f"   :alt: {_alt_text(figure)}\n"
             f"   :width: {width:.0f}\n"
             f"   :height: {height:.0f}\n"
             f"   :class: sphx-glr-single-img no-scaled-link\n\n"
@@ -120,21 +107,24 @@ def _add_twins(app: Sphinx, doctree: nodes.document) -> None:
         # Sphinx wants a link around an image to have one image.
         shown = image.parent if isinstance(image.parent, nodes.reference) else image
         _, path = app.env.relfn2path(image["uri"])
-        twins = [_twin(Path(path), scheme) for scheme in INKS]
-        if not all(twin.is_file() for twin in twins):
+        light = Path(path).with_suffix(".webp")  # a page may have written `.*`
+        twins = {"light": light, "dark": _dark(light)}
+        if not twins["dark"].is_file():
             continue
+        if light.parent.name == "thumb":
+            image["width"], image["height"] = map(str, CARD)
         copies = []
-        for scheme, twin in zip(INKS, twins, strict=True):
+        for scheme, twin in twins.items():
             copies.append(shown.deepcopy())
             (copy,) = copies[-1].findall(nodes.image)
             copy["uri"] = f"/{twin.relative_to(app.srcdir).as_posix()}"
             copy["classes"].append(f"only-{scheme}")
-            copy["loading"] = "lazy"  # what is hidden is then not fetched
+            copy["loading"] = "lazy"  # browsers then skip what is hidden
         shown.replace_self(copies)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register what puts the twins into pages."""
+    """Put the twins into pages."""
     # Before Sphinx collects the images of a page.
     app.connect("doctree-read", _add_twins, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

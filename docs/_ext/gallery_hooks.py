@@ -1,18 +1,21 @@
-"""What sphinx-gallery needs so that pages may start worker processes.
+"""Run the pages of the gallery, each in a process of its own, as many at once as `-j`.
 
-Four things, each without touching a page's own code: classes that are defined in a
-page work in spawned workers; a page that hangs fails instead of hanging the build;
-every page starts from PyTorch's defaults; a page that leaves processes, figures or
-shared memory behind fails.
+sphinx-gallery runs all pages in one process, or in joblib's workers, which replace the
+`multiprocessing` that the pages are about. Here each page runs in a child that is forked
+from a process with torch imported. A page thus starts like a script, without a script's
+seconds for imports, and changes no setting of another page.
 
-The random state is deliberately never seeded here: the downloaded script would then
-behave differently from its page.
+A page fails, and the build goes on, when the page exceeds the time limit or leaves
+processes, figures or shared memory behind. Classes that a page defines work in spawned
+workers. The random state is never seeded: a downloaded script would then behave
+differently from its page.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import multiprocessing
 import multiprocessing.forkserver
 import multiprocessing.resource_tracker
@@ -24,27 +27,20 @@ import sys
 import time
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import figure_twins
 import psutil
+from sphinx.application import Sphinx
 from sphinx.util import logging
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-    from sphinx.application import Sphinx
-    from sphinx.config import Config
-
-# torch and matplotlib take seconds to import, so they wait for a page to be executed.
+from sphinx.util.display import progress_message
+from sphinx.util.parallel import ParallelTasks
+from sphinx_gallery import gen_rst
 
 logger = logging.getLogger(__name__)
 
 SHARED_MEMORY = Path("/dev/shm")
-
-_time_limit = 0.0
-_before: set[str] = set()
-
+# Imported once, before the pages' processes are forked.
+PRELOADED = ("matplotlib.pyplot", "torch", "torchvision.transforms.v2")
 
 # Classes of a page in spawned workers ------------------------------------------------
 
@@ -52,11 +48,11 @@ _original_preparation_data = multiprocessing.spawn.get_preparation_data
 
 
 def _preparation_data(name: str) -> dict[str, Any]:
-    """Tell a new process to run the page's file where it would look for a module.
+    """Make a spawned process run the page's file as its main module.
 
     sphinx-gallery executes a page in a `__main__` that has a name but neither a loader
     nor a file. A spawned child would import `__main__` by that name, find nothing, and
-    fail to unpickle the page's classes. `sys.argv[0]` is the page's path meanwhile.
+    fail to unpickle the page's classes. sphinx-gallery sets `sys.argv[0]` to the page.
     """
     data = _original_preparation_data(name)
     spec = getattr(sys.modules["__main__"], "__spec__", None)
@@ -69,63 +65,23 @@ def _preparation_data(name: str) -> dict[str, Any]:
 # A page that hangs -------------------------------------------------------------------
 
 
-def _out_of_time(_signal: int, _frame: FrameType | None) -> None:
-    msg = f"the page ran for more than {_time_limit:g} s (gallery_time_limit)"
+def _out_of_time(_signal: int, _frame: object) -> None:
+    _, seconds = signal.getitimer(signal.ITIMER_REAL)
+    msg = f"the page ran for more than {seconds:g} s (gallery_time_limit)"
     raise TimeoutError(msg)
-
-
-def _start_clock() -> None:
-    if hasattr(signal, "setitimer"):  # not on Windows
-        signal.signal(signal.SIGALRM, _out_of_time)
-        signal.setitimer(signal.ITIMER_REAL, _time_limit)
-
-
-def _stop_clock() -> None:
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-# A page's settings do not reach the next page ----------------------------------------
-
-
-def _defaults() -> None:
-    """Put PyTorch, multiprocessing and matplotlib back to how a script finds them."""
-    import matplotlib.pyplot as plt
-    import torch
-
-    torch.set_num_threads(1)  # what OMP_NUM_THREADS=1 gives a script
-    torch.set_default_dtype(torch.float32)
-    torch.set_printoptions(profile="default")
-    torch.use_deterministic_algorithms(False)
-    multiprocessing.set_start_method(None, force=True)
-    # The server has imported the page's modules and would serve them to the next page.
-    multiprocessing.forkserver._forkserver._stop()
-    plt.close("all")
-    plt.rcParams.update(figure_twins.style())
-    # True on a build machine with few cores only, and it prints a machine path.
-    warnings.filterwarnings("ignore", message="This DataLoader will create")
 
 
 # A page that leaves something behind -------------------------------------------------
 
 
-def _processes() -> dict[str, Any]:
-    keep = {
-        multiprocessing.resource_tracker._resource_tracker._pid,
-        multiprocessing.forkserver._forkserver._forkserver_pid,
-    }
-    children = psutil.Process().children(recursive=True)
-    return {f"process {p.pid}": p for p in children if p.pid not in keep}
-
-
 def _mapped_by(pid: int) -> dict[int, str]:
     """Return the inodes of the shared memory that a process maps, with their paths.
 
-    A semaphore's path is no help: its creator maps it by a name that is gone since.
+    Semaphores are told apart by inode: their creator maps a name that no longer exists.
     """
     try:
         maps = Path("/proc", str(pid), "maps").read_text(encoding="utf-8")
-    except OSError:  # it has ended, or it is somebody else's
+    except OSError:  # the process has ended, or belongs to another user
         return {}
     lines = re.findall(
         rf"^(?:\S+ ){{4}}(\d+) +({SHARED_MEMORY}/\S+)", maps, flags=re.MULTILINE
@@ -134,10 +90,9 @@ def _mapped_by(pid: int) -> dict[int, str]:
 
 
 def _segments() -> set[str]:
-    """Shared memory that this process maps, or that has a name but no other owner.
+    """Return shared memory that this process maps, or that has a name but no owner.
 
-    Other programs on the machine have shared memory of their own. It is theirs if it
-    belongs to another user or if a process outside this build maps it.
+    Shared memory of another user, or mapped by another program, is not the page's.
     """
     if not SHARED_MEMORY.is_dir():  # only Linux shows shared memory as files
         return set()
@@ -153,70 +108,112 @@ def _segments() -> set[str]:
     return set(left.values())
 
 
-def _left_behind() -> dict[str, Any]:
-    import matplotlib.pyplot as plt
-
+def _left_behind(before: set[str]) -> dict[str, psutil.Process | None]:
+    """Return processes, figures and shared memory of this page by their names."""
+    plt = importlib.import_module("matplotlib.pyplot")
     figures = {f"figure {number}": None for number in plt.get_fignums()}
-    segments = {f"shared memory {path}": None for path in _segments()}
-    return figures | segments | _processes()
+    segments = {f"shared memory {path}": None for path in _segments() - before}
+    servers = {
+        multiprocessing.resource_tracker._resource_tracker._pid,
+        multiprocessing.forkserver._forkserver._forkserver_pid,
+    }
+    children = psutil.Process().children(recursive=True)
+    processes = {f"process {p.pid}": p for p in children if p.pid not in servers}
+    return figures | segments | processes
 
 
-def _clean_up_and_report(gallery_conf: dict[str, Any], fname: str) -> None:
-    """Fail the page, and only the page, that left something behind."""
+def _clean_up(before: set[str]) -> list[str]:
+    """Kill the processes that a page leaves, and name everything that it leaves."""
     gc.collect()
-    deadline = time.monotonic() + 2  # a process that was told to end needs a moment
-    while (leaks := _left_behind()).keys() - _before:
-        if time.monotonic() > deadline:
-            break
+    deadline = time.monotonic() + 2  # a process that is ending needs a moment
+    while (leaks := _left_behind(before)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    leaks = {name: leaks[name] for name in leaks.keys() - _before}
-    for process in leaks.values():
-        if process is not None:
-            # torch raises RuntimeError for a killed worker as soon as it hears of it,
-            # which is while this waits.
-            with contextlib.suppress(psutil.Error, RuntimeError):
-                process.kill()
-                process.wait(timeout=5)
-    if leaks:
-        message = f"{fname} left behind: {', '.join(sorted(leaks))}"
+    for process in filter(None, leaks.values()):
+        # torch raises RuntimeError when it notices that its worker was killed, which
+        # happens during this wait.
+        with contextlib.suppress(psutil.Error, RuntimeError):
+            process.kill()
+            process.wait(timeout=5)
+    return sorted(leaks)
+
+
+# Running the pages -------------------------------------------------------------------
+
+_generate = gen_rst.generate_file_rst
+_results: dict[tuple[str, ...], Any] = {}
+
+
+def _run(page: tuple[str, str, str, dict[str, Any], float]) -> Any:
+    """Run a page in this process, which runs no other page."""
+    name, target, source, gallery_conf, time_limit = page
+    # A fork inherits the random states and forces the start method. A script does not.
+    importlib.import_module("numpy").random.seed()
+    importlib.import_module("torch").seed()
+    multiprocessing.set_start_method(None, force=True)
+    # torch warns on machines with few cores only, and prints a path of the machine.
+    warnings.filterwarnings("ignore", message="This DataLoader will create")
+    before = _segments()
+    signal.signal(signal.SIGALRM, _out_of_time)
+    signal.setitimer(signal.ITIMER_REAL, time_limit, time_limit)
+    intro, title, cost, outcome = _generate(name, target, source, gallery_conf)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    if leaks := _clean_up(before):
+        message = f"{name} left behind: {', '.join(leaks)}"
         logger.warning(message, type="sphinx_gallery", subtype="example_error")
-        page = next(
-            path
-            for folder in gallery_conf["examples_dirs"]
-            for path in Path(gallery_conf["src_dir"], folder).resolve().rglob(fname)
-        )
-        gallery_conf["failing_examples"][str(page)] = message
+        outcome.pop("passing", None)
+        outcome.setdefault("formatted_exception", message)
+        Path(target, f"{name}.md5").unlink(missing_ok=True)  # or a rebuild skips it
+    return intro, title, cost, outcome
 
 
-# What sphinx-gallery and Sphinx call -------------------------------------------------
+def _must_run(script: Path, target: Path, gallery_conf: dict[str, Any]) -> bool:
+    if not gen_rst.executable_script(str(script), gallery_conf):
+        return False
+    hashed = target.with_suffix(".py.md5")
+    current = gen_rst.get_md5sum(str(script), mode="t")
+    return not (hashed.is_file() and hashed.read_text() == current)
 
 
-def reset(gallery_conf: dict[str, Any], fname: str | None, when: str) -> None:
-    """Prepare for a page, or put everything back and look at what it left."""
-    if fname is None:  # sphinx-gallery enters a folder
+def _run_pages(app: Sphinx) -> None:
+    """Run what is new or has changed, before sphinx-gallery asks for the results."""
+    conf = app.config.sphinx_gallery_conf
+    folders = (conf["examples_dirs"], conf["gallery_dirs"])
+    source, target = (Path(app.srcdir, folder).resolve() for folder in folders)
+    scripts = {s: target / s.relative_to(source) for s in source.rglob("*.py")}
+    waiting = [s for s, copy in scripts.items() if _must_run(s, copy, conf)]
+    if not waiting:
         return
-    if when == "before":
-        _defaults()
-        _before.clear()
-        _before.update(_left_behind())
-        _start_clock()
-    else:
-        _stop_clock()
-        _clean_up_and_report(gallery_conf, fname)
-        _defaults()
+    for module in PRELOADED:
+        importlib.import_module(module)
+    tasks = ParallelTasks(app.parallel)
+    with progress_message(f"executing {len(waiting)} pages, {app.parallel} at once"):
+        # The largest first, since the last runs alone. Sphinx starts the last added.
+        for script in sorted(waiting, key=lambda script: script.stat().st_size):
+            folder = scripts[script].parent
+            Path(folder, "images", "thumb").mkdir(parents=True, exist_ok=True)
+            page = script.name, str(folder), str(script.parent)
+            tasks.add_task(
+                _run,
+                (*page, conf, app.config.gallery_time_limit),
+                lambda task, result: _results.update({task[:3]: result}),
+            )
+        tasks.join()
 
 
-def _configure(_app: Sphinx, config: Config) -> None:
-    global _time_limit  # noqa: PLW0603 - sphinx-gallery passes `reset` no Sphinx config
-    _time_limit = config.gallery_time_limit
+def _take_result(name: str, target: Any, source: Any, gallery_conf: Any) -> Any:
+    page = str(name), str(Path(target).resolve()), str(Path(source).resolve())
+    if page in _results:
+        return _results.pop(page)
+    return _generate(name, target, source, gallery_conf)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the hooks."""
-    # Threads of OpenMP that exist before a fork deadlock in the child.
+    """Run the pages when the builder is ready, before sphinx-gallery does."""
+    # OpenMP threads that exist before a fork deadlock in the child.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("MKL_NUM_THREADS", "1")
     multiprocessing.spawn.get_preparation_data = _preparation_data
+    gen_rst.generate_file_rst = _take_result
     app.add_config_value("gallery_time_limit", 120.0, "", (int, float))
-    app.connect("config-inited", _configure)
+    app.connect("builder-inited", _run_pages, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

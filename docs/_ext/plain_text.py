@@ -1,27 +1,24 @@
-"""The site as plain text, outputs included: for language models, and for ``curl``.
+"""Write each page as Markdown, outputs included, for language models and for ``curl``.
 
-Beside each page ``x.html`` lies ``x.html.md``, made from the HTML, so that nothing a
-reader sees is missing. ``llms.txt`` lists them as https://llmstxt.org proposes, and
-``llms-full.txt`` is all of them one after the other.
+``x.html.md`` lies beside ``x.html`` and is made from the HTML, so that outputs, lists of
+the catalogue and API texts are in it. ``llms.txt`` lists these files as
+https://llmstxt.org proposes, and ``llms-full.txt`` joins them.
 """
 
 from __future__ import annotations
 
+import html
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urljoin
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from markdownify import MarkdownConverter
+from sphinx.application import Sphinx
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bs4 import Tag
-    from docutils import nodes
-    from sphinx.application import Sphinx
-
-# What is of use on a page in a browser only.
+# These elements are of use in a browser only.
 FURNITURE = ".headerlink, .sphx-glr-footer, .sphx-glr-download-link-note, script, style"
 
 
@@ -32,9 +29,10 @@ def _language(pre: Tag) -> str:
     return "" if language in {"default", "none"} else language
 
 
-def as_markdown(html: str, url: str) -> str:
+def as_markdown(body: str, url: str) -> str:
     """Convert the article of the page at `url`."""
-    article = BeautifulSoup(html, "html.parser")
+    # Most elements are the tokens of code, which Markdown does not have.
+    article = BeautifulSoup(re.sub(r"</?span[^>]*>", "", body), "html.parser")
     for element in article.select(FURNITURE):
         element.decompose()
     for attribute in ("href", "src"):
@@ -56,18 +54,14 @@ def _file(app: Sphinx, page: str) -> Path:
 
 
 def _write_page(
-    app: Sphinx,
-    pagename: str,
-    _template: str,
-    context: dict[str, Any],
-    doctree: nodes.document | None,
+    app: Sphinx, page: str, _template: str, context: dict[str, Any], doctree: Any
 ) -> None:
     if doctree is not None and app.builder.name == "html":
-        file, url = _file(app, pagename), _url(app, pagename)
+        file, url = _file(app, page), _url(app, page)
         file.parent.mkdir(parents=True, exist_ok=True)
         text = f"{as_markdown(context['body'], url)}\nFrom <{url}>.\n"
         file.write_text(text, encoding="utf-8")
-        context["plain_text"] = f"{app.builder.get_target_uri(pagename)}.md"
+        context["plain_text"] = f"{app.builder.get_target_uri(page)}.md"
 
 
 def _in_order(app: Sphinx, page: str) -> Iterator[str]:
@@ -76,9 +70,18 @@ def _in_order(app: Sphinx, page: str) -> Iterator[str]:
         yield from _in_order(app, below)
 
 
+def _description(app: Sphinx, page: str) -> str:
+    """Return the description that search engines get."""
+    written = Path(app.builder.get_outfilename(page)).read_text(encoding="utf-8")
+    for meta in re.findall(r"<meta\b[^>]*>", written):
+        if 'name="description"' in meta:
+            return html.unescape(re.search(r'content="([^"]*)"', meta)[1])
+    return ""
+
+
 def _entry(app: Sphinx, page: str) -> str:
     title = app.env.titles[page].astext()
-    description = app.env.metadata[page].get("og:description", "")
+    description = _description(app, page)
     return f"- [{title}]({_url(app, page)}.md): {description}".removesuffix(": ")
 
 
@@ -86,8 +89,8 @@ def _write_lists(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.name != "html":
         return
     root = app.config.root_doc
-    summary = app.env.metadata[root].get("og:description", "")
-    lines = [f"# {app.config.project}", "", f"> {summary}", "", _entry(app, root)]
+    summary = f"> {_description(app, root)}"
+    lines = [f"# {app.config.project}", "", summary, "", _entry(app, root)]
     for part in app.env.toctree_includes.get(root, ()):
         lines += ["", f"## {app.env.titles[part].astext()}", ""]
         lines += [_entry(app, page) for page in _in_order(app, part)]
@@ -98,7 +101,7 @@ def _write_lists(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the plain text beside each page, and the lists of it."""
+    """Write each page's Markdown with the page, and the lists at the end."""
     app.connect("html-page-context", _write_page)
     app.connect("build-finished", _write_lists)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

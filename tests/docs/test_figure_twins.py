@@ -24,6 +24,8 @@ def build(project):
         conf.write("""
 extensions += ["figure_twins"]
 sphinx_gallery_conf["image_scrapers"] = ("figure_twins.save",)
+sphinx_gallery_conf["reset_modules"] += ("figure_twins.reset",)
+sphinx_gallery_conf["thumbnail_size"] = (320, 224)
 """)
     project.page("figure", FIGURE)
     build = project.build()
@@ -71,8 +73,9 @@ def test_each_figure_has_a_light_and_a_dark_twin(build):
 def test_thumbnail_has_twins_too(build):
     twins = images(build, "gallery/index.html")
     assert set(twins) == {"light", "dark"}
-    for _, path in twins.values():
+    for image, path in twins.values():
         assert "thumb" in path.name
+        assert (image["width"], image["height"]) == ("160", "112")
         with Image.open(path) as picture:
             assert picture.width <= 320
             assert picture.height <= 224

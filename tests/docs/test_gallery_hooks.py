@@ -42,7 +42,7 @@ if __name__ == "__main__":
     next(iter(DataLoader(Stuck([0]), num_workers=1)))
 """
 
-# What a page does, and what it is told to have left behind.
+# What a page leaves behind, and how the build names it.
 LEAKS = {
     "process": (
         # Silent: the end of the build's output must not wait for it.
@@ -112,7 +112,8 @@ def test_page_that_hangs_becomes_a_failed_page_with_a_traceback(project):
     project.page("healthy", 'print("still executed")')
     started = time.monotonic()
     build = project.build()
-    assert time.monotonic() - started < 60
+    # The page sleeps for 987 s; the rest is the build, on a machine that may be busy.
+    assert time.monotonic() - started < 600
     assert build.status != 0
     assert "plot_hangs.py unexpectedly failed" in build.log
     assert "left behind" not in build.log
@@ -136,7 +137,7 @@ def test_page_that_leaves_something_behind_fails(project, leak):
     project.page("leaks", code)
     build = project.build()
     assert build.status != 0
-    # Another test's memory may stand before it: who owns a segment that nobody maps?
+    # The segments of a test that runs beside this one may be named first.
     left = rf"plot_leaks.py left behind: (.*, )?{message}"
     assert re.search(left, build.log), build.log
     assert "Unexpected failing examples (1)" in build.log
@@ -145,7 +146,7 @@ def test_page_that_leaves_something_behind_fails(project, leak):
 
 
 def test_shared_memory_of_another_program_is_not_the_pages(project):
-    """It comes while the page runs, stays, and is none of the page's business."""
+    """The other program makes it while the page runs, and keeps it."""
     other = """
 import multiprocessing, time
 from multiprocessing import shared_memory
@@ -156,7 +157,7 @@ time.sleep(30)
 """
     project.page(
         "meanwhile",
-        # Started through a shell that ends at once, so that it is no child of the build.
+        # A shell that ends at once starts it, so that it is not a child of the build.
         "import pathlib, subprocess, sys, time\n"
         f"command = [sys.executable, '-c', {other!r}]\n"
         "subprocess.run(['sh', '-c', '\"$@\" &', 'sh', *command])\n"
@@ -171,6 +172,23 @@ def test_failed_page_fails_the_next_build_too(project):
     project.page("leaks", LEAKS["process"][0])
     assert project.build().status != 0
     assert project.build().status != 0
+
+
+def test_pages_run_at_the_same_time(project):
+    """Each page waits for a file that the other page writes."""
+    for name, other in (("a", "b"), ("b", "a")):
+        project.page(
+            name,
+            "import pathlib, time\n"
+            f"pathlib.Path('ran_{name}').touch()\n"
+            f"while not pathlib.Path('ran_{other}').exists():\n"
+            "    time.sleep(0.1)\n"
+            "print('both ran')",
+        )
+    build = project.build("-j", "2")
+    assert build.status == 0, build.log
+    assert "executed 2 out of 2" in build.log
+    assert "both ran" in build.text("gallery/plot_a.html")
 
 
 def test_settings_of_a_page_do_not_reach_the_next(project):

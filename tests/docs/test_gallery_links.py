@@ -5,7 +5,7 @@ from bs4 import BeautifulSoup
 
 def test_tags_are_links_to_the_filtered_gallery(project):
     with (project.docs / "conf.py").open("a") as conf:
-        conf.write("extensions += ['tag_links']\n")
+        conf.write("extensions += ['gallery_links']\n")
     project.page("tagged", '# sphinx_gallery_tags = ["same crop", "seed"]\nprint(1)')
     section = project.gallery / "section"
     section.mkdir()

@@ -10,6 +10,7 @@ from conftest import ROOT, SCRIPTS
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
 from dejabatch import FAILURE_MODES
+from dejabatch.finders import found_by
 
 CLAIMS = [script for script in SCRIPTS if script.parent.name == "evidence"]
 EVERY_CLAIMS_PAGE = pytest.mark.parametrize(
@@ -114,8 +115,8 @@ def evidence(project):
     with (project.docs / "conf.py").open("a") as configuration:
         configuration.write("""
 extensions.append("verdicts")
-sphinx_gallery_conf["image_scrapers"] = ("matplotlib", "verdicts.scrape")
-sphinx_gallery_conf["reset_modules"] += ("verdicts.reset",)
+sphinx_gallery_conf["image_scrapers"] = ("matplotlib", "verdict_notes.scrape")
+sphinx_gallery_conf["reset_modules"] += ("verdict_notes.reset",)
 """)
     return project
 
@@ -181,14 +182,14 @@ def said(of, *slugs, tool="audit", severity="error"):
     return {"tool": tool, "of": of, "expect": None, "findings": findings}
 
 
-def record(*calls, detected_by="audit"):
+def record(*calls):
     return {
         "slug": "a",
         "title": "A",
         "url": f"{verdicts.SITE}a.html",
         "state": "executed",
         "asserts": 1,
-        "detected_by": detected_by,
+        "found_by": ["audit"],
         "said": list(calls),
     }
 
@@ -230,9 +231,9 @@ def test_every_script_was_executed(pages):
 def test_every_broken_loader_is_named_and_no_fixed_one_is(pages):
     by_slug = {page["slug"]: page for page in pages if page["slug"]}
     for mode in FAILURE_MODES.values():
-        if mode.has_page and mode.detected_by:
+        if mode.has_page and (tools := found_by(mode.slug)):
             page = by_slug[mode.slug]
-            assert verdicts.named(page)["tool"] == mode.detected_by, mode.slug
+            assert verdicts.named(page)["tool"] == tools[0], mode.slug
             assert verdicts.judged(page), mode.slug
             assert verdicts.wrong(page) == [], mode.slug
 

@@ -1,0 +1,104 @@
+"""Links that sphinx-gallery lacks: from tags, from notebooks, and from the API's pages."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urljoin
+
+import sphinx_gallery.notebook
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
+
+
+def _link_tags(app: Sphinx, doctree: nodes.document) -> None:
+    """Link a page's tags to the gallery's pages with the same tag."""
+    above = "../" * app.env.docname.count("/")
+    for paragraph in doctree.findall(nodes.paragraph):
+        if "sphx-glr-example-tags" not in paragraph["classes"]:
+            continue
+        _, _, tags = paragraph.astext().partition("Tags: ")
+        paragraph[:] = [nodes.Text("Tags: ")]
+        for i, tag in enumerate(tags.split(", ")):
+            address = f"{above}gallery/index.html?sg-tags={quote(tag)}"
+            paragraph.append(nodes.Text(", " if i else ""))
+            paragraph.append(nodes.reference("", tag, refuri=address))
+
+
+def _drop_repeated_tag_lists(_app: Sphinx, doctree: nodes.document) -> None:
+    """Keep one list: sphinx-gallery repeats the list, and its id, in each section."""
+    lists = [raw for raw in doctree.findall(nodes.raw) if "sg-tag-list" in raw.astext()]
+    for repeated in lists[1:]:
+        repeated.parent.remove(repeated)
+
+
+# sphinx-gallery's converter to Markdown knows links that end in one underscore.
+ANONYMOUS_LINK = re.compile(r"(`[^`]+<[^`>]+>`)__")
+ROLE = re.compile(r":(?P<role>[a-z]+):`(?P<text>[^`<]+?)(?:\s+<(?P<target>[^`>]+)>)?`")
+
+
+@functools.cache  # several pages link to one
+def _title(source: Path, page: str) -> str:
+    # sphinx-gallery may not have copied the script yet, so read the original.
+    script = source.parent / f"{page}.py"
+    if script.is_file():
+        docstring = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8")))
+        return docstring.splitlines()[0]
+    markdown = (source / f"{page}.md").read_text(encoding="utf-8")
+    return re.search(r"^# (.+)$", markdown, re.MULTILINE)[1]
+
+
+def _markdown(match: re.Match[str], source: Path, base: str) -> str:
+    text, target = " ".join(match["text"].split()), match["target"]
+    if match["role"] == "doc":
+        page = (target or text).removeprefix("/")
+        title = text if target else _title(source, page)
+        return f"[{title}]({urljoin(base, page)}.html)"
+    return f"`{text.rpartition('.')[2] if text.startswith('~') else text}`"
+
+
+def _convert_roles(app: Sphinx) -> None:
+    """Turn roles into Markdown: pages become links to the site, names become code."""
+    convert = sphinx_gallery.notebook.rst2md
+    replace = functools.partial(
+        _markdown, source=Path(app.srcdir), base=app.config.html_baseurl
+    )
+
+    @functools.wraps(convert)
+    def rst2md(text: str, *args: Any, **options: Any) -> str:
+        text = ANONYMOUS_LINK.sub(r"\1_", text)
+        return ROLE.sub(replace, convert(text, *args, **options))
+
+    sphinx_gallery.notebook.rst2md = rst2md
+
+
+def _document_constant(
+    _app: Sphinx, kind: str, name: str, _value: Any, _options: Any, lines: list[str]
+) -> None:
+    """Take a constant's text from the module that defines the constant.
+
+    autodoc looks for the text in the package that exports the constant.
+    """
+    package, _, constant = name.rpartition(".")
+    if kind != "data":
+        return
+    for module in [one for one in sys.modules if one.startswith(f"{package}.")]:
+        texts = ModuleAnalyzer.for_module(module).find_attr_docs()
+        if text := texts.get(("", constant)):
+            lines[:] = text
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the links."""
+    app.setup_extension("sphinx.ext.autodoc")
+    app.connect("autodoc-process-docstring", _document_constant)
+    # Before sphinx-gallery writes the notebooks.
+    app.connect("builder-inited", _convert_roles, priority=1)
+    app.connect("doctree-read", _link_tags)
+    app.connect("doctree-read", _drop_repeated_tag_lists)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
