@@ -17,7 +17,6 @@ from typing import Any
 
 import dejabatch
 from dejabatch.catalogue import FAILURE_MODES
-from dejabatch.finders import found_by
 from dejabatch.formats.github import places_as_github
 from dejabatch.formats.json import places_as_json
 from dejabatch.formats.sarif import places_as_sarif
@@ -234,6 +233,9 @@ def _explain(options: argparse.Namespace) -> int:
             f"All failure modes: {SITE}reference/failure-modes.html"
         )
         raise CannotRunError(msg)
+    # The checks import numpy, which would slow the start of `lint`.
+    from dejabatch.finders import found_by  # noqa: PLC0415
+
     tools = ", ".join(found_by(mode.slug))
     lines = {
         "You see": mode.symptom,

@@ -19,7 +19,6 @@ assert main(["lint", "--format", "sarif", sys.argv[1]]) == 1
 HEAVY = "\nprint('imported:', *sorted({'torch', 'numpy'} & sys.modules.keys()))"
 
 
-@pytest.mark.xfail(strict=True, reason="dejabatch/__init__.py imports torch")
 @pytest.mark.parametrize(
     "program", [LINT_ONE_FILE, RUN_THE_COMMAND], ids=["lint_paths", "command"]
 )
