@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dejabatch.state import generators
+from dejabatch.state import GLOBAL_NAMES, generators
 
 KINDS = {
     "numpy Generator": np.random.default_rng,
@@ -197,7 +197,7 @@ def test_module_functions_draw_from_the_global_generators():
         "torch": lambda: torch.rand(1),
     }
     global_rngs = generators.global_rngs()
-    assert tuple(global_rngs) == generators.GLOBAL_NAMES
+    assert tuple(global_rngs) == GLOBAL_NAMES
     with generators.restored(global_rngs.values()):
         for name, function in functions.items():
             before = {n: generators.digest(g) for n, g in global_rngs.items()}

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.data._utils import worker as torch_worker
 
 from dejabatch.observe.isolate import Send, run_isolated
-from dejabatch.state import generators
+from dejabatch.state import GLOBAL_NAMES, generators
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -270,7 +270,7 @@ def check_seeding(
     *simulated, real = outcome.sent
     shape = (len(run_seeds), ranks, epochs, workers)
     stream_ids = {}
-    for position, name in enumerate(generators.GLOBAL_NAMES):
+    for position, name in enumerate(GLOBAL_NAMES):
         digests = [worker[position] for rank in simulated for worker in rank]
         _, ids = np.unique(np.array(digests), return_inverse=True)
         stream_ids[name] = ids.reshape(shape).transpose(0, 2, 1, 3).astype(np.int64)
