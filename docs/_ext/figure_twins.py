@@ -34,7 +34,7 @@ STYLE = {
     "figure.dpi": 100,
     "font.size": 11,
 }
-# The size at which the gallery's cards show thumbnails, which are twice as fine.
+# The size at which the gallery's cards show thumbnails, which are finer.
 CARD = (160, 112)
 
 

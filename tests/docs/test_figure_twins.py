@@ -25,7 +25,7 @@ def build(project):
 extensions += ["figure_twins"]
 sphinx_gallery_conf["image_scrapers"] = ("figure_twins.save",)
 sphinx_gallery_conf["reset_modules"] += ("figure_twins.reset",)
-sphinx_gallery_conf["thumbnail_size"] = (320, 224)
+sphinx_gallery_conf["thumbnail_size"] = (280, 196)
 """)
     project.page("figure", FIGURE)
     build = project.build()
@@ -77,5 +77,5 @@ def test_thumbnail_has_twins_too(build):
         assert "thumb" in path.name
         assert (image["width"], image["height"]) == ("160", "112")
         with Image.open(path) as picture:
-            assert picture.width <= 320
-            assert picture.height <= 224
+            assert picture.width == 280
+            assert picture.height == 196

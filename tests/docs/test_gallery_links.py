@@ -1,4 +1,4 @@
-"""A page's tags lead to the gallery's pages with the same tag."""
+"""Tags lead to the gallery, and pages of the API to the pages that use an object."""
 
 from bs4 import BeautifulSoup
 
@@ -23,3 +23,21 @@ def test_tags_are_links_to_the_filtered_gallery(project):
     ]
     assert build.text("gallery/index.html").count("sg-tag-list") == 1
     assert build.text("gallery/section/index.html").count("sg-tag-list") == 1
+
+
+def test_pages_that_use_an_object_are_listed_once(project):
+    with (project.docs / "conf.py").open("a") as conf:
+        conf.write("""
+extensions += ["gallery_links"]
+sphinx_gallery_conf |= {"backreferences_dir": "uses", "doc_module": ("fractions",)}
+""")
+    project.page("a", "from fractions import Fraction\nFraction(1)\nFraction(2)")
+    with (project.docs / "index.rst").open("a") as index:
+        index.write("\n.. pages-using:: fractions.Fraction\n")
+        index.write("\n.. pages-using:: fractions.Unused\n")
+    build = project.build()
+    assert build.status == 0, build.log
+    soup = BeautifulSoup(build.text("index.html"), "html.parser")
+    (heading,) = soup.find_all(string="Pages that use it")
+    links = heading.find_parent("section").select("p + ul a, h2 + ul a")
+    assert [a["href"] for a in links] == ["gallery/plot_a.html"]
