@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True)
 class Build:
-    """What one run of sphinx-build left."""
+    """The result of one run of sphinx-build."""
 
     status: int
     log: str

@@ -80,7 +80,7 @@ class Unused(Stored):
 
 
 class SeededForEachSample(Stored):
-    """The generator is kept, and seeded by the index before each use: it is no copy."""
+    """The generator is seeded by the index before each use, so workers do not share it."""
 
     def draw(self, index):
         self.transform.rng.manual_seed(index)
@@ -242,7 +242,7 @@ IN_ALL_WORKERS = [
 def test_pages_loaders_are_named_right_in_other_workers(
     slug, method, num_workers, persistent, monkeypatch
 ):
-    """What cannot be seen so is said to be skipped; nothing else is found instead."""
+    """A failure that cannot be seen is reported as skipped, and not as another one."""
     mode = FAILURE_MODES[slug]
     if num_workers == 0 and slug == "numpy-global-before-1-9":
         pytest.skip("the samples of this page name their worker")

@@ -130,7 +130,7 @@ def same(index):
 
 
 def left():
-    """What this process has: children, open descriptors, shared memory."""
+    """Return the children, open descriptors and shared memory of this process."""
     me = psutil.Process()
     children = {child.pid for child in me.children(recursive=True)}
     return children, me.num_fds(), gallery_hooks._segments()

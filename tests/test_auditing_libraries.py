@@ -213,7 +213,7 @@ def test_several_loaders_in_one_are_to_be_audited_one_by_one():
 
 
 class Mixed(Global):
-    """What all three global generators draw."""
+    """Samples drawn from all three global generators."""
 
     def draw(self):
         return np.random.random() + random.random() + float(torch.rand(()))

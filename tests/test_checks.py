@@ -191,7 +191,7 @@ class OnlyOpenCV(OpenCV):
 
 
 class Wrapper(Dataset):
-    """Doubles what it wraps, unless somebody asks for a whole batch."""
+    """Doubles the samples that it wraps, but not those of a whole batch."""
 
     def __init__(self):
         self.inner = TensorDatasetWithBatches()
@@ -480,7 +480,7 @@ class DrawsFrom(Rows):
 
 
 class Holds(Rows):
-    """A generator that nobody draws from."""
+    """A generator that is never drawn from."""
 
     def __init__(self):
         super().__init__()
@@ -1050,7 +1050,7 @@ BROKEN = {
         "error",
         "dataset.__iter__",
     ),
-    "iterator that is no DataLoader": (
+    "iterator that is not a DataLoader": (
         (torch.full((2, 3), float(i)) for i in range(5)),
         "exhausted-stream",
         "error",

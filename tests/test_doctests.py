@@ -72,7 +72,7 @@ def test_every_public_name_has_a_page():
 
 @EVERY_NAME
 def test_name_has_an_example(name):
-    # Those of an observation are shown by its own.
+    # The observation's own examples show these methods.
     if not name.startswith("dejabatch.observe.record.Observation."):
         docstring = inspect.getdoc(DOCUMENTED[name])
         assert "\nExamples\n--------\n" in docstring

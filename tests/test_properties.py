@@ -1,4 +1,4 @@
-"""What holds for every sample and every dataset: generated ones, small and odd."""
+"""Properties of every sample and every dataset, on generated small and odd ones."""
 
 import copy
 import gc

@@ -41,7 +41,7 @@ QUESTIONS = {
     "epochs": ASK["same_in_the_next_epoch"],
     "order": asks_order,
 }
-# What the page's code cannot see; the page says what to look at instead.
+# Failures that the page's code cannot see; the page says where to look instead.
 LOOK_YOURSELF = {
     "one-draw-for-the-whole-batch",  # a picture shows it
     "subset-of-a-subset",  # compared with the whole dataset

@@ -1,6 +1,6 @@
 // A field above each filterable table that hides the rows without the typed words, which
 // may also be among WORDS_OF_ROWS: what a row does not say. The words are in the page's
-// address as ?q=..., so that they can be sent to somebody.
+// address as ?q=..., so that a link can carry them.
 // Without JavaScript there is the whole table.
 for (const table of document.querySelectorAll("table.filterable")) {
   const field = document.createElement("input");

@@ -65,6 +65,6 @@ Search.performTermsSearch = (searchTerms) => {
       SearchResultKind.text,
     ];
   };
-  // A page with nothing but the most common of the words is no answer.
+  // A page that has only the most common word does not answer.
   return [...scores].filter(([, score]) => score >= best / 4).map(result);
 };

@@ -189,6 +189,6 @@ if __name__ == "__main__":
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 # * Every epoch has the same order:
 #   :doc:`/gallery/2_randomness/plot_reseed_every_epoch`.
-# * What a loader's generator controls:
+# * Draws from a loader's generator:
 #   :doc:`/gallery/explanations/plot_what_generator_drives`.
 # * PyTorch's reference: :class:`torch.Generator` and :func:`torch.initial_seed`.

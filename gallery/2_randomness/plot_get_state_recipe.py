@@ -318,7 +318,7 @@ if __name__ == "__main__":
 #   :doc:`/gallery/2_randomness/plot_worker_seed_without_epoch`.
 # * A generator on the dataset repeats in every worker:
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
-# * What torch seeds in a worker since torch 1.9:
+# * The seeds of a worker since torch 1.9:
 #   :doc:`/gallery/2_randomness/plot_numpy_global_before_1_9`.
 # * User reports: `yolov5#2761 <https://github.com/ultralytics/yolov5/issues/2761>`__,
 #   `pytorch#5059 <https://github.com/pytorch/pytorch/issues/5059>`__.

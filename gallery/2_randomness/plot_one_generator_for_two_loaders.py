@@ -248,6 +248,6 @@ if __name__ == "__main__":
 #   :doc:`/gallery/1_sample/plot_split_shares_transform`.
 # * Every run shuffles in the same order, and you set no seed:
 #   :doc:`/gallery/2_randomness/plot_default_torch_generator`.
-# * What a loader's generator controls:
+# * Draws from a loader's generator:
 #   :doc:`/gallery/explanations/plot_what_generator_drives`.
 # * PyTorch's reference for ``generator``: :class:`torch.utils.data.DataLoader`.

@@ -355,7 +355,7 @@ if __name__ == "__main__":
 # --------
 # * Two loops over one loader with persistent workers share an iterator:
 #   :doc:`/gallery/3_order/plot_one_iterator_per_persistent_loader`.
-# * What a worker gets when it starts: :doc:`/gallery/explanations/plot_start_methods`.
+# * The start of a worker: :doc:`/gallery/explanations/plot_start_methods`.
 # * An epoch number that persistent workers see: :class:`dejabatch.SharedEpoch` and
 #   :func:`dejabatch.set_epoch`.
 # * :class:`torch.utils.data.DataLoader`.

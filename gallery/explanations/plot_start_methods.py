@@ -310,7 +310,7 @@ if __name__ == "__main__":
     }
     colours = {"shared": "#ffd9b3", "error": "#f6c1c1", "copy": "#d9efdc"}
     figure, ax = plt.subplots(figsize=(5.6, 3.2), layout="constrained")
-    ax.set(title="What a worker gets", xlim=(0, len(METHODS)))
+    ax.set(title="Copied into a worker", xlim=(0, len(METHODS)))
     ax.set(ylim=(len(table), 0), yticks=np.arange(len(table)) + 0.5)
     ax.set(xticks=np.arange(len(METHODS)) + 0.5, xticklabels=METHODS)
     ax.set(yticklabels=table)

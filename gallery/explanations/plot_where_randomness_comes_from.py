@@ -314,7 +314,7 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * What goes wrong, and how to fix your loader: :doc:`the gallery </gallery/index>`.
+# * Failures and fixes: :doc:`the gallery </gallery/index>`.
 # * Different random numbers for each rank, worker and epoch: :func:`dejabatch.seed_worker`
 #   and :class:`dejabatch.PerSample`.
 # * Each step in detail: :doc:`/gallery/explanations/plot_what_generator_drives` and

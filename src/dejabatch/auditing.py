@@ -49,7 +49,7 @@ def audit(
     time_limit : float
         Seconds after which reading stops; the report covers what was observed by then.
     expect : Expect, optional
-        What you expect of the loader, such as an order that is meant to repeat.
+        Your expectations of the loader, such as an order that is meant to repeat.
     checks : collection of str, optional
         Slugs of the failure modes to look for; by default all that can be detected.
     progress : bool, optional

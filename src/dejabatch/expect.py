@@ -1,4 +1,4 @@
-"""What the user expects of a loader, where the loader itself does not show it."""
+"""The user's expectations of a loader, which the loader itself does not show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expect:
-    """What you expect of a loader. None, the default, stands for "not known".
+    """Your expectations of a loader. None, the default, stands for "not known".
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What checks say: a diagnosis, a finding, or why they cannot tell."""
+"""Results of checks: a diagnosis, a finding, or the reason why a check cannot tell."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def cannot_tell(reason: str) -> NoReturn:
     Parameters
     ----------
     reason : str
-        What is missing, and what would show the failure mode.
+        The missing fact, and what would show the failure mode.
 
     Raises
     ------
@@ -53,7 +53,7 @@ class FindingsError(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What a check finds, before the failure mode's name is added.
+    """The result of a check, before the failure mode's name is added.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Finding:
         The object that causes the failure, as an attribute path that begins at the
         loader's own attributes, such as ``dataset.transform.rng``.
     evidence : str
-        What was measured, in numbers.
+        The measurement, in numbers.
 
     Examples
     --------
@@ -107,7 +107,7 @@ class Finding:
 
     @property
     def fix(self) -> str:
-        """What to do, in a sentence."""
+        """The repair, in a sentence."""
         return FAILURE_MODES[self.slug].fix
 
     @property

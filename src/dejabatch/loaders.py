@@ -1,4 +1,4 @@
-"""What is inside a loader: the DataLoader of a wrapper, and the objects with set_epoch."""
+"""The inside of a loader: the DataLoader of a wrapper, and objects with set_epoch."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def unwrap(loader: object) -> DataLoader[Any] | Iterable[Any]:
     Returns
     -------
     torch.utils.data.DataLoader or iterable
-        The innermost DataLoader; `loader` itself if there is none. What a wrapper does
-        with finished batches, such as moving them to a device, is not observed.
+        The innermost DataLoader; `loader` itself if there is none. The work of a wrapper
+        on finished batches, such as moving them to a device, is not observed.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What an audit says: the findings, what was checked, and what could not be checked."""
+"""The result of an audit: findings, what was checked, and what could not be checked."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Report:
     skipped : mapping of str to str
         Slugs of those that the observation does not show, each with the reason.
     observation : dejabatch.observe.record.Observation
-        What was observed.
+        The observation.
     other : dejabatch.observe.record.Observation or None
-        What was observed of the second loader of `dejabatch.compare`.
+        The observation of the second loader of `dejabatch.compare`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a reader takes away runs: the code that is copied, and the files."""
+"""The code and the files that readers take away run."""
 
 import json
 import os

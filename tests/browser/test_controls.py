@@ -1,4 +1,4 @@
-"""What a reader works with: by keyboard, and its state is kept and said."""
+"""Controls work by keyboard, keep their state, and announce it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What readers never ask for: the page for wrong addresses, and files for crawlers."""
+"""The page for wrong addresses, and the files for crawlers."""
 
 import re
 import runpy

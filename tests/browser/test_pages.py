@@ -151,7 +151,7 @@ def test_everybody_can_read_it(page, address, chromium, axe):
 
 
 def test_pages_are_light(tab):
-    """What a first visit transfers, with a host's gzip."""
+    """Return the bytes that a first visit transfers, with a host's gzip."""
     session = tab.context.new_cdp_session(tab)
     session.send("Network.enable")  # without it, the next line does nothing
     session.send("Network.setCacheDisabled", {"cacheDisabled": True})

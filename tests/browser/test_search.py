@@ -6,7 +6,7 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
-# What a reader types, and what the addresses of right answers contain.
+# A reader's words, and a part of the addresses of right answers.
 SEARCHES = {
     "same crop": "one_draw_for_the_whole_batch",
     "duplicate batches": "itertools_cycle|next_iter_in_the_loop",

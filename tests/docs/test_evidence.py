@@ -1,4 +1,4 @@
-"""What the site says about itself is what its own build has measured."""
+"""The site says about itself only what its own build has measured."""
 
 import ast
 import json
@@ -83,7 +83,7 @@ def test_every_verdict_has_its_assert_in_the_same_cell(page):
 
 @EVERY_CLAIMS_PAGE
 def test_verdict_words_come_from_judge_alone(page):
-    """Nobody writes a verdict by hand."""
+    """Verdicts come from the build, not from hand-written text."""
     tree = ast.parse(page.read_text())
     written = [
         node
@@ -97,7 +97,7 @@ def test_verdict_words_come_from_judge_alone(page):
     assert judge.lineno < written[0].lineno < judge.end_lineno
 
 
-# What a build notes ------------------------------------------------------------------
+# Notes of a build ------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def test_each_figure_has_a_light_and_a_dark_twin(build):
         greys = opaque[np.ptp(opaque, axis=1) < 0.1]
         assert len(greys) > 1000
         assert READABLE[scheme](luminance(np.median(greys, axis=0)))
-    # What a page has coloured itself is the same in both.
+    # Colours that the page has chosen are the same in both.
     red = [(p[..., 0] > 0.9) & (p[..., 1] < 0.2) for p in pictures.values()]
     assert 0.95 < red[0].sum() / red[1].sum() < 1.05
 

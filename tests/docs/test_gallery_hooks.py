@@ -42,7 +42,7 @@ if __name__ == "__main__":
     next(iter(DataLoader(Stuck([0]), num_workers=1)))
 """
 
-# What a page leaves behind, and how the build names it.
+# Things that a page may leave behind, and how the build names them.
 LEAKS = {
     "process": (
         # Silent: the end of the build's output must not wait for it.

@@ -13,7 +13,7 @@ from dejabatch.state import generators
 
 SMALL = {"ranks": 3, "workers": 2, "epochs": 2, "seeds": (42, 43)}
 # Share of NumPy's streams that are repeated within an epoch, in other epochs, for other
-# seeds. Of the ranks 42, 43, 44 and 43, 44, 45 of the two runs, two thirds are shared.
+# seeds. The two runs have ranks 42, 43, 44 and 43, 44, 45: they share two thirds.
 EXPECTED = {
     "one seed on all ranks, torch's default": (1, 0, 0),
     "seed + rank": (0, 0, 2 / 3),

@@ -1,4 +1,4 @@
-"""What runs isolated leaves nothing, ends in time, and tells how it ended."""
+"""An isolated function leaves nothing, ends in time, and says how it ended."""
 
 import contextlib
 import gc
@@ -139,7 +139,7 @@ def test_hanging_worker_is_ended_with_the_rest(method):
     assert processes >= 3  # this one and two workers
     deadline = time.monotonic() + 5
     while group(number) and time.monotonic() < deadline:
-        time.sleep(0.05)  # whoever adopted them has not noticed yet
+        time.sleep(0.05)  # their new parent has not noticed yet
     assert group(number) == []
 
 

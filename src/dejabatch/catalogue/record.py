@@ -54,7 +54,7 @@ class FailureMode:
     section : str
         A key of `SECTIONS`.
     symptom : str
-        What the user sees. Code stands between single backticks, here and below.
+        The observable effect. Code stands between single backticks, here and below.
     seen : tuple of str
         The keys of `SIGNS` that the failure shows, the clearest first.
     words : tuple of str

@@ -51,7 +51,7 @@ PAIR_CHECKS = _checks("check_pair")
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the checks say of one observation.
+    """The result of all checks of one observation.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ def judge(
     Parameters
     ----------
     seen : dejabatch.observe.record.Observation or dejabatch.observe.record.Pair
-        What was observed.
+        The observation.
     checks : mapping of str to callable
         `CHECKS` or `PAIR_CHECKS`.
     chosen : collection of str, optional

@@ -6,7 +6,7 @@ from dejabatch.evidence import Evidence
 from dejabatch.findings import Diagnosis
 from dejabatch.observe.record import Pair
 
-# What people call a transform. A transform of targets belongs to both halves.
+# Names of attributes that hold a transform. A transform of targets belongs to both halves.
 _NAME = re.compile(r"\.(?!\w*target)\w*(transform|tfm|aug|preproc)\w*$")
 
 

@@ -37,7 +37,7 @@ def _are_indices_of_the_whole(
     if not len(outer) or not np.isin(outer, inner).all():
         return False
     if outer[0] < 0 or outer[-1] >= len(inner):
-        return True  # an index that is no position raises
+        return True  # an index out of range is not a position
     # Neighbours are chosen together, so a run of positions counts as one choice.
     among = np.isin(np.arange(len(inner)), inner)
     runs = np.cumsum(np.diff(among, prepend=among[:1]))

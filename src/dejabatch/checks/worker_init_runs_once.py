@@ -1,4 +1,4 @@
-"""What worker_init_fn gives to the dataset stays for all epochs of a persistent worker."""
+"""A worker_init_fn sets state once, for all epochs of a persistent worker."""
 
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.facts import facts_of

@@ -12,12 +12,12 @@ T = TypeVar("T")
 
 
 class Evidence(Generic[Seen]):
-    """What functions of this package derive from one observation, each computed once.
+    """Facts that functions of this package derive from one observation, each once.
 
     Parameters
     ----------
     seen : dejabatch.observe.record.Observation or dejabatch.observe.record.Pair
-        What was observed.
+        The observation.
     """
 
     def __init__(self, seen: Seen) -> None:

@@ -1,4 +1,4 @@
-"""What a check needs of a dataset's answers before it can judge by them."""
+"""Conditions that a dataset's answers must meet before a check can judge by them."""
 
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ def answers_of(observation: Observation, *, again: bool = True) -> Answers:
     Parameters
     ----------
     observation : dejabatch.observe.record.Observation
-        What was observed.
+        The observation.
     again : bool
         Whether the check needs one sample made more than once, which an iterable dataset
         cannot do.

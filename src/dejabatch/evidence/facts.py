@@ -1,4 +1,4 @@
-"""What kind of loader an observation shows: most checks apply to one kind only."""
+"""The kind of loader that was observed: most checks apply to one kind only."""
 
 from dejabatch.findings import cannot_tell
 from dejabatch.observe.record import Facts, Observation

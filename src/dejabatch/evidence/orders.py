@@ -1,4 +1,4 @@
-"""What the order of indices, epochs and streams shows."""
+"""Facts about the order of indices, epochs and streams."""
 
 import numpy as np
 import numpy.typing as npt

@@ -28,7 +28,7 @@ from dejabatch.fixes.seeding import seed_worker
 _MMENGINE_SEED = "DEJABATCH_MMENGINE_SEED"
 
 
-# What the main process of a rank does ----------------------------------------------
+# Seeds of a rank's main process ----------------------------------------------------
 
 
 def seed_plus_rank(seed: int, rank: int) -> None:
@@ -51,7 +51,7 @@ def mmengine_main(seed: int, rank: int) -> None:
     seed_ranks_equally(seed, rank)
 
 
-# What a worker_init_fn does ---------------------------------------------------------
+# Functions for worker_init_fn ---------------------------------------------------------
 
 
 def pytorch_docs_worker(_worker_id: int) -> None:

@@ -1,4 +1,4 @@
-"""What a loader says of itself, without iterating it."""
+"""Attributes of a loader that show without iterating it."""
 
 from __future__ import annotations
 

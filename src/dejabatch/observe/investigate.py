@@ -47,7 +47,7 @@ def investigate(
     Returns
     -------
     dejabatch.observe.record.Observation
-        What was observed.
+        The observation.
 
     Raises
     ------

@@ -34,7 +34,7 @@ _SECONDS_TO_END = 2.0
 
 @dataclass(slots=True)
 class Outcome:
-    """What came out of an isolated function.
+    """The result of an isolated function.
 
     Attributes
     ----------
@@ -69,8 +69,8 @@ def run_isolated(function: Callable[[Send], None], time_limit: float) -> Outcome
     Returns
     -------
     Outcome
-        What was sent, and how the child ended. What the function raises is part of the
-        outcome, and is not raised here.
+        The objects that were sent, and how the child ended. An exception of the function
+        is part of the outcome, and is not raised here.
     """
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
@@ -108,7 +108,7 @@ def in_fork(function: Callable[[], Any], deadline: float) -> Any:
     Parameters
     ----------
     function : callable
-        Returns a picklable object. What it changes is lost with the child.
+        Returns a picklable object. Its changes are lost with the child.
     deadline : float
         Value of ``time.monotonic()`` at which the child is killed.
 

@@ -1,4 +1,4 @@
-"""What was observed of a loader: plain values that can be pickled, compared and stored."""
+"""Observations of a loader: plain values that can be pickled, compared and stored."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def numpy_recipe(worker: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a loader says of itself, before anything is read from it.
+    """The attributes of a loader, before anything is read from it.
 
     Attributes
     ----------
@@ -191,7 +191,7 @@ class Fetch:
     epoch, batch, worker : int
         Which epoch, batch and worker; `batch` counts from 0 in each epoch.
     indices : numpy.ndarray or None
-        What the sampler asked for, int64 of shape (samples,). None for an iterable
+        The sampler's indices, int64 of shape (samples,). None for an iterable
         dataset, and for indices that are not integers.
     digests : numpy.ndarray
         Fingerprint of each sample, uint8 of shape (samples, 16).
@@ -287,7 +287,7 @@ class EpochEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What a dataset gave when it was asked for the same sample again.
+    """The answers of a dataset that was asked for the same sample again.
 
     Each process began with a copy of the dataset that had made no sample yet, in a worker
     if the loader has any. "The same states" are those in which all generators within
@@ -401,7 +401,7 @@ class Observation:
     Attributes
     ----------
     facts : dejabatch.observe.record.Facts or None
-        What the loader says of itself; None if the loader could not be made.
+        The loader's attributes; None if the loader could not be made.
     starts : tuple of dejabatch.observe.record.WorkerStart
         The main process, and each worker in each epoch in which it was started.
     fetches : tuple of dejabatch.observe.record.Fetch
@@ -420,7 +420,7 @@ class Observation:
         Digests of generators in well-known states, to compare a `Census` with:
         `DEFAULT_TORCH_GENERATOR`, and `numpy_recipe` of each worker.
     answers : dejabatch.observe.record.Answers or None
-        What the dataset gave when asked for one sample again and again.
+        The answers of the dataset when asked for one sample again and again.
     replay : dejabatch.observe.record.Observation or None
         The same loader asked for one index by all workers, if the dataset is map-style;
         otherwise its workers with all their generators in the same states.
@@ -433,7 +433,7 @@ class Observation:
     rebuilt : dejabatch.observe.record.Observation or None
         The loader that the same function made a second time, in another random state.
     expect : dejabatch.Expect
-        What the user expects of the loader.
+        The user's expectations of the loader.
 
     Examples
     --------
@@ -612,7 +612,7 @@ class Pair:
     Attributes
     ----------
     a, b : dejabatch.observe.record.Observation
-        What was observed of each.
+        The observation of each.
     shared_objects : tuple of tuple
         Objects that both hold: the path in `a`, the path in `b`, and the module of the
         object's class, or ``"generator"``.

@@ -71,7 +71,7 @@ def observe(
     Returns
     -------
     Observation
-        What was observed. An error of the loader is part of it, and is not raised.
+        The observation. An error of the loader is part of it, and is not raised.
     """
     reading = _Reading(make_loader, epochs, max_batches)
     outcome = run_isolated(reading, time_limit)
@@ -258,7 +258,7 @@ def _as_array(digests: Iterable[bytes]) -> npt.NDArray[np.uint8]:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the spy sends in place of a batch.
+    """The record that the spy sends in place of a batch.
 
     Attributes
     ----------

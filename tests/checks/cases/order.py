@@ -118,7 +118,7 @@ BROKEN = {
         ("error", "dataset.indices"),
         "needs positions in that subset",
     ),
-    "indices that are no positions": (
+    "indices that are not positions": (
         "subset-of-a-subset",
         nested([297], INNER),
         ("error", "dataset.indices"),

@@ -57,7 +57,7 @@ def ask(
     make_loader : callable
         Returns the loader; called in a process of its own.
     observation : dejabatch.observe.record.Observation
-        What was observed of the loader; two of its indices are used.
+        The observation of the loader; two of its indices are used.
     time_limit : float
         Seconds after which only the answers that came until then are returned.
 

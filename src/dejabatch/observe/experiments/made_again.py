@@ -30,7 +30,7 @@ def made_again(
     Returns
     -------
     dejabatch.observe.record.Observation
-        What was observed of the second loader.
+        The observation of the second loader.
     """
     make = _InOtherStates(make_loader)
     return observe(make, epochs=1, max_batches=max_batches, time_limit=time_limit)

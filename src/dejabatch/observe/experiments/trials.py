@@ -53,7 +53,7 @@ class Step:
 
 @dataclass(slots=True)
 class Trial:
-    """What one process gave, step by step.
+    """The samples of one process, step by step.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Samples:
     Parameters
     ----------
     dataset, collate_fn : object
-        Of a loader.
+        The dataset and the ``collate_fn`` of a loader.
     batched : bool
         Whether the loader makes batches.
     deadline : float
