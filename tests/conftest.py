@@ -11,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import green_runs
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,13 +30,28 @@ PAGES = [script for script in SCRIPTS if script.parent.name[0].isdigit()]
 WRITTEN_BY_BUILDS = shutil.ignore_patterns("_build", "gallery", "__pycache__")
 
 
-# First: pytest-xdist looks for groups in the same hook.
+# pytest-xdist and the markers' own hook must find the items as they are changed here.
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run all tests that need the site: it is then built once."""
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Run all tests of the site in one process, and slow tests whose inputs changed."""
+    green = green_runs.read()
     for item in items:
         if "site" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("site"))
+        if item.get_closest_marker("slow"):
+            digest = green_runs.digest(item)
+            item.user_properties.append((green_runs.PROPERTY, digest))
+            if config.option.markexpr != "slow" and digest != green.get(item.nodeid):
+                item.own_markers = [m for m in item.own_markers if m.name != "slow"]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Record the slow tests that pass in a run of all of them."""
+    config = session.config
+    if config.option.markexpr == "slow" and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(green_runs.Recorder())
 
 
 @dataclass(frozen=True)
@@ -82,14 +98,9 @@ def copy_site(target: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """Build the whole site, with the outputs of the last build if they are still right."""
-    docs = copy_site(tmp_path_factory.mktemp("site"))
-    # The build itself finds out whether anything has changed that they depend on.
-    if (ROOT / "docs" / "gallery").is_dir():
-        shutil.copytree(ROOT / "docs" / "gallery", docs / "gallery")
-    # Beside other tests, on a slow machine.
-    build = sphinx_build(docs, timeout=1800)
+def site() -> Build:
+    """Build the site where `nox -s docs` does, which leaves little to do after it."""
+    build = sphinx_build(ROOT / "docs", timeout=1800)
     assert build.status == 0, build.log
     return build
 

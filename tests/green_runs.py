@@ -1,0 +1,69 @@
+"""Slow tests that have passed, and the state of their inputs at that time.
+
+``nox -s tests`` runs a slow test only if its inputs have changed since the test passed in
+``nox -s tests -- -m slow``, which writes the record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+
+RECORD = Path(__file__).with_name("green_runs.json")
+PROPERTY = "inputs"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def read() -> dict[str, str]:
+    """Return the digests of inputs by test."""
+    return json.loads(RECORD.read_text()) if RECORD.is_file() else {}
+
+
+def digest(item: pytest.Item) -> str:
+    """Digest a test's function, its parameters that are paths, and its marker's paths.
+
+    A path in the marker is relative to the repository. Every Python file in a folder is
+    an input.
+    """
+    marker = item.get_closest_marker("slow")
+    parameters = getattr(item, "callspec", None)
+    values = [] if parameters is None else parameters.params.values()
+    paths = [
+        *(ROOT / path for path in marker.args),
+        *(value for value in values if isinstance(value, Path)),
+    ]
+    files = [
+        file
+        for path in paths
+        for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])
+    ]
+    content = hashlib.sha256(inspect.getsource(item.function).encode())
+    for file in files:
+        content.update(file.read_bytes())
+    return content.hexdigest()[:16]
+
+
+class Recorder:
+    """Write the record at the end of a run of all slow tests."""
+
+    def __init__(self) -> None:
+        self._passed: dict[str, str] = {}
+        self._failed: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take note of a test that passed, or of one that did not."""
+        if report.when == "call" and report.passed:
+            self._passed[report.nodeid] = dict(report.user_properties)[PROPERTY]
+        elif report.failed:
+            self._failed.add(report.nodeid)
+
+    def pytest_sessionfinish(self) -> None:
+        """Add the tests that passed to the record, and drop the tests that failed."""
+        found = read() | self._passed
+        for nodeid in self._failed:
+            found.pop(nodeid, None)
+        RECORD.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n")
