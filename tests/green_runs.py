@@ -17,6 +17,11 @@ RECORD = Path(__file__).with_name("green_runs.json")
 PROPERTY = "inputs"
 ROOT = Path(__file__).resolve().parent.parent
 
+# For tests that cross the whole audit with loaders, worker counts and start methods.
+slow_audit = pytest.mark.slow(
+    *(f"src/dejabatch/{part}" for part in ("observe", "state", "evidence", "checks"))
+)
+
 
 def read() -> dict[str, str]:
     """Return the digests of inputs by test."""

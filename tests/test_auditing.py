@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from green_runs import slow_audit
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 from dejabatch import FAILURE_MODES, audit, seed_worker
@@ -166,7 +167,10 @@ HEALTHY = {
 }
 
 
-@pytest.mark.parametrize("num_workers", [0, 1, 2, 4])
+@pytest.mark.parametrize(
+    "num_workers",
+    [0, 2, pytest.param(1, marks=slow_audit), pytest.param(4, marks=slow_audit)],
+)
 @pytest.mark.parametrize("healthy", HEALTHY.values(), ids=HEALTHY)
 def test_nothing_is_found_in_a_healthy_loader(healthy, num_workers):
     make, worker_init_fn = healthy
@@ -183,12 +187,18 @@ def test_nothing_is_found_in_a_healthy_loader(healthy, num_workers):
     assert report.observation.error is None
 
 
-@pytest.mark.parametrize("mode", PAGES_OF_AUDIT, ids=lambda mode: mode.slug)
-def test_pages_loaders_are_named_right(mode):
-    names = runpy.run_path(str(ROOT / "gallery" / mode.page), run_name="page")
+# The pages' own asserts say the same during the build of the site.
+@slow_audit
+@pytest.mark.parametrize(
+    ("slug", "page"),
+    [(mode.slug, ROOT / "gallery" / mode.page) for mode in PAGES_OF_AUDIT],
+    ids=[mode.slug for mode in PAGES_OF_AUDIT],
+)
+def test_pages_loaders_are_named_right(slug, page):
+    names = runpy.run_path(str(page), run_name="page")
     expect = names.get("expect")
     report = audit(names["broken"], expect=expect)
-    assert [finding.slug for finding in report.findings] == [mode.slug]
+    assert [finding.slug for finding in report.findings] == [slug]
     assert audit(names["fixed"], expect=expect).ok
 
 
@@ -205,9 +215,16 @@ CURED_BY_SEED_WORKER = [
 ]
 
 
-@pytest.mark.parametrize("slug", CURED_BY_SEED_WORKER)
-def test_seed_worker_cures_the_pages_loader(slug):
-    page = ROOT / "gallery" / FAILURE_MODES[slug].page
+@slow_audit
+@pytest.mark.parametrize(
+    ("slug", "page"),
+    [
+        (slug, ROOT / "gallery" / FAILURE_MODES[slug].page)
+        for slug in CURED_BY_SEED_WORKER
+    ],
+    ids=CURED_BY_SEED_WORKER,
+)
+def test_seed_worker_cures_the_pages_loader(slug, page):
     broken = runpy.run_path(str(page), run_name="page")["broken"]
     assert [finding.slug for finding in audit(broken).findings] == [slug]
     broken.worker_init_fn = seed_worker
@@ -237,6 +254,7 @@ IN_ALL_WORKERS = [
 ]
 
 
+@slow_audit
 @pytest.mark.parametrize(("method", "num_workers", "persistent"), WORKERS)
 @pytest.mark.parametrize("slug", IN_ALL_WORKERS)
 def test_pages_loaders_are_named_right_in_other_workers(
@@ -279,7 +297,7 @@ def test_pages_loaders_are_named_right_in_other_workers(
     assert audit(fixed).ok
 
 
-@pytest.mark.parametrize("num_workers", [2, 4])
+@pytest.mark.parametrize("num_workers", [2, pytest.param(4, marks=slow_audit)])
 @pytest.mark.parametrize("persistent", [False, True])
 @pytest.mark.parametrize(
     "make",
@@ -329,7 +347,10 @@ def test_generator_in_the_collate_function_is_named():
     assert finding.where == "collate_fn.<rng>"
 
 
-@pytest.mark.parametrize("num_workers", [0, 1, 2, 4])
+@pytest.mark.parametrize(
+    "num_workers",
+    [0, 2, pytest.param(1, marks=slow_audit), pytest.param(4, marks=slow_audit)],
+)
 def test_constant_sample_is_found_with_any_number_of_workers(num_workers):
     loader = DataLoader(Constant(), batch_size=3, num_workers=num_workers)
     (finding,) = audit(loader).findings

@@ -16,6 +16,7 @@ import PIL.Image
 import psutil
 import pytest
 import torch
+from green_runs import slow_audit
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 from dejabatch import audit
@@ -152,7 +153,8 @@ def no_trace():
     assert threading.enumerate() == threads
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
+# Workers send digests, whatever the samples are.
+@pytest.mark.parametrize("num_workers", [0, pytest.param(2, marks=slow_audit)])
 @pytest.mark.parametrize("make", SAMPLES.values(), ids=SAMPLES)
 def test_any_sample_can_be_read(make, num_workers):
     loader = DataLoader(
@@ -257,7 +259,14 @@ def test_dataset_that_spawn_cannot_pickle_is_told():
         audit(loader)
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "fork",
+        pytest.param("forkserver", marks=slow_audit),
+        pytest.param("spawn", marks=slow_audit),
+    ],
+)
 def test_hanging_worker_of_any_start_method_is_ended(method):
     loader = DataLoader(
         Sleepy(None), num_workers=2, multiprocessing_context=method, batch_size=1

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from green_runs import slow_audit
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -1192,8 +1193,19 @@ HEALTHY = {
 }
 
 
+def first_of_each_failure(cases):
+    """Return parameters of which all but the first for each failure mode are slow."""
+    seen, parameters = set(), []
+    for name, case in cases.items():
+        slug = case[1]
+        marks = slow_audit if slug in seen else ()
+        parameters.append(pytest.param(*case, id=name, marks=marks))
+        seen.add(slug)
+    return parameters
+
+
 @pytest.mark.parametrize(
-    ("loader", "slug", "severity", "where"), BROKEN.values(), ids=BROKEN
+    ("loader", "slug", "severity", "where"), first_of_each_failure(BROKEN)
 )
 def test_failure_is_named_alone_with_its_place(loader, slug, severity, where):
     report = audit(loader)
@@ -1201,7 +1213,29 @@ def test_failure_is_named_alone_with_its_place(loader, slug, severity, where):
     assert found == [(slug, severity, where)], str(report)
 
 
-@pytest.mark.parametrize("loader", HEALTHY.values(), ids=HEALTHY)
+# Look-alikes whose observation, and not only the judgement of it, is special.
+QUICK = (
+    "clock",
+    "raw data in a cache",
+    "entropy of the system",
+    "function of a random loader",
+    "working transforms",
+    "MixUp",
+    "endless noise",
+    "split noisy stream",
+    "epoch in shared memory",
+    "file opened late",
+    "seed of workers that end",
+)
+
+
+@pytest.mark.parametrize(
+    "loader",
+    [
+        pytest.param(loader, id=name, marks=() if name in QUICK else slow_audit)
+        for name, loader in HEALTHY.items()
+    ],
+)
 def test_nothing_is_found_in_what_is_right(loader):
     report = audit(loader)
     assert not report.findings, str(report)
@@ -1346,9 +1380,8 @@ def test_edit_behind_a_random_decision_is_seen():
     assert slugs.count("inplace-edit-of-stored-data") >= 5
 
 
-@pytest.mark.parametrize(
-    "method", ["forkserver", pytest.param("spawn", marks=pytest.mark.slow)]
-)
+@slow_audit
+@pytest.mark.parametrize("method", ["forkserver", "spawn"])
 @pytest.mark.parametrize(
     ("make", "slug"),
     [

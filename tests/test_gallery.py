@@ -144,17 +144,10 @@ def test_page_never_prints_in_a_worker(page):
             assert "print" not in names, f"{node.name}: a worker's print is lost"
 
 
+# The build runs each page under fork. A page takes up to a minute as a download.
+@pytest.mark.slow
 @EVERY_SCRIPT
-@pytest.mark.parametrize(
-    "method",
-    # The site's build has run it under fork. A spawned worker is given what one of the
-    # fork server is given, and imports torch again besides: a minute a page.
-    [
-        pytest.param("fork", marks=pytest.mark.slow),
-        "forkserver",
-        pytest.param("spawn", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_downloaded_script_runs_under_every_start_method(page, method, tmp_path):
     script = shutil.copy(page, tmp_path)
     mode = BY_PAGE.get(f"{page.parent.name}/{page.name}")

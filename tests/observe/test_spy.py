@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
+from green_runs import slow_audit
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 from dejabatch import FAILURE_MODES
@@ -187,7 +188,7 @@ def watch_loaders_of(page):
 
 
 # Each page asks `audit` about them, which watches them as well.
-@pytest.mark.slow
+@slow_audit
 # A file that stays open is what one of the pages is about.
 @pytest.mark.filterwarnings("ignore:unclosed file")
 @pytest.mark.parametrize(
