@@ -1,14 +1,12 @@
 """Run the pages of the gallery, each in a process of its own, as many at once as `-j`.
 
-sphinx-gallery runs all pages in one process, or in joblib's workers, which replace the
-`multiprocessing` that the pages are about. Here each page runs in a child that is forked
-from a process with torch imported. A page thus starts like a script, without a script's
-seconds for imports, and changes no setting of another page.
+sphinx-gallery's own workers are joblib's, which replace the `multiprocessing` that the
+pages are about. A page here is forked from a process with torch imported: it starts like
+a script, needs no time for imports, and changes no setting of another page.
 
-A page fails, and the build goes on, when the page exceeds the time limit or leaves
-processes, figures or shared memory behind. Classes that a page defines work in spawned
-workers. The random state is never seeded: a downloaded script would then behave
-differently from its page.
+A page fails, and the build goes on, if the page exceeds its time limit or leaves
+processes, figures or shared memory behind. The random state is never seeded: a
+downloaded script would then behave differently from its page.
 """
 
 from __future__ import annotations
@@ -42,7 +40,6 @@ SHARED_MEMORY = Path("/dev/shm")
 # Imported once, before the pages' processes are forked.
 PRELOADED = ("matplotlib.pyplot", "torch", "torchvision.transforms.v2")
 
-# Classes of a page in spawned workers ------------------------------------------------
 
 _original_preparation_data = multiprocessing.spawn.get_preparation_data
 
@@ -62,16 +59,10 @@ def _preparation_data(name: str) -> dict[str, Any]:
     return data
 
 
-# A page that hangs -------------------------------------------------------------------
-
-
 def _out_of_time(_signal: int, _frame: object) -> None:
     _, seconds = signal.getitimer(signal.ITIMER_REAL)
     msg = f"the page ran for more than {seconds:g} s (gallery_time_limit)"
     raise TimeoutError(msg)
-
-
-# A page that leaves something behind -------------------------------------------------
 
 
 def _mapped_by(pid: int) -> dict[int, str]:
@@ -136,8 +127,6 @@ def _clean_up(before: set[str]) -> list[str]:
             process.wait(timeout=5)
     return sorted(leaks)
 
-
-# Running the pages -------------------------------------------------------------------
 
 _generate = gen_rst.generate_file_rst
 _results: dict[tuple[str, ...], Any] = {}

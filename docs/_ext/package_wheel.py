@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from build import ProjectBuilder
 from docutils import nodes
 from pyproject_hooks import quiet_subprocess_runner
+from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sphinx.application import Sphinx
 
 # A script in the repository has this comment among its PEP 723 dependencies. The name
 # alone would install from an index whatever has that name there.
@@ -60,13 +57,9 @@ def _build(app: Sphinx, exception: Exception | None) -> None:
         msg = f"{address} was not built: install the package again"
         raise ValueError(msg)
     install_from = address if app.config.published else wheel.as_uri()
-    fill_in(
-        Path(app.outdir, "_downloads"),
-        {
-            PLACEHOLDER: f'#   "dejabatch @ {install_from}",\n',
-            address: install_from,
-        },
-    )
+    line = f'#   "dejabatch @ {install_from}",\n'
+    texts = {PLACEHOLDER: line, address: install_from}
+    fill_in(Path(app.outdir, "_downloads"), texts)
 
 
 class InstallLine(SphinxDirective):
