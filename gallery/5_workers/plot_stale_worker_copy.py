@@ -181,7 +181,7 @@ if __name__ == "__main__":
         message = str(error)
     del loader
     print(message)
-    assert "persistent workers have their own" in message
+    assert "persistent workers have copies of their own" in message
 
     loader = load(SharedCrops())
     list(loader)
