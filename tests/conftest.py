@@ -35,11 +35,13 @@ WRITTEN_BY_BUILDS = shutil.ignore_patterns("_build", "gallery", "__pycache__")
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Run all tests of the site in one process, and slow tests whose inputs changed."""
+    """Run the site's tests in one process, and slow tests if their inputs changed."""
     green = green_runs.read()
     for item in items:
         if "site" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("site"))
+        if "project" in getattr(item, "fixturenames", ()):
+            item.add_marker(green_runs.slow_build)
         if item.get_closest_marker("slow"):
             digest = green_runs.digest(item)
             item.user_properties.append((green_runs.PROPERTY, digest))
@@ -48,10 +50,9 @@ def pytest_collection_modifyitems(
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Record the slow tests that pass in a run of all of them."""
-    config = session.config
-    if config.option.markexpr == "slow" and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(green_runs.Recorder())
+    """Record the slow tests that pass, in the process that hears of all tests."""
+    if not hasattr(session.config, "workerinput"):
+        session.config.pluginmanager.register(green_runs.Recorder())
 
 
 @dataclass(frozen=True)

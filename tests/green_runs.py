@@ -1,7 +1,7 @@
 """Slow tests that have passed, and the state of their inputs at that time.
 
-``nox -s tests`` runs a slow test only if its inputs have changed since the test passed in
-``nox -s tests -- -m slow``, which writes the record.
+``nox -s tests`` runs a slow test only if its inputs have changed since the test passed.
+``nox -s tests -- -m slow`` runs all slow tests. Both write the record.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ import pytest
 RECORD = Path(__file__).with_name("green_runs.json")
 PROPERTY = "inputs"
 ROOT = Path(__file__).resolve().parent.parent
+
+# For builds of small Sphinx projects, which take ten seconds or more each.
+slow_build = pytest.mark.slow("docs/_ext", "docs/conf.py")
 
 # For tests that cross the whole audit with loaders, worker counts and start methods.
 slow_audit = pytest.mark.slow(
@@ -53,17 +56,18 @@ def digest(item: pytest.Item) -> str:
 
 
 class Recorder:
-    """Write the record at the end of a run of all slow tests."""
+    """Write the record at the end of a run."""
 
     def __init__(self) -> None:
         self._passed: dict[str, str] = {}
         self._failed: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take note of a test that passed, or of one that did not."""
-        if report.when == "call" and report.passed:
-            self._passed[report.nodeid] = dict(report.user_properties)[PROPERTY]
-        elif report.failed:
+        """Take note of a slow test that passed, or that failed."""
+        inputs = dict(report.user_properties).get(PROPERTY)
+        if inputs and report.when == "call" and report.passed:
+            self._passed[report.nodeid] = inputs
+        elif inputs and report.failed:
             self._failed.add(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
@@ -71,4 +75,6 @@ class Recorder:
         found = read() | self._passed
         for nodeid in self._failed:
             found.pop(nodeid, None)
+        if found == read():
+            return
         RECORD.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n")

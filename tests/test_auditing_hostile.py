@@ -2,22 +2,18 @@
 
 import collections
 import dataclasses
-import gc
 import itertools
-import multiprocessing.forkserver
-import multiprocessing.resource_tracker
 import os
 import threading
 import time
 
-import gallery_hooks
 import numpy as np
 import PIL.Image
-import psutil
 import pytest
 import torch
 from green_runs import slow_audit
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+from traces import nothing_is_left
 
 from dejabatch import audit
 
@@ -130,26 +126,11 @@ def same(index):
     return index
 
 
-def left():
-    """Return the children, open descriptors and shared memory of this process."""
-    me = psutil.Process()
-    children = {child.pid for child in me.children(recursive=True)}
-    return children, me.num_fds(), gallery_hooks._segments()
-
-
 @pytest.fixture(autouse=True)
 def no_trace():
-    multiprocessing.resource_tracker.ensure_running()  # lives as long as this process
-    gc.collect()  # what earlier tests left open is not closed between the two counts
-    deadline = time.monotonic() + 5
-    while any("/sem.mp-" in name for name in left()[2]) and time.monotonic() < deadline:
-        time.sleep(0.05)  # another test has killed a group, which is cleaned up after
-    before, threads = left(), threading.enumerate()
-    yield
-    deadline = time.monotonic() + 5
-    while (now := left()) != before and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert now == before  # not asked once more: a test beside this one may kill a group
+    threads = threading.enumerate()
+    with nothing_is_left():
+        yield
     assert threading.enumerate() == threads
 
 

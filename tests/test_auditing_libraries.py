@@ -11,6 +11,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from green_runs import slow_audit
 from torch.utils.data import DataLoader, Dataset
 
 from dejabatch import audit
@@ -155,7 +156,12 @@ def test_hugging_face_datasets_are_read(form):
 
 
 @pytest.mark.parametrize(
-    ("method", "seed"), [("fork", None), ("fork", 0), ("spawn", None)]
+    ("method", "seed"),
+    [
+        ("fork", None),
+        pytest.param("fork", 0, marks=slow_audit),
+        pytest.param("spawn", None, marks=slow_audit),
+    ],
 )
 def test_albumentations_2_0_8_is_diagnosed_by_path(method, seed):
     """The last release under the MIT licence; it seeds nothing in workers."""

@@ -7,6 +7,7 @@ import random
 import numpy as np
 import psutil
 import torch
+from green_runs import slow_audit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
@@ -104,6 +105,7 @@ class Generated(Dataset):
         return self.samples[index]
 
 
+@slow_audit
 @SLOW
 @given(
     st.lists(SAMPLES, min_size=1, max_size=6),

@@ -260,7 +260,10 @@ def test_train_and_validation():
     assert audit(validation, expect=Expect(deterministic=True)).ok
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize(
+    "method",
+    ["fork", pytest.param("spawn", marks=pytest.mark.slow("docs/recipes"))],
+)
 def test_open_in_worker(method, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)  # a spawned worker imports it by its name
     open_in_worker = importlib.import_module("open_in_worker")

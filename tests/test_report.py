@@ -92,8 +92,17 @@ def test_json_has_all_of_it():
         "url": FINDING.url,
     }
     assert content["skipped"] == {"c": "there are no workers"}
-    assert content["loader"]["start_method"] == "fork"
-    assert (content["batches"], content["error"]) == (2, "E: 1")
+    (loader,) = content["loaders"]
+    assert loader["facts"]["start_method"] == "fork"
+    assert (loader["batches"], loader["error"]) == (2, "E: 1")
+
+
+def test_json_of_a_comparison_has_both_loaders():
+    seen = Observation(facts=None, starts=(), fetches=(), ends=(), error="E: 2")
+    both = dataclasses.replace(report(), other=seen)
+    first, second = json.loads(both.to_json())["loaders"]
+    assert (first["batches"], second["batches"]) == (2, 0)
+    assert (first["error"], second["error"]) == (None, "E: 2")
 
 
 def test_html_says_the_same_and_escapes_what_it_quotes(tmp_path):

@@ -407,6 +407,7 @@ def test_epoch_index_is_an_int():
 
 
 # Without workers, PerSample restores the global generators after each sample.
+@pytest.mark.slow("src/dejabatch/fixes", "src/dejabatch/observe", "src/dejabatch/state")
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_audit_finds_nothing_in_a_loader_with_per_sample(num_workers):
     report = audit(per_sample_loader(num_workers=num_workers))

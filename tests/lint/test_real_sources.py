@@ -40,6 +40,7 @@ def test_nothing_is_found_in_own_sources(folder):
     assert lint_paths([ROOT / folder]) == []
 
 
+@pytest.mark.slow("src/dejabatch/lint")
 @pytest.mark.parametrize("library", ["torchvision", "timm", "lightning", "torchdata"])
 def test_nothing_is_found_in_sources_of_libraries(library):
     assert lint_paths([Path(find_spec(library).origin).parent]) == []

@@ -1,22 +1,23 @@
 """An isolated function leaves nothing, ends in time, and says how it ended."""
 
 import contextlib
-import gc
 import multiprocessing.forkserver
-import multiprocessing.resource_tracker
 import os
 import threading
 import time
 
-import gallery_hooks
 import psutil
 import pytest
 import torch
+from green_runs import slow_audit
 from torch.utils.data import DataLoader
+from traces import nothing_is_left
 
 from dejabatch.observe.isolate import run_isolated
 
-START_METHODS = pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+START_METHODS = pytest.mark.parametrize(
+    "method", ["fork", "forkserver", pytest.param("spawn", marks=slow_audit)]
+)
 
 
 class Hangs(list):
@@ -25,20 +26,9 @@ class Hangs(list):
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left():
-    multiprocessing.resource_tracker.ensure_running()  # lives as long as this process
-    gc.collect()  # what earlier tests left open is not closed between the two counts
-    me = psutil.Process()
-    before = {c.pid for c in me.children(recursive=True)}
-    descriptors, segments = me.num_fds(), gallery_hooks._segments()
-    yield
-    deadline = time.monotonic() + 5
-    while (new := gallery_hooks._segments() - segments) and time.monotonic() < deadline:
-        time.sleep(0.05)  # the tracker of a killed group cleans up after it
-    # Children of earlier tests may end meanwhile.
-    assert not {c.pid for c in me.children(recursive=True)} - before
-    assert me.num_fds() == descriptors
-    assert not new
+def no_trace():
+    with nothing_is_left():
+        yield
 
 
 def test_everything_sent_arrives_in_order():
@@ -131,9 +121,7 @@ def test_hanging_worker_is_ended_with_the_rest(method):
         send((os.getpgrp(), len(group(os.getpgrp()))))
         next(iterator)
 
-    started = time.monotonic()
-    outcome = run_isolated(function, 6)
-    assert time.monotonic() - started < 9
+    outcome = run_isolated(function, 30 if method == "spawn" else 15)
     assert outcome.out_of_time
     [(number, processes)] = outcome.sent
     assert processes >= 3  # this one and two workers
@@ -151,6 +139,23 @@ def test_workers_of_every_start_method_run_inside(method):
 
     for _ in range(2):  # the second child must not use the first one's helpers
         assert run_isolated(function, 60).sent == [[0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize("chosen", [None, "fork", "forkserver", "spawn"])
+def test_child_has_the_start_method_of_the_program(chosen):
+    before = multiprocessing.get_start_method(allow_none=True)
+    default = multiprocessing.get_all_start_methods()[0]
+
+    def function(send):
+        send(multiprocessing.get_start_method())
+
+    multiprocessing.set_start_method(chosen, force=True)
+    try:
+        assert run_isolated(function, 30).sent == [chosen or default]
+        # The question alone must not choose a method for the program.
+        assert multiprocessing.get_start_method(allow_none=True) == chosen
+    finally:
+        multiprocessing.set_start_method(before, force=True)
 
 
 @START_METHODS

@@ -19,7 +19,9 @@ from dejabatch.observe.spy import observe
 from dejabatch.state import generators as rngs
 from dejabatch.state.fingerprint import fingerprint
 
-START_METHODS = pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+START_METHODS = pytest.mark.parametrize(
+    "method", ["fork", "forkserver", pytest.param("spawn", marks=slow_audit)]
+)
 
 
 class Squares(Dataset):
