@@ -45,14 +45,17 @@ def pytest_collection_modifyitems(
         if item.get_closest_marker("slow"):
             digest = green_runs.digest(item)
             item.user_properties.append((green_runs.PROPERTY, digest))
-            if config.option.markexpr != "slow" and digest != green.get(item.nodeid):
+            changed = green and digest != green.get(item.nodeid)
+            if config.option.markexpr != "slow" and changed:
                 item.own_markers = [m for m in item.own_markers if m.name != "slow"]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Record the slow tests that pass, in the process that hears of all tests."""
     if not hasattr(session.config, "workerinput"):
-        session.config.pluginmanager.register(green_runs.Recorder())
+        everything = session.config.option.markexpr == "slow"
+        recorder = green_runs.Recorder(all_slow_tests=everything)
+        session.config.pluginmanager.register(recorder)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Slow tests that have passed, and the state of their inputs at that time.
 
 ``nox -s tests`` runs a slow test only if its inputs have changed since the test passed.
-``nox -s tests -- -m slow`` runs all slow tests. Both write the record.
+``nox -s tests -- -m slow`` runs all slow tests. Both write the record; without a record,
+only the latter runs slow tests.
 """
 
 from __future__ import annotations
@@ -56,9 +57,10 @@ def digest(item: pytest.Item) -> str:
 
 
 class Recorder:
-    """Write the record at the end of a run."""
+    """Write the record at the end of a run; a run of all slow tests begins one."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, all_slow_tests: bool) -> None:
+        self._all = all_slow_tests
         self._passed: dict[str, str] = {}
         self._failed: set[str] = set()
 
@@ -72,6 +74,8 @@ class Recorder:
 
     def pytest_sessionfinish(self) -> None:
         """Add the tests that passed to the record, and drop the tests that failed."""
+        if not (RECORD.is_file() or self._all):
+            return
         found = read() | self._passed
         for nodeid in self._failed:
             found.pop(nodeid, None)

@@ -18,6 +18,11 @@ PAGE = pathlib.Path(__file__).with_name("page.txt")
 @pytest.mark.parametrize("page", [PAGE], ids=["page"])
 def test_page(page):
     assert page.read_text() != "broken"
+
+
+@pytest.mark.slow
+def test_other():
+    pass
 """
 
 
@@ -47,10 +52,10 @@ def run(tmp_path):
 
 def test_slow_test_runs_until_it_has_passed_and_when_its_page_changes(run, tmp_path):
     page = tmp_path / "tests" / "page.txt"
-    assert run("not slow") == "1 passed"
-    assert run("not slow") == "1 deselected"
-    assert run("slow") == "1 passed"
+    assert run("not slow") == "2 deselected"  # there is no record yet
+    assert run("slow") == "2 passed"
+    assert run("not slow") == "2 deselected"
     page.write_text("broken")
-    assert run("not slow") == "1 failed"
+    assert run("not slow") == "1 failed, 1 deselected"
     page.write_text("first")
-    assert run("not slow") == "1 passed"  # a failure also ends the earlier record
+    assert run("not slow") == "1 passed, 1 deselected"  # the failure ended its record
