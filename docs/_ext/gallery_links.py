@@ -5,17 +5,14 @@ from __future__ import annotations
 import ast
 import functools
 import re
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urljoin
 
 import sphinx_gallery.notebook
 from docutils import nodes
-from docutils.statemachine import StringList
+from failure_modes import TemplateDirective
 from sphinx.application import Sphinx
-from sphinx.pycode import ModuleAnalyzer
-from sphinx.util.docutils import SphinxDirective
 
 
 def _link_tags(app: Sphinx, doctree: nodes.document) -> None:
@@ -79,7 +76,7 @@ def _convert_roles(app: Sphinx) -> None:
     sphinx_gallery.notebook.rst2md = rst2md
 
 
-class PagesUsing(SphinxDirective):
+class PagesUsing(TemplateDirective):
     """List the pages that use an object; nothing if there are none.
 
     sphinx-gallery's `minigallery` has pictures: 400 kB on the page of `audit`.
@@ -93,36 +90,13 @@ class PagesUsing(SphinxDirective):
         written = Path(self.env.srcdir, folder, f"{self.arguments[0]}.examples")
         self.env.note_dependency(written)
         text = written.read_text(encoding="utf-8") if written.is_file() else ""
-        pages = dict.fromkeys(re.findall(r":doc:`(/.+)`", text))
-        if not pages:
-            return []
-        lines = [".. rubric:: Pages that use it", "   :heading-level: 2", ""]
-        lines += [f"* :doc:`{page}`" for page in pages]
-        self.content = StringList(lines, source=str(written))
-        return self.parse_content_to_nodes()
-
-
-def _document_constant(
-    _app: Sphinx, kind: str, name: str, _value: Any, _options: Any, lines: list[str]
-) -> None:
-    """Take a constant's text from the module that defines the constant.
-
-    autodoc looks for the text in the package that exports the constant.
-    """
-    package, _, constant = name.rpartition(".")
-    if kind != "data":
-        return
-    for module in [one for one in sys.modules if one.startswith(f"{package}.")]:
-        texts = ModuleAnalyzer.for_module(module).find_attr_docs()
-        if text := texts.get(("", constant)):
-            lines[:] = text
+        pages = dict.fromkeys(re.findall(r":doc:`/.+`", text))
+        return self.parsed("pages-using", pages=pages)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the links."""
-    app.setup_extension("sphinx.ext.autodoc")
     app.add_directive("pages-using", PagesUsing)
-    app.connect("autodoc-process-docstring", _document_constant)
     # Before sphinx-gallery writes the notebooks.
     app.connect("builder-inited", _convert_roles, priority=1)
     app.connect("doctree-read", _link_tags)
