@@ -191,9 +191,7 @@ def _run_pages(app: Sphinx) -> None:
 
 def _take_result(name: str, target: Any, source: Any, gallery_conf: Any) -> Any:
     page = str(name), str(Path(target).resolve()), str(Path(source).resolve())
-    if page in _results:
-        return _results.pop(page)
-    return _generate(name, target, source, gallery_conf)
+    return _results.pop(page, None) or _generate(name, target, source, gallery_conf)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

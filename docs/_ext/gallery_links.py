@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import re
 from pathlib import Path
@@ -15,25 +14,26 @@ from failure_modes import TemplateDirective
 from sphinx.application import Sphinx
 
 
-def _link_tags(app: Sphinx, doctree: nodes.document) -> None:
+# sphinx-gallery writes this below the header of each section.
+TAG_LIST = ".. raw:: html\n\n  <div id='sg-tag-list' class='sphx-glr-tag-list'></div>"
+
+
+def _link_tags(_app: Sphinx, page: str, text: list[str]) -> None:
     """Link a page's tags to the gallery's pages with the same tag."""
-    above = "../" * app.env.docname.count("/")
-    for paragraph in doctree.findall(nodes.paragraph):
-        if "sphx-glr-example-tags" not in paragraph["classes"]:
-            continue
-        _, _, tags = paragraph.astext().partition("Tags: ")
-        paragraph[:] = [nodes.Text("Tags: ")]
-        for i, tag in enumerate(tags.split(", ")):
-            address = f"{above}gallery/index.html?sg-tags={quote(tag)}"
-            paragraph.append(nodes.Text(", " if i else ""))
-            paragraph.append(nodes.reference("", tag, refuri=address))
+    gallery = "../" * page.count("/") + "gallery/index.html"
+
+    def linked(match: re.Match[str]) -> str:
+        tags = match[1].split(", ")
+        links = [f"`{tag} <{gallery}?sg-tags={quote(tag)}>`__" for tag in tags]
+        return f"Tags: {', '.join(links)}"
+
+    text[0] = re.sub(r"(?<=^   )🏷 Tags: (.+)$", linked, text[0], flags=re.MULTILINE)
 
 
-def _drop_repeated_tag_lists(_app: Sphinx, doctree: nodes.document) -> None:
+def _drop_repeated_tag_lists(_app: Sphinx, _page: str, text: list[str]) -> None:
     """Keep one list: sphinx-gallery repeats the list, and its id, in each section."""
-    lists = [raw for raw in doctree.findall(nodes.raw) if "sg-tag-list" in raw.astext()]
-    for repeated in lists[1:]:
-        repeated.parent.remove(repeated)
+    start, tag_list, rest = text[0].partition(TAG_LIST)
+    text[0] = start + tag_list + rest.replace(TAG_LIST, "")
 
 
 # sphinx-gallery's converter to Markdown knows links that end in one underscore.
@@ -46,8 +46,7 @@ def _title(source: Path, page: str) -> str:
     # sphinx-gallery may not have copied the script yet, so read the original.
     script = source.parent / f"{page}.py"
     if script.is_file():
-        docstring = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8")))
-        return docstring.splitlines()[0]
+        return re.search(r"^(.+)\n=+$", script.read_text("utf-8"), re.MULTILINE)[1]
     markdown = (source / f"{page}.md").read_text(encoding="utf-8")
     return re.search(r"^# (.+)$", markdown, re.MULTILINE)[1]
 
@@ -99,6 +98,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("pages-using", PagesUsing)
     # Before sphinx-gallery writes the notebooks.
     app.connect("builder-inited", _convert_roles, priority=1)
-    app.connect("doctree-read", _link_tags)
-    app.connect("doctree-read", _drop_repeated_tag_lists)
+    app.connect("source-read", _link_tags)
+    app.connect("source-read", _drop_repeated_tag_lists)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

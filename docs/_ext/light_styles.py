@@ -8,6 +8,7 @@ Parentheses and brackets are not looked at, so that a doubtful rule stays.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 from collections.abc import Iterable, Iterator
@@ -63,9 +64,8 @@ def purge(css: Any, used: set[str]) -> str:
 def _kept(rules: Iterable[Any], used: set[str]) -> Iterator[str]:
     for rule in rules:
         if rule.type == "qualified-rule":
-            comma = [i for i, token in enumerate(rule.prelude) if token == ","]
-            ends = zip([-1, *comma], [*comma, None], strict=True)
-            selectors = [rule.prelude[before + 1 : end] for before, end in ends]
+            parts = itertools.groupby(rule.prelude, key=lambda token: token == ",")
+            selectors = [list(tokens) for is_comma, tokens in parts if not is_comma]
             kept = [
                 tinycss2.serialize(selector).strip()
                 for selector in selectors
