@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import platform
 import shutil
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -89,12 +90,10 @@ def _add_stamp(
     # sphinx-gallery writes the hash when it executes a page, so a page that is not
     # executed again keeps the date of its outputs.
     hashed = script.with_suffix(".py.md5")
-    date = datetime.datetime.now(tz=datetime.UTC).date()
-    outputs = "missing" if script.is_file() else "none"
-    if outputs == "missing" and hashed.is_file():
-        outputs = "executed"
-        executed = hashed.stat().st_mtime
-        date = datetime.datetime.fromtimestamp(executed, tz=datetime.UTC).date()
+    outputs, seconds = "missing" if script.is_file() else "none", time.time()
+    if hashed.is_file():
+        outputs, seconds = "executed", hashed.stat().st_mtime
+    date = datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC).date()
     context["build_stamp"] = {**stamp(), "outputs": outputs, "date": date.isoformat()}
 
 

@@ -37,11 +37,6 @@ OTHERS = (
     "plot_the_article.py",
     "plot_what_people_say.py",
 )
-# The sections of a page that stand far below its summary, and the text of a link to each.
-SHORTCUTS = {
-    "the-fix": "the code of the fix",
-    "find-it-in-your-code": "a check for yours",
-}
 
 
 class CatalogueOrder:
@@ -115,16 +110,14 @@ def _introduce(app: Sphinx, doctree: nodes.document) -> None:
 
     Without this description opengraph would take the page's first words.
     """
-    mode = PAGES.get(app.env.docname)
-    if mode is None:
+    if not (mode := PAGES.get(app.env.docname)):
         return
     description = f"{mode.symptom} {mode.cause}".replace("`", "")
     doctree += nodes.meta(name="description", content=description)
     app.env.metadata[app.env.docname]["og:description"] = description
-    fix, check = (
-        nodes.reference("", text, internal=True, refid=section)
-        for section, text in SHORTCUTS.items()
-    )
+    # Each page has these sections, far below its summary.
+    fix = nodes.reference("", "the code of the fix", refid="the-fix")
+    check = nodes.reference("", "a check for yours", refid="find-it-in-your-code")
     start, comma = nodes.Text("On this page: "), nodes.Text(", ")
     summary = doctree.next_node(nodes.bullet_list)  # You see, Because, Do
     shortcuts = nodes.paragraph("", "", start, fix, comma, check)

@@ -13,13 +13,14 @@ from docutils import nodes
 from failure_modes import TemplateDirective
 from sphinx.application import Sphinx
 
-
-# sphinx-gallery writes this below the header of each section.
 TAG_LIST = ".. raw:: html\n\n  <div id='sg-tag-list' class='sphx-glr-tag-list'></div>"
 
 
 def _link_tags(_app: Sphinx, page: str, text: list[str]) -> None:
-    """Link a page's tags to the gallery's pages with the same tag."""
+    """Link a page's tags to the gallery's pages with the same tag, and list tags once.
+
+    sphinx-gallery repeats the list of all tags, and its id, in each section.
+    """
     gallery = "../" * page.count("/") + "gallery/index.html"
 
     def linked(match: re.Match[str]) -> str:
@@ -28,10 +29,6 @@ def _link_tags(_app: Sphinx, page: str, text: list[str]) -> None:
         return f"Tags: {', '.join(links)}"
 
     text[0] = re.sub(r"(?<=^   )🏷 Tags: (.+)$", linked, text[0], flags=re.MULTILINE)
-
-
-def _drop_repeated_tag_lists(_app: Sphinx, _page: str, text: list[str]) -> None:
-    """Keep one list: sphinx-gallery repeats the list, and its id, in each section."""
     start, tag_list, rest = text[0].partition(TAG_LIST)
     text[0] = start + tag_list + rest.replace(TAG_LIST, "")
 
@@ -63,9 +60,8 @@ def _markdown(match: re.Match[str], source: Path, base: str) -> str:
 def _convert_roles(app: Sphinx) -> None:
     """Turn roles into Markdown: pages become links to the site, names become code."""
     convert = sphinx_gallery.notebook.rst2md
-    replace = functools.partial(
-        _markdown, source=Path(app.srcdir), base=app.config.html_baseurl
-    )
+    base = app.config.html_baseurl
+    replace = functools.partial(_markdown, source=Path(app.srcdir), base=base)
 
     @functools.wraps(convert)
     def rst2md(text: str, *args: Any, **options: Any) -> str:
@@ -99,5 +95,4 @@ def setup(app: Sphinx) -> dict[str, Any]:
     # Before sphinx-gallery writes the notebooks.
     app.connect("builder-inited", _convert_roles, priority=1)
     app.connect("source-read", _link_tags)
-    app.connect("source-read", _drop_repeated_tag_lists)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -57,11 +57,8 @@ def _needs(selector: Iterable[Any]) -> Iterator[str]:
 
 def purge(css: Any, used: set[str]) -> str:
     """Return the rules of a style sheet of which all names are used."""
+    sheet = ""
     rules = tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True)
-    return "".join(_kept(rules, used))
-
-
-def _kept(rules: Iterable[Any], used: set[str]) -> Iterator[str]:
     for rule in rules:
         if rule.type == "qualified-rule":
             parts = itertools.groupby(rule.prelude, key=lambda token: token == ",")
@@ -73,12 +70,14 @@ def _kept(rules: Iterable[Any], used: set[str]) -> Iterator[str]:
             ]
             if kept:
                 body = " ".join(tinycss2.serialize(rule.content).split())
-                yield f"{','.join(kept)}{{{body}}}"
+                sheet += f"{','.join(kept)}{{{body}}}"
         elif rule.lower_at_keyword in CONDITIONS:
             if inner := purge(rule.content or [], used):
-                yield f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude)}{{{inner}}}"
+                condition = tinycss2.serialize(rule.prelude)
+                sheet += f"@{rule.at_keyword}{condition}{{{inner}}}"
         elif rule.lower_at_keyword != "charset":
-            yield rule.serialize()
+            sheet += rule.serialize()
+    return sheet
 
 
 def _subset(font: Path, icons: str) -> None:

@@ -49,11 +49,10 @@ def _build(app: Sphinx, exception: Exception | None) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     # With what is installed, since a build of the site must not need a network.
     project = ProjectBuilder(Path(app.srcdir).parent, runner=quiet_subprocess_runner)
-    project.build("wheel", folder)
+    wheel = Path(project.build("wheel", folder))
     address = app.config.package_wheel
-    wheel = folder / address.rpartition("/")[2]
     # Pages of earlier builds may name an older version.
-    if not wheel.is_file():
+    if wheel.name != address.rpartition("/")[2]:
         msg = f"{address} was not built: install the package again"
         raise ValueError(msg)
     install_from = address if app.config.published else wheel.as_uri()

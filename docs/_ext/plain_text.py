@@ -64,12 +64,6 @@ def _description(app: Sphinx, page: str) -> str:
     return meta["content"] if meta else ""
 
 
-def _entry(app: Sphinx, page: str) -> str:
-    title = app.env.titles[page].astext()
-    url = urljoin(app.config.html_baseurl, f"{page}.html.md")
-    return f"- [{title}]({url}): {_description(app, page)}".removesuffix(": ")
-
-
 def _write_lists(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.name != "html":
         return
@@ -77,9 +71,11 @@ def _write_lists(app: Sphinx, exception: Exception | None) -> None:
     root = app.config.root_doc
     lines = [f"# {app.config.project}", "", f"> {_description(app, root)}", ""]
     for page, (above, _, _) in relations.items():
+        title = app.env.titles[page].astext()
         if above == root:
-            lines += ["", f"## {app.env.titles[page].astext()}", ""]
-        lines.append(_entry(app, page))
+            lines += ["", f"## {title}", ""]
+        entry = f"- [{title}]({urljoin(app.config.html_baseurl, page)}.html.md)"
+        lines.append(f"{entry}: {_description(app, page)}".removesuffix(": "))
     Path(app.outdir, "llms.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     files = [Path(app.outdir, f"{page}.html.md") for page in relations]
     full = "\n---\n\n".join(file.read_text(encoding="utf-8") for file in files)
