@@ -40,7 +40,6 @@ SHARED_MEMORY = Path("/dev/shm")
 # Imported once, before the pages' processes are forked.
 PRELOADED = ("matplotlib.pyplot", "torch", "torchvision.transforms.v2")
 
-
 _original_preparation_data = multiprocessing.spawn.get_preparation_data
 
 

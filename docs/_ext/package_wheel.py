@@ -56,8 +56,7 @@ def _build(app: Sphinx, exception: Exception | None) -> None:
         msg = f"{address} was not built: install the package again"
         raise ValueError(msg)
     install_from = address if app.config.published else wheel.as_uri()
-    line = f'#   "dejabatch @ {install_from}",\n'
-    texts = {PLACEHOLDER: line, address: install_from}
+    texts = {PLACEHOLDER: f'#   "dejabatch @ {install_from}",\n', address: install_from}
     fill_in(Path(app.outdir, "_downloads"), texts)
 
 

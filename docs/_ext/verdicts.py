@@ -116,6 +116,11 @@ def _docname(page: dict[str, Any]) -> str:
     return page["url"].removeprefix(SITE).removesuffix(".html")
 
 
+TEMPLATES.filters |= {"docname": _docname, "make_id": nodes.make_id}
+TEMPLATES.filters |= {"named": named, "wrong": wrong}
+TEMPLATES.tests["judged"] = judged
+
+
 class Verdicts(TemplateDirective):
     """Show one part of what the build has measured, by its name in `PARTS`."""
 
@@ -146,9 +151,6 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directive and the file."""
-    TEMPLATES.filters |= {"docname": _docname, "make_id": nodes.make_id}
-    TEMPLATES.filters |= {"named": named, "wrong": wrong}
-    TEMPLATES.tests["judged"] = judged
     app.add_directive("verdicts", Verdicts)
     app.connect("build-finished", _write)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
