@@ -39,6 +39,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "notfound.extension",
     "sphinx_copybutton",
+    "sphinx_reredirects",
     "sphinx_sitemap",
     "sphinxcontrib.programoutput",
     "sphinxext.opengraph",
@@ -110,6 +111,15 @@ intersphinx_mapping = {
     }.items()
 }
 intersphinx_timeout = 5
+
+# Addresses of names that are no longer public, or that are documented elsewhere.
+redirects = {
+    "api/dejabatch.FAILURE_MODES": "dejabatch.catalogue.FAILURE_MODES.html",
+    "api/dejabatch.SCHEMES": "../reference/api.html",
+    "api/dejabatch.SECTIONS": "../reference/api.html",
+    "api/dejabatch.SIGNS": "../reference/api.html",
+}
+redirect_html_template_file = "_templates/redirect.html"
 
 # Text --------------------------------------------------------------------------------
 

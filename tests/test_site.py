@@ -16,13 +16,14 @@ from xml.etree import ElementTree
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import PAGES, ROOT, SCRIPTS, copy_site, pages_of, sphinx_build
+from conftest import PAGES, ROOT, SCRIPTS, copy_site, sphinx_build
 from fontTools.ttLib import TTFont
 from green_runs import slow_build
 from light_styles import names_of, purge
 from package_wheel import PLACEHOLDER
 from packaging.requirements import Requirement
 from plain_text import as_markdown
+from site_pages import pages_of, redirects_of
 
 from dejabatch.catalogue import FAILURE_MODES
 from dejabatch.home import PUBLISHED, REPOSITORY, SITE
@@ -140,6 +141,19 @@ def test_internal_links_lead_somewhere(site):
             if not target.is_file() or not found:
                 broken.append((page.name, anchor["href"]))
     assert not broken
+
+
+def test_old_addresses_lead_to_a_page(site):
+    redirects = {page.name: page for page in redirects_of(site)}
+    former = {"SCHEMES", "SECTIONS", "SIGNS"}
+    assert redirects.keys() >= {f"dejabatch.{name}.html" for name in former}
+    pages = {page.resolve() for page in pages_of(site)}
+    for page in redirects.values():
+        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+        (refresh,) = soup.select("meta[http-equiv=refresh]")
+        address = soup.a["href"]
+        assert refresh["content"] == f"0; url={address}"
+        assert (page.parent / address).resolve() in pages
 
 
 @slow_build

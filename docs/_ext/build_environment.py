@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import platform
 import shutil
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -52,17 +53,13 @@ def stamp() -> dict[str, str]:
 
 def _fingerprint(root: Path) -> str:
     """Hash what the outputs depend on, except the text of the pages' scripts."""
-    digest = hashlib.sha256(repr(sorted(stamp().items())).encode())
-    for library in LIBRARIES:
-        digest.update(f"{library} {version(library)}\n".encode())
-    sources = [*root.glob("src/**/*.py"), *root.glob("docs/_ext/*.py")]
-    sources.append(root / "docs" / "conf.py")
-    for path in sorted(sources):
-        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    facts: list[Any] = [stamp(), [(name, version(name)) for name in LIBRARIES]]
+    for pattern in ("src/**/*.py", "docs/_ext/*.py", "docs/conf.py", "docs/*.mplstyle"):
+        sources = sorted(root.glob(pattern))
+        facts += [(path.relative_to(root), path.read_bytes()) for path in sources]
     # A page that was renamed or deleted must not stay in the site.
-    for path in sorted(root.glob("gallery/**/*.py")):
-        digest.update(path.relative_to(root).as_posix().encode())
-    return digest.hexdigest()
+    facts += [path.relative_to(root) for path in sorted(root.glob("gallery/**/*.py"))]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 
 def _marker(app: Sphinx) -> Path:
@@ -93,12 +90,10 @@ def _add_stamp(
     # sphinx-gallery writes the hash when it executes a page, so a page that is not
     # executed again keeps the date of its outputs.
     hashed = script.with_suffix(".py.md5")
-    date = datetime.datetime.now(tz=datetime.UTC).date()
-    outputs = "missing" if script.is_file() else "none"
-    if outputs == "missing" and hashed.is_file():
-        outputs = "executed"
-        executed = hashed.stat().st_mtime
-        date = datetime.datetime.fromtimestamp(executed, tz=datetime.UTC).date()
+    outputs, seconds = "missing" if script.is_file() else "none", time.time()
+    if hashed.is_file():
+        outputs, seconds = "executed", hashed.stat().st_mtime
+    date = datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC).date()
     context["build_stamp"] = {**stamp(), "outputs": outputs, "date": date.isoformat()}
 
 

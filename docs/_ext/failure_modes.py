@@ -37,11 +37,6 @@ OTHERS = (
     "plot_the_article.py",
     "plot_what_people_say.py",
 )
-# Headings of a page, and the text of a link to each.
-SHORTCUTS = {
-    "The fix": "the code of the fix",
-    "Find it in your code": "a check for yours",
-}
 
 
 class CatalogueOrder:
@@ -68,9 +63,9 @@ def _rst(text: str) -> str:
 
 
 def _link(mode: FailureMode) -> str:
-    if not mode.has_page:
-        return f":ref:`{mode.title} <{mode.slug}>`"
-    return f":doc:`{mode.title} </gallery/{mode.page.removesuffix('.py')}>`"
+    if mode.has_page:
+        return f":doc:`/gallery/{mode.page.removesuffix('.py')}`"
+    return f":ref:`{mode.title} <{mode.slug}>`"
 
 
 TEMPLATES = Environment(
@@ -110,26 +105,19 @@ class CatalogueList(TemplateDirective):
         )
 
 
-def _describe(app: Sphinx, doctree: nodes.document) -> None:
-    """Describe a page by symptom and cause, where opengraph takes the first words."""
-    if mode := PAGES.get(app.env.docname):
-        description = f"{mode.symptom} {mode.cause}".replace("`", "")
-        doctree += nodes.meta(name="description", content=description)
-        app.env.metadata[app.env.docname]["og:description"] = description
+def _introduce(app: Sphinx, doctree: nodes.document) -> None:
+    """Describe a page, and link its fix and its check below the summary.
 
-
-def _link_sections(app: Sphinx, doctree: nodes.document) -> None:
-    """Link the fix and the check below the summary, which stands far above both."""
-    if app.env.docname not in PAGES:
+    Without this description opengraph would take the page's first words.
+    """
+    if not (mode := PAGES.get(app.env.docname)):
         return
-    ids = {
-        section.next_node(nodes.title).astext(): section["ids"][0]
-        for section in doctree.findall(nodes.section)
-    }
-    fix, check = (
-        nodes.reference("", text, internal=True, refid=ids[title])
-        for title, text in SHORTCUTS.items()
-    )
+    description = f"{mode.symptom} {mode.cause}".replace("`", "")
+    doctree += nodes.meta(name="description", content=description)
+    app.env.metadata[app.env.docname]["og:description"] = description
+    # Each page has these sections, far below its summary.
+    fix = nodes.reference("", "the code of the fix", refid="the-fix")
+    check = nodes.reference("", "a check for yours", refid="find-it-in-your-code")
     start, comma = nodes.Text("On this page: "), nodes.Text(", ")
     summary = doctree.next_node(nodes.bullet_list)  # You see, Because, Do
     shortcuts = nodes.paragraph("", "", start, fix, comma, check)
@@ -156,6 +144,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for name in LISTS:
         app.add_directive(name, CatalogueList)
     app.connect("config-inited", _add_words)
-    app.connect("doctree-read", _describe)
-    app.connect("doctree-read", _link_sections)
+    app.connect("doctree-read", _introduce)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

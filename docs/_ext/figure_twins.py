@@ -12,35 +12,20 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from docutils import nodes
-from matplotlib import cycler
 from matplotlib.colors import to_rgb, to_rgba_array
 from matplotlib.figure import Figure
 from sphinx.application import Sphinx
 from sphinx_gallery.utils import scale_image
 
-# The colour of text and lines, by the colour scheme of the site.
-INKS = {"light": "#2b2f36", "dark": "#d6dae0"}
-# Each has a contrast of 3:1 or more on both backgrounds.
-COLOURS = ("#3b6fb6", "#c65d12", "#3b8a4a", "#8b5fbf")
-INKED = (
-    *("text.color", "axes.labelcolor", "axes.titlecolor", "axes.edgecolor"),
-    *("xtick.color", "ytick.color", "patch.edgecolor", "hatch.color"),
-)
-STYLE = {
-    **dict.fromkeys(INKED, INKS["light"]),
-    "axes.prop_cycle": cycler(color=COLOURS),
-    "savefig.transparent": True,
-    "legend.frameon": False,  # its background would be white
-    "figure.dpi": 100,
-    "font.size": 11,
-}
+STYLE = Path(__file__).parent.parent / "figures.mplstyle"
+LIGHT_INK = "#d6dae0"
 # The size at which the gallery's cards show thumbnails, which are finer.
 CARD = (160, 112)
 
 
 def reset(_gallery_conf: dict[str, Any], _name: str | None) -> None:
     """Give a page the settings of `STYLE`; for ``reset_modules``."""
-    plt.rcParams.update(STYLE)
+    plt.style.use(STYLE)
 
 
 def _paint(figure: Figure, old: str, new: str) -> None:
@@ -80,7 +65,7 @@ def save(_block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) 
         # Twice as fine as shown, for screens with a high resolution.
         options = {"dpi": 2 * figure.dpi, "pil_kwargs": {"quality": 70}}
         figure.savefig(image, **options)
-        _paint(figure, INKS["light"], INKS["dark"])
+        _paint(figure, plt.rcParams["text.color"], LIGHT_INK)
         figure.savefig(_dark(image), **options)
         if len(paths) == thumbnail_number:
             # sphinx-gallery scales the light image itself.

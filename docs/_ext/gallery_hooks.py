@@ -40,7 +40,6 @@ SHARED_MEMORY = Path("/dev/shm")
 # Imported once, before the pages' processes are forked.
 PRELOADED = ("matplotlib.pyplot", "torch", "torchvision.transforms.v2")
 
-
 _original_preparation_data = multiprocessing.spawn.get_preparation_data
 
 
@@ -191,9 +190,7 @@ def _run_pages(app: Sphinx) -> None:
 
 def _take_result(name: str, target: Any, source: Any, gallery_conf: Any) -> Any:
     page = str(name), str(Path(target).resolve()), str(Path(source).resolve())
-    if page in _results:
-        return _results.pop(page)
-    return _generate(name, target, source, gallery_conf)
+    return _results.pop(page, None) or _generate(name, target, source, gallery_conf)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

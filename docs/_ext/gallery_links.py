@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import re
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urljoin
 
 import sphinx_gallery.notebook
 from docutils import nodes
-from docutils.statemachine import StringList
+from failure_modes import TemplateDirective
 from sphinx.application import Sphinx
-from sphinx.pycode import ModuleAnalyzer
-from sphinx.util.docutils import SphinxDirective
+
+TAG_LIST = ".. raw:: html\n\n  <div id='sg-tag-list' class='sphx-glr-tag-list'></div>"
 
 
-def _link_tags(app: Sphinx, doctree: nodes.document) -> None:
-    """Link a page's tags to the gallery's pages with the same tag."""
-    above = "../" * app.env.docname.count("/")
-    for paragraph in doctree.findall(nodes.paragraph):
-        if "sphx-glr-example-tags" not in paragraph["classes"]:
-            continue
-        _, _, tags = paragraph.astext().partition("Tags: ")
-        paragraph[:] = [nodes.Text("Tags: ")]
-        for i, tag in enumerate(tags.split(", ")):
-            address = f"{above}gallery/index.html?sg-tags={quote(tag)}"
-            paragraph.append(nodes.Text(", " if i else ""))
-            paragraph.append(nodes.reference("", tag, refuri=address))
+def _link_tags(_app: Sphinx, page: str, text: list[str]) -> None:
+    """Link a page's tags to the gallery's pages with the same tag, and list tags once.
 
+    sphinx-gallery repeats the list of all tags, and its id, in each section.
+    """
+    gallery = "../" * page.count("/") + "gallery/index.html"
 
-def _drop_repeated_tag_lists(_app: Sphinx, doctree: nodes.document) -> None:
-    """Keep one list: sphinx-gallery repeats the list, and its id, in each section."""
-    lists = [raw for raw in doctree.findall(nodes.raw) if "sg-tag-list" in raw.astext()]
-    for repeated in lists[1:]:
-        repeated.parent.remove(repeated)
+    def linked(match: re.Match[str]) -> str:
+        tags = match[1].split(", ")
+        links = [f"`{tag} <{gallery}?sg-tags={quote(tag)}>`__" for tag in tags]
+        return f"Tags: {', '.join(links)}"
+
+    text[0] = re.sub(r"(?<=^   )🏷 Tags: (.+)$", linked, text[0], flags=re.MULTILINE)
+    start, tag_list, rest = text[0].partition(TAG_LIST)
+    text[0] = start + tag_list + rest.replace(TAG_LIST, "")
 
 
 # sphinx-gallery's converter to Markdown knows links that end in one underscore.
@@ -49,8 +43,7 @@ def _title(source: Path, page: str) -> str:
     # sphinx-gallery may not have copied the script yet, so read the original.
     script = source.parent / f"{page}.py"
     if script.is_file():
-        docstring = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8")))
-        return docstring.splitlines()[0]
+        return re.search(r"^(.+)\n=+$", script.read_text("utf-8"), re.MULTILINE)[1]
     markdown = (source / f"{page}.md").read_text(encoding="utf-8")
     return re.search(r"^# (.+)$", markdown, re.MULTILINE)[1]
 
@@ -67,9 +60,8 @@ def _markdown(match: re.Match[str], source: Path, base: str) -> str:
 def _convert_roles(app: Sphinx) -> None:
     """Turn roles into Markdown: pages become links to the site, names become code."""
     convert = sphinx_gallery.notebook.rst2md
-    replace = functools.partial(
-        _markdown, source=Path(app.srcdir), base=app.config.html_baseurl
-    )
+    base = app.config.html_baseurl
+    replace = functools.partial(_markdown, source=Path(app.srcdir), base=base)
 
     @functools.wraps(convert)
     def rst2md(text: str, *args: Any, **options: Any) -> str:
@@ -79,7 +71,7 @@ def _convert_roles(app: Sphinx) -> None:
     sphinx_gallery.notebook.rst2md = rst2md
 
 
-class PagesUsing(SphinxDirective):
+class PagesUsing(TemplateDirective):
     """List the pages that use an object; nothing if there are none.
 
     sphinx-gallery's `minigallery` has pictures: 400 kB on the page of `audit`.
@@ -93,38 +85,14 @@ class PagesUsing(SphinxDirective):
         written = Path(self.env.srcdir, folder, f"{self.arguments[0]}.examples")
         self.env.note_dependency(written)
         text = written.read_text(encoding="utf-8") if written.is_file() else ""
-        pages = dict.fromkeys(re.findall(r":doc:`(/.+)`", text))
-        if not pages:
-            return []
-        lines = [".. rubric:: Pages that use it", "   :heading-level: 2", ""]
-        lines += [f"* :doc:`{page}`" for page in pages]
-        self.content = StringList(lines, source=str(written))
-        return self.parse_content_to_nodes()
-
-
-def _document_constant(
-    _app: Sphinx, kind: str, name: str, _value: Any, _options: Any, lines: list[str]
-) -> None:
-    """Take a constant's text from the module that defines the constant.
-
-    autodoc looks for the text in the package that exports the constant.
-    """
-    package, _, constant = name.rpartition(".")
-    if kind != "data":
-        return
-    for module in [one for one in sys.modules if one.startswith(f"{package}.")]:
-        texts = ModuleAnalyzer.for_module(module).find_attr_docs()
-        if text := texts.get(("", constant)):
-            lines[:] = text
+        pages = dict.fromkeys(re.findall(r":doc:`/.+`", text))
+        return self.parsed("pages-using", pages=pages)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the links."""
-    app.setup_extension("sphinx.ext.autodoc")
     app.add_directive("pages-using", PagesUsing)
-    app.connect("autodoc-process-docstring", _document_constant)
     # Before sphinx-gallery writes the notebooks.
     app.connect("builder-inited", _convert_roles, priority=1)
-    app.connect("doctree-read", _link_tags)
-    app.connect("doctree-read", _drop_repeated_tag_lists)
+    app.connect("source-read", _link_tags)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,6 +8,7 @@ Parentheses and brackets are not looked at, so that a doubtful rule stays.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 from collections.abc import Iterable, Iterator
@@ -56,16 +57,12 @@ def _needs(selector: Iterable[Any]) -> Iterator[str]:
 
 def purge(css: Any, used: set[str]) -> str:
     """Return the rules of a style sheet of which all names are used."""
+    sheet = ""
     rules = tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True)
-    return "".join(_kept(rules, used))
-
-
-def _kept(rules: Iterable[Any], used: set[str]) -> Iterator[str]:
     for rule in rules:
         if rule.type == "qualified-rule":
-            comma = [i for i, token in enumerate(rule.prelude) if token == ","]
-            ends = zip([-1, *comma], [*comma, None], strict=True)
-            selectors = [rule.prelude[before + 1 : end] for before, end in ends]
+            parts = itertools.groupby(rule.prelude, key=lambda token: token == ",")
+            selectors = [list(tokens) for is_comma, tokens in parts if not is_comma]
             kept = [
                 tinycss2.serialize(selector).strip()
                 for selector in selectors
@@ -73,12 +70,14 @@ def _kept(rules: Iterable[Any], used: set[str]) -> Iterator[str]:
             ]
             if kept:
                 body = " ".join(tinycss2.serialize(rule.content).split())
-                yield f"{','.join(kept)}{{{body}}}"
+                sheet += f"{','.join(kept)}{{{body}}}"
         elif rule.lower_at_keyword in CONDITIONS:
             if inner := purge(rule.content or [], used):
-                yield f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude)}{{{inner}}}"
+                condition = tinycss2.serialize(rule.prelude)
+                sheet += f"@{rule.at_keyword}{condition}{{{inner}}}"
         elif rule.lower_at_keyword != "charset":
-            yield rule.serialize()
+            sheet += rule.serialize()
+    return sheet
 
 
 def _subset(font: Path, icons: str) -> None:

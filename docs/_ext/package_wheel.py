@@ -15,9 +15,9 @@ from typing import Any
 
 from build import ProjectBuilder
 from docutils import nodes
+from failure_modes import TemplateDirective
 from pyproject_hooks import quiet_subprocess_runner
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
 
 # A script in the repository has this comment among its PEP 723 dependencies. The name
 # alone would install from an index whatever has that name there.
@@ -36,10 +36,10 @@ def fill_in(downloads: Path, texts: Mapping[str, str]) -> None:
         file.write_bytes(filled(file.read_bytes()))
     for file in downloads.glob("*/*.zip"):
         with zipfile.ZipFile(file) as archive:
-            members = {info: archive.read(info) for info in archive.infolist()}
+            members = [(m, filled(archive.read(m))) for m in archive.infolist()]
         with zipfile.ZipFile(file, "w") as archive:
-            for info, data in members.items():
-                archive.writestr(info, filled(data))
+            for member in members:
+                archive.writestr(*member)
 
 
 def _build(app: Sphinx, exception: Exception | None) -> None:
@@ -49,34 +49,23 @@ def _build(app: Sphinx, exception: Exception | None) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     # With what is installed, since a build of the site must not need a network.
     project = ProjectBuilder(Path(app.srcdir).parent, runner=quiet_subprocess_runner)
-    project.build("wheel", folder)
+    wheel = Path(project.build("wheel", folder))
     address = app.config.package_wheel
-    wheel = folder / address.rpartition("/")[2]
     # Pages of earlier builds may name an older version.
-    if not wheel.is_file():
+    if wheel.name != address.rpartition("/")[2]:
         msg = f"{address} was not built: install the package again"
         raise ValueError(msg)
     install_from = address if app.config.published else wheel.as_uri()
-    line = f'#   "dejabatch @ {install_from}",\n'
-    texts = {PLACEHOLDER: line, address: install_from}
+    texts = {PLACEHOLDER: f'#   "dejabatch @ {install_from}",\n', address: install_from}
     fill_in(Path(app.outdir, "_downloads"), texts)
 
 
-class InstallLine(SphinxDirective):
-    """The command that installs the package, and where to run it."""
+class InstallLine(TemplateDirective):
+    """Show the command that installs the package, and where to run it."""
 
     def run(self) -> list[nodes.Node]:
         """Return a sentence and a block of shell."""
-        if self.config.published:
-            sentence = "Install the package:"
-            line = f"pip install {self.config.package_wheel}"
-        else:
-            sentence = "Install the package, in a clone of its repository:"
-            line = "pip install ."
-        return [
-            nodes.paragraph("", sentence),
-            nodes.literal_block(line, line, language="shell"),
-        ]
+        return self.parsed("install-line", config=self.config)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

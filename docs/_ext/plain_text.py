@@ -7,9 +7,7 @@ https://llmstxt.org proposes, and ``llms-full.txt`` joins them.
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -45,59 +43,43 @@ def as_markdown(body: str, url: str) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _url(app: Sphinx, page: str) -> str:
-    return urljoin(app.config.html_baseurl, app.builder.get_target_uri(page))
-
-
-def _file(app: Sphinx, page: str) -> Path:
-    return Path(app.outdir, app.builder.get_target_uri(page) + ".md")
-
-
 def _write_page(
     app: Sphinx, page: str, _template: str, context: dict[str, Any], doctree: Any
 ) -> None:
     if doctree is not None and app.builder.name == "html":
-        file, url = _file(app, page), _url(app, page)
+        context["plain_text"] = f"{page}.html.md"
+        file = Path(app.outdir, context["plain_text"])
         file.parent.mkdir(parents=True, exist_ok=True)
+        url = urljoin(app.config.html_baseurl, f"{page}.html")
         text = f"{as_markdown(context['body'], url)}\nFrom <{url}>.\n"
         file.write_text(text, encoding="utf-8")
-        context["plain_text"] = f"{app.builder.get_target_uri(page)}.md"
-
-
-def _in_order(app: Sphinx, page: str) -> Iterator[str]:
-    yield page
-    for below in app.env.toctree_includes.get(page, ()):
-        yield from _in_order(app, below)
 
 
 def _description(app: Sphinx, page: str) -> str:
     """Return the description that search engines get."""
-    written = Path(app.builder.get_outfilename(page)).read_text(encoding="utf-8")
-    for meta in re.findall(r"<meta\b[^>]*>", written):
-        if 'name="description"' in meta:
-            return html.unescape(re.search(r'content="([^"]*)"', meta)[1])
-    return ""
-
-
-def _entry(app: Sphinx, page: str) -> str:
-    title = app.env.titles[page].astext()
-    description = _description(app, page)
-    return f"- [{title}]({_url(app, page)}.md): {description}".removesuffix(": ")
+    head, _, _ = (
+        Path(app.outdir, f"{page}.html").read_text("utf-8").partition("</head>")
+    )
+    meta = BeautifulSoup(head, "html.parser").select_one("meta[name=description]")
+    return meta["content"] if meta else ""
 
 
 def _write_lists(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.name != "html":
         return
+    relations = app.builder.relations  # in the order of the site
     root = app.config.root_doc
-    summary = f"> {_description(app, root)}"
-    lines = [f"# {app.config.project}", "", summary, "", _entry(app, root)]
-    for part in app.env.toctree_includes.get(root, ()):
-        lines += ["", f"## {app.env.titles[part].astext()}", ""]
-        lines += [_entry(app, page) for page in _in_order(app, part)]
+    lines = [f"# {app.config.project}", "", f"> {_description(app, root)}", ""]
+    for page, (above, _, _) in relations.items():
+        title = app.env.titles[page].astext()
+        if above == root:
+            lines += ["", f"## {title}", ""]
+        entry = f"- [{title}]({urljoin(app.config.html_baseurl, page)}.html.md)"
+        lines.append(f"{entry}: {_description(app, page)}".removesuffix(": "))
     Path(app.outdir, "llms.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    texts = [_file(app, page).read_text("utf-8") for page in _in_order(app, root)]
-    full = Path(app.outdir, "llms-full.txt")
-    full.write_text("\n---\n\n".join(texts), encoding="utf-8")
+    files = [Path(app.outdir, f"{page}.html.md") for page in relations]
+    full = "\n---\n\n".join(file.read_text(encoding="utf-8") for file in files)
+    Path(app.outdir, "llms-full.txt").write_text(full, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

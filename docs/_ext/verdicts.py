@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import datetime
 import functools
-import html
 import json
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 from build_environment import stamp
 from docutils import nodes
-from failure_modes import TEMPLATES, TemplateDirective
+from failure_modes import PAGES, TEMPLATES, TemplateDirective
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx_gallery.gen_rst import md5sum_is_current
@@ -31,7 +30,6 @@ SCHEMA = 1
 """Grows when a program that reads verdicts.json would break."""
 FILE = "evidence/verdicts.json"
 PARTS = ("environment", "summary", "pages", "claims")
-FROM_CATALOGUE = ("slug", "undetected_because")
 
 
 def _state(script: Path, source: Path, config: Config) -> str:
@@ -52,26 +50,21 @@ def _source_facts(source: Path) -> dict[str, Any]:
 
 
 def _page_record(script: Path, source: Path, config: Config) -> dict[str, Any]:
-    page = f"{source.parent.name}/{source.name}"
-    mode = next((m for m in FAILURE_MODES.values() if m.page == page), None)
+    page = f"gallery/{source.parent.name}/{source.stem}"
+    mode = PAGES.get(page)
     state = _state(script, source, config)
     notes = {"measured": None, "said": [], "claims": {}}
     if state == "executed":
         notes = json.loads(notes_of(script).read_text(encoding="utf-8"))
     return {
-        **{name: getattr(mode, name, None) for name in FROM_CATALOGUE},
+        **{name: getattr(mode, name, None) for name in ("slug", "undetected_because")},
         "found_by": [] if mode is None else list(found_by(mode.slug)),
         "section": source.parent.name,
-        "url": f"{SITE}gallery/{page.removesuffix('.py')}.html",
+        "url": f"{SITE}{page}.html",
         "state": state,
         **_source_facts(source),
         **notes,
     }
-
-
-def _environment() -> dict[str, str]:
-    libraries = {name: version(name) for name in ("torchvision", "dejabatch")}
-    return {**stamp(), **libraries}
 
 
 def collect(srcdir: Path, config: Config) -> dict[str, Any]:
@@ -84,11 +77,12 @@ def collect(srcdir: Path, config: Config) -> dict[str, Any]:
     ]
     order = list(FAILURE_MODES)
     pages.sort(key=lambda p: (p["section"], order.index(p["slug"]) if p["slug"] else 0))
+    libraries = {name: version(name) for name in ("torchvision", "dejabatch")}
     return {
         "schema": SCHEMA,
         "site": SITE,
         "built": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-        "environment": _environment(),
+        "environment": {**stamp(), **libraries},
         "pages": pages,
     }
 
@@ -118,35 +112,13 @@ def judged(page: dict[str, Any]) -> bool:
     return any(call["of"] in ("fixed", "script") for call in page["said"])
 
 
-def _is_about(page: dict[str, Any], tool: str) -> bool:
-    """Return whether a page shows what this tool says of its failure."""
-    return page["found_by"][:1] == [tool]
+def _docname(page: dict[str, Any]) -> str:
+    return page["url"].removeprefix(SITE).removesuffix(".html")
 
 
-def _link(page: dict[str, Any]) -> str:
-    address = page["url"].removeprefix(SITE).removesuffix(".html")
-    return f":doc:`{page['title']} </{address}>`"
-
-
-def _row(page: dict[str, Any]) -> list[str]:
-    if page["state"] != "executed":
-        return [_link(page), *[page["state"]] * 3]
-    asserts = str(page["asserts"])
-    if not page["found_by"]:
-        return [_link(page), "no tool sees it" if page["slug"] else "", "", asserts]
-    finding = named(page)
-    of_broken = "**not named**"
-    if finding is not None:
-        told = ", told what to expect" if finding["expect"] else ""
-        of_broken = f"{finding['tool']}{told}: named, ``{finding['where']}``"
-    of_fixed = ", ".join(wrong(page)) or ("silent" if judged(page) else "not looked at")
-    return [_link(page), of_broken, of_fixed, asserts]
-
-
-def _link_to_claim(page: dict[str, Any], claim: str) -> str:
-    """Link the heading that quotes a claim. Sphinx has no label for that heading."""
-    address = f"{page['url'].removeprefix(SITE)}#{nodes.make_id(claim)}"
-    return f':claim:`<a href="../{address}">{html.escape(claim)}</a>`'
+TEMPLATES.filters |= {"docname": _docname, "make_id": nodes.make_id}
+TEMPLATES.filters |= {"named": named, "wrong": wrong}
+TEMPLATES.tests["judged"] = judged
 
 
 class Verdicts(TemplateDirective):
@@ -163,8 +135,7 @@ class Verdicts(TemplateDirective):
         content = collect(self.env.srcdir, self.config)
         for page in content["pages"]:
             # sphinx-gallery rewrites a page's source when it executes the page.
-            source = page["url"].removeprefix(SITE).removesuffix(".html")
-            self.env.note_dependency(f"{source}.rst")
+            self.env.note_dependency(f"{_docname(page)}.rst")
         return self.parsed(
             f"verdicts-{part}", content=content, sections=SECTIONS, tools=TOOLS
         )
@@ -180,9 +151,6 @@ def _write(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directive and the file."""
-    TEMPLATES.filters |= {"row": _row, "page_link": _link, "claim_link": _link_to_claim}
-    TEMPLATES.filters |= {"named": named, "wrong": wrong}
-    TEMPLATES.tests |= {"judged": judged, "about": _is_about}
     app.add_directive("verdicts", Verdicts)
     app.connect("build-finished", _write)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

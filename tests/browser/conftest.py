@@ -26,6 +26,8 @@ PAGES = sorted(
     path.relative_to(HTML).as_posix()
     for path in HTML.rglob("*.html")
     if "_static" not in path.parts
+    # Browsers leave the page of an old address at once.
+    and 'http-equiv="refresh"' not in path.read_text(encoding="utf-8")
 )
 # Where the published site lies on its host: the page for unknown addresses needs it.
 FOLDER = "/dejabatch/"

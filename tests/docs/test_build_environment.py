@@ -6,7 +6,7 @@ import re
 from importlib.metadata import version
 
 import build_environment
-from conftest import pages_of
+from site_pages import pages_of
 
 
 def executed(build):

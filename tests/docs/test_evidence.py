@@ -3,9 +3,11 @@
 import ast
 import json
 import re
+from importlib.metadata import version
 
 import pytest
 import verdicts
+from build_environment import stamp
 from conftest import ROOT, SCRIPTS
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
@@ -186,6 +188,7 @@ def record(*calls):
     return {
         "slug": "a",
         "title": "A",
+        "section": "1_sample",
         "url": f"{verdicts.SITE}a.html",
         "state": "executed",
         "asserts": 1,
@@ -211,7 +214,11 @@ def record(*calls):
     ],
 )
 def test_a_wrong_answer_shows_in_the_table(calls, of_broken, of_fixed):
-    assert verdicts._row(record(*calls))[1:3] == [of_broken, of_fixed]
+    template = verdicts.TEMPLATES.get_template("verdicts-pages.rst")
+    table = template.render(content={"pages": [record(*calls)]}, sections={})
+    page, *cells = re.findall("^ {3}[* ] - (.+)$", table, flags=re.MULTILINE)[4:]
+    assert page == ":doc:`/a`"
+    assert cells == [of_broken, of_fixed, "1"]
 
 
 # The site's own build ----------------------------------------------------------------
@@ -249,7 +256,8 @@ def test_every_claim_has_its_verdict(site, pages):
 
 def test_environment_is_that_of_the_build(site):
     content = json.loads(site.text(verdicts.FILE))
-    assert content["environment"] == verdicts._environment()
+    libraries = {name: version(name) for name in ("torchvision", "dejabatch")}
+    assert content["environment"] == {**stamp(), **libraries}
     html = site.text("evidence/this-build.html")
     for value in content["environment"].values():
         assert value in html
