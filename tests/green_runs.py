@@ -19,7 +19,9 @@ PROPERTY = "inputs"
 ROOT = Path(__file__).resolve().parent.parent
 
 # For builds of small Sphinx projects, which take ten seconds or more each.
-slow_build = pytest.mark.slow("docs/_ext", "docs/conf.py")
+slow_build = pytest.mark.slow(
+    "docs/_ext", "docs/_templates", "docs/conf.py", "docs/figures.mplstyle"
+)
 
 # For tests that cross the whole audit with loaders, worker counts and start methods.
 slow_audit = pytest.mark.slow(
@@ -35,8 +37,8 @@ def read() -> dict[str, str]:
 def digest(item: pytest.Item) -> str:
     """Digest a test's function, its parameters that are paths, and its marker's paths.
 
-    A path in the marker is relative to the repository. Every Python file in a folder is
-    an input.
+    A path in the marker is relative to the repository. Every file in a folder is an
+    input, except what Python writes.
     """
     marker = item.get_closest_marker("slow")
     parameters = getattr(item, "callspec", None)
@@ -48,7 +50,8 @@ def digest(item: pytest.Item) -> str:
     files = [
         file
         for path in paths
-        for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])
+        for file in (sorted(path.rglob("*.*")) if path.is_dir() else [path])
+        if file.is_file() and file.suffix != ".pyc"
     ]
     content = hashlib.sha256(inspect.getsource(item.function).encode())
     for file in files:

@@ -12,6 +12,7 @@ from typing import Any
 from docutils import nodes
 from docutils.statemachine import StringList
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util.docutils import SphinxDirective
@@ -105,16 +106,25 @@ class CatalogueList(TemplateDirective):
         )
 
 
+def _describe(app: Sphinx, doctree: nodes.document, description: str) -> None:
+    """Describe a page for search engines and for cards of links."""
+    doctree += nodes.meta(name="description", content=description)
+    app.env.metadata[app.env.docname]["og:description"] = description
+
+
 def _introduce(app: Sphinx, doctree: nodes.document) -> None:
     """Describe a page, and link its fix and its check below the summary.
 
     Without this description opengraph would take the page's first words.
     """
     if not (mode := PAGES.get(app.env.docname)):
+        if content := doctree.next_node(addnodes.desc_content):
+            first = " ".join(content.next_node(nodes.paragraph).astext().split())
+            title = doctree.next_node(nodes.title).astext()
+            text = f"{title}, in the package about PyTorch's DataLoader: {first}"
+            _describe(app, doctree, text)
         return
-    description = f"{mode.symptom} {mode.cause}".replace("`", "")
-    doctree += nodes.meta(name="description", content=description)
-    app.env.metadata[app.env.docname]["og:description"] = description
+    _describe(app, doctree, f"{mode.symptom} {mode.cause}".replace("`", ""))
     # Each page has these sections, far below its summary.
     fix = nodes.reference("", "the code of the fix", refid="the-fix")
     check = nodes.reference("", "a check for yours", refid="find-it-in-your-code")
