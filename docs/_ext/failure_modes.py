@@ -113,10 +113,7 @@ def _describe(app: Sphinx, doctree: nodes.document, description: str) -> None:
 
 
 def _introduce(app: Sphinx, doctree: nodes.document) -> None:
-    """Describe a page, and link its fix and its check below the summary.
-
-    Without this description opengraph would take the page's first words.
-    """
+    """Describe a page, and link its fix and its check below the summary."""
     if not (mode := PAGES.get(app.env.docname)):
         if content := doctree.next_node(addnodes.desc_content):
             first = " ".join(content.next_node(nodes.paragraph).astext().split())
@@ -125,7 +122,6 @@ def _introduce(app: Sphinx, doctree: nodes.document) -> None:
             _describe(app, doctree, text)
         return
     _describe(app, doctree, f"{mode.symptom} {mode.cause}".replace("`", ""))
-    # Each page has these sections, far below its summary.
     fix = nodes.reference("", "the code of the fix", refid="the-fix")
     check = nodes.reference("", "a check for yours", refid="find-it-in-your-code")
     start, comma = nodes.Text("On this page: "), nodes.Text(", ")
