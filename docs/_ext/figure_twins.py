@@ -68,7 +68,6 @@ def save(_block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) 
         _paint(figure, plt.rcParams["text.color"], LIGHT_INK)
         figure.savefig(_dark(image), **options)
         if len(paths) == thumbnail_number:
-            # sphinx-gallery scales the light image itself.
             name = f"{image.stem.removesuffix(f'_{len(paths):03}')}_thumb.webp"
             thumbnail = _dark(image.parent / "thumb" / name)
             scale_image(_dark(image), thumbnail, *gallery_conf["thumbnail_size"])
@@ -98,6 +97,7 @@ def _add_twins(app: Sphinx, doctree: nodes.document) -> None:
             continue
         if light.parent.name == "thumb":
             image["width"], image["height"] = map(str, CARD)
+            image["classes"].append("no-scaled-link")  # the card is a link already
         copies = []
         for scheme, twin in twins.items():
             copies.append(shown.deepcopy())
