@@ -37,6 +37,15 @@ def test_only_chosen_checks_are_reported():
     assert judgement.skipped == {}
 
 
+def test_only_chosen_checks_and_their_explanations_run():
+    def breaks(seen, evidence):
+        raise AssertionError
+
+    special, general = "reseed-in-getitem", "reseed-every-epoch"
+    checks = {general: says("error"), special: says("warning"), "other": breaks}
+    assert judge(SEEN, checks, [general]).findings == ()
+
+
 def test_a_finding_that_another_explains_is_left_out():
     special, general = "reseed-in-getitem", "reseed-every-epoch"
     assert {special} == _MODULES[general].UNLESS

@@ -92,7 +92,14 @@ def judge(
     evidence = Evidence(seen)
     found: dict[str, Diagnosis | None] = {}
     reasons: dict[str, str] = {}
-    explained_by = {slug: _unless(slug) & checks.keys() for slug in checks}
+    reported = [slug for slug in checks if chosen is None or slug in chosen]
+    explained_by: dict[str, set[str]] = {}
+    waiting = list(reported)
+    while waiting:
+        slug = waiting.pop()
+        if slug not in explained_by:
+            explained_by[slug] = _unless(slug) & checks.keys()
+            waiting += explained_by[slug]
     for slug in TopologicalSorter(explained_by).static_order():
         explained = any(found.get(other) for other in explained_by[slug])
         try:
@@ -101,7 +108,6 @@ def judge(
             reasons[slug] = str(reason)
         else:
             found[slug] = None if explained else diagnosis
-    reported = [slug for slug in checks if chosen is None or slug in chosen]
     findings = [
         Finding(slug, diagnosis.severity, diagnosis.where, diagnosis.evidence)
         for slug in reported
