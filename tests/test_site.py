@@ -1,5 +1,6 @@
 """The site as it is published: nothing foreign in it, nothing broken, nothing private."""
 
+import functools
 import getpass
 import gzip
 import json
@@ -35,8 +36,13 @@ def built(page):
     return f"gallery/{page.parent.name}/{page.stem}.html"
 
 
+@functools.cache  # parsing takes most of the time of these tests
+def soup_of(page):
+    return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+
+
 def downloads(site, page):
-    soup = BeautifulSoup(site.text(built(page)), "html.parser")
+    soup = soup_of(site.html / built(page))
     folder = (site.html / built(page)).parent
     links = soup.select(".bd-sidebar-secondary .sphx-glr-sidebar-item a[download]")
     return {Path(a["href"]).suffix: (folder / a["href"]).resolve() for a in links}
@@ -109,7 +115,7 @@ def test_nothing_tells_where_it_was_built(site):
 
 def test_pages_ask_no_other_host_for_anything(site):
     for page in pages_of(site):
-        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+        soup = soup_of(page)
         loaded = [e.get("src") for e in soup.select("[src]")]
         loaded += [
             e["href"] for e in soup.select("link[rel*=stylesheet], link[rel*=icon]")
@@ -119,10 +125,7 @@ def test_pages_ask_no_other_host_for_anything(site):
 
 
 def test_internal_links_lead_somewhere(site):
-    soups = {
-        page.resolve(): BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
-        for page in pages_of(site)
-    }
+    soups = {page.resolve(): soup_of(page) for page in pages_of(site)}
     broken = []
     for page, soup in soups.items():
         for anchor in soup.select("a[href]"):
@@ -149,7 +152,7 @@ def test_old_addresses_lead_to_a_page(site):
     assert redirects.keys() >= {f"dejabatch.{name}.html" for name in former}
     pages = {page.resolve() for page in pages_of(site)}
     for page in redirects.values():
-        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+        soup = soup_of(page)
         (refresh,) = soup.select("meta[http-equiv=refresh]")
         address = soup.a["href"]
         assert refresh["content"] == f"0; url={address}"
@@ -193,10 +196,6 @@ def test_page_without_a_record_is_named(tmp_path):
 
 
 # A light site ------------------------------------------------------------------------
-
-
-def soup_of(page):
-    return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
 
 
 def test_scripts_wait_in_their_order(site):
