@@ -12,12 +12,29 @@ from typing import Any
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from dejabatch.checks import CHECKS, judge
+from dejabatch.checks import CHECKS, RANK_CHECKS, judge
+from dejabatch.distributed.auditing import (
+    AsDelivered,
+    Examined,
+    ProgramOfRanks,
+    audit_with_all_ranks,
+    group_of_program,
+    is_dispatcher,
+    meet_all_ranks,
+)
+from dejabatch.distributed.meeting import PATIENCE, Meeting
 from dejabatch.expect import Expect
 from dejabatch.loaders import unwrap
+from dejabatch.observe.experiments.fixed_samples import FixedSamples, fixed_samples
 from dejabatch.observe.investigate import investigate, validate_limits
+from dejabatch.observe.record import Observation
+from dejabatch.observe.spy import Program
 from dejabatch.report import Report
+from dejabatch.state.generators import global_rngs, restored
 from dejabatch.state.shared_memory import SharedMemory
+
+# Share of time_limit for the audit of one rank; fixed samples get the rest.
+_SHARE_OF_AUDIT = 0.8
 
 
 def audit(
@@ -29,11 +46,15 @@ def audit(
     expect: Expect | None = None,
     checks: Collection[str] | None = None,
     progress: bool | None = None,
+    ranks: bool = True,
 ) -> Report:
     """Name the failures in a DataLoader.
 
     The loader is read in forked child processes, so that your own loader stays as it is:
     its workers, its sampler, its dataset and all random states.
+
+    In a program with a process group, call `audit` on every rank: the loaders of all
+    ranks are compared, and every rank gets the same findings.
 
     Parameters
     ----------
@@ -54,6 +75,11 @@ def audit(
         Slugs of the failure modes to look for; by default all that can be detected.
     progress : bool, optional
         Whether to show a progress bar; by default only on a terminal.
+    ranks : bool
+        Whether to compare the loaders of all ranks of a program that has initialized
+        torch.distributed. Ranks that do not call `audit` within five seconds are named in
+        the report, and this rank is audited alone. A function is called once on each
+        rank, in your own process.
 
     Returns
     -------
@@ -68,7 +94,14 @@ def audit(
         If another argument cannot be used. The message names it.
     RuntimeError
         If the loader gave not a single batch because it raised or took longer than
-        `time_limit`, or the function that makes it did; or on systems that cannot fork.
+        `time_limit`, or the function that makes it did; if this happened on another rank,
+        which the message names; or on systems that cannot fork.
+
+    Notes
+    -----
+    Ranks exchange at most four kilobytes each through the store of their process group.
+    No collective runs in your program. The children of all ranks have a group of their
+    own, so that a sampler or dataset can broadcast.
 
     Examples
     --------
@@ -91,27 +124,119 @@ def audit(
     >>> dejabatch.audit(loader, checks=["one-shot-sampler"]).ok
     True
     """
-    _validate_arguments(loader, expect, checks)
-    validate_limits(epochs, max_batches, time_limit)
-    is_factory = _is_factory(loader)
-    shared = SharedMemory({} if is_factory else {"loader": loader})
-    try:
-        with _Progress(progress) as show:
-            seen = investigate(
-                _Make(loader, is_factory),
-                epochs=epochs,
-                max_batches=max_batches,
-                time_limit=time_limit,
-                make_again=is_factory,
-                show=show,
-            )
-    finally:
-        shared.restore()
-    seen = dataclasses.replace(seen, expect=expect or Expect())
-    judgement = judge(seen, CHECKS, checks)
-    return Report(
-        judgement.findings, judgement.checked, judgement.skipped, observation=seen
+    request = _Request(
+        loader, epochs, max_batches, time_limit, expect, checks, progress
     )
+    group = group_of_program() if ranks else None
+    if group is None:
+        return request.audit()
+    met = meet_all_ranks(group, PATIENCE)
+    if isinstance(met, str):
+        return dataclasses.replace(request.audit(), notes=(met,))
+    return request.audit_with(met)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """The arguments of `audit`."""
+
+    loader: Any
+    epochs: int
+    max_batches: int
+    time_limit: float
+    expect: Expect | None
+    checks: Collection[str] | None
+    progress: bool | None
+
+    def audit(self) -> Report:
+        """Audit the loader of this process alone."""
+        self._validate(CHECKS)
+        is_factory = _is_factory(self.loader)
+        seen = self._observe(_Make(self.loader, is_factory), make_again=is_factory)
+        judgement = judge(seen, CHECKS, self.checks)
+        return Report(
+            judgement.findings, judgement.checked, judgement.skipped, observation=seen
+        )
+
+    def audit_with(self, meeting: Meeting) -> Report:
+        """Audit the loaders of all ranks."""
+        judgement, seen, headers = audit_with_all_ranks(
+            meeting,
+            lambda: self._examine(meeting),
+            expect=self.expect if isinstance(self.expect, Expect) else Expect(),
+            checks=self.checks,
+            time_limit=self.time_limit,
+        )
+        return Report(
+            judgement.findings,
+            judgement.checked,
+            judgement.skipped,
+            observation=seen,
+            notes=(f"{meeting.world_size} ranks were compared",),
+            ranks=headers,
+        )
+
+    def _examine(self, meeting: Meeting) -> Examined:
+        self._validate({**CHECKS, **RANK_CHECKS})
+        loader = self.loader
+        if _is_factory(loader):
+            with restored(global_rngs().values()):
+                loader = loader()
+            unwrap(loader)
+        as_delivered = is_dispatcher(loader)
+        make = _Make(AsDelivered(loader) if as_delivered else loader, False)
+        reading = self.time_limit * _SHARE_OF_AUDIT
+        program = ProgramOfRanks(meeting, loader, seconds=reading)
+        seen = self._observe(make, time_limit=reading, program=program)
+        fixed = FixedSamples()
+        if seen.facts is not None and seen.facts.data_loader:
+            left = self.time_limit - reading
+            fixed = fixed_samples(make, seen, time_limit=left)
+        return Examined(seen, fixed, judge(seen, CHECKS, self._own_checks()))
+
+    def _own_checks(self) -> Collection[str] | None:
+        return None if self.checks is None else CHECKS.keys() & set(self.checks)
+
+    def _observe(
+        self,
+        make: _Make,
+        *,
+        make_again: bool = False,
+        time_limit: float | None = None,
+        program: Program | None = None,
+    ) -> Observation:
+        shared = SharedMemory({} if make.is_factory else {"loader": make.loader})
+        try:
+            with _Progress(self.progress) as show:
+                seen = investigate(
+                    make,
+                    epochs=self.epochs,
+                    max_batches=self.max_batches,
+                    time_limit=self.time_limit if time_limit is None else time_limit,
+                    make_again=make_again,
+                    show=show,
+                    program=program,
+                )
+        finally:
+            shared.restore()
+        return dataclasses.replace(seen, expect=self.expect or Expect())
+
+    def _validate(self, known: Collection[str]) -> None:
+        if not _is_factory(self.loader):
+            unwrap(self.loader)
+        if self.expect is not None and not isinstance(self.expect, Expect):
+            msg = f"expect must be a dejabatch.Expect, not {self.expect!r}"
+            raise TypeError(msg)
+        if unknown := sorted(set(self.checks or ()) - {*known}):
+            needs = [slug for slug in unknown if slug in RANK_CHECKS]
+            msg = f"checks: {', '.join(needs or unknown)} "
+            msg += (
+                "shows between ranks: call audit on every rank of a program"
+                if needs
+                else f"cannot be detected; choose from {', '.join(known)}"
+            )
+            raise ValueError(msg)
+        validate_limits(self.epochs, self.max_batches, self.time_limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +279,3 @@ class _Progress:
 
     def __exit__(self, *_: object) -> None:
         self._bar.close()
-
-
-def _validate_arguments(loader: Any, expect: Any, checks: Any) -> None:
-    if not _is_factory(loader):
-        unwrap(loader)
-    if expect is not None and not isinstance(expect, Expect):
-        msg = f"expect must be a dejabatch.Expect, not {expect!r}"
-        raise TypeError(msg)
-    if unknown := set(checks or ()) - CHECKS.keys():
-        msg = (
-            f"checks: {', '.join(sorted(unknown))} cannot be detected; choose from "
-            f"{', '.join(CHECKS)}"
-        )
-        raise ValueError(msg)

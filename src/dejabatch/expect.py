@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +23,19 @@ class Expect:
         Whether an index is to give the same sample in every epoch, as in validation.
     fixed_order : bool or None
         Whether every epoch is to have the same order.
+    same_data : sequence of sequences of int, tuple, or None
+        The ranks that hold parts of one model and are to read the same data, in groups
+        such as ``[[0, 1], [2, 3]]``; ranks of different groups are to read different
+        data. Or a tuple of a :class:`~torch.distributed.device_mesh.DeviceMesh` and the
+        name, or names, of its dimensions along which data is to differ, such as
+        ``(mesh, "dp")``. None stands for no such groups.
 
     Raises
     ------
     TypeError
-        If a value is neither a bool nor None.
+        If a value is of another type.
+    ValueError
+        If a rank is in two groups of `same_data`, or if the mesh has no such dimension.
 
     Examples
     --------
@@ -37,17 +47,61 @@ class Expect:
     >>> expect = dejabatch.Expect(replacement=False)
     >>> [finding.slug for finding in dejabatch.audit(loader, expect=expect).findings]
     ['sampler-repeats-indices']
+
+    Two models of two ranks each:
+
+    >>> dejabatch.Expect(same_data=[[0, 1], [2, 3]]).same_data
+    ((0, 1), (2, 3))
     """
 
     replacement: bool | None = None
     repeats: bool | None = None
     deterministic: bool | None = None
     fixed_order: bool | None = None
+    same_data: Any = None
 
     def __post_init__(self) -> None:
-        """Reject values other than True, False and None."""
-        for name in self.__slots__:
+        """Validate the values, and turn `same_data` into a tuple of tuples of int."""
+        for name in ("replacement", "repeats", "deterministic", "fixed_order"):
             value = getattr(self, name)
             if not (value is None or isinstance(value, bool)):
                 msg = f"Expect: {name} must be True, False or None, not {value!r}"
                 raise TypeError(msg)
+        if self.same_data is not None:
+            object.__setattr__(self, "same_data", _groups(self.same_data))
+
+
+def _groups(given: Any) -> tuple[tuple[int, ...], ...]:
+    """Return groups of ranks, sorted, from the ways in which a user may give them."""
+    if isinstance(given, tuple) and given and hasattr(given[0], "mesh_dim_names"):
+        given = _groups_of_mesh(*given)
+    try:
+        groups = [tuple(sorted(group)) for group in given]
+        right = all(type(rank) is int for group in groups for rank in group)
+    except TypeError:
+        right = False
+    if not right:
+        msg = (
+            "Expect: same_data must be groups of ranks, such as [[0, 1], [2, 3]], or a "
+            f"DeviceMesh with the name of its data dimension, not {given!r}"
+        )
+        raise TypeError(msg)
+    ranks = [rank for group in groups for rank in group]
+    if len(set(ranks)) < len(ranks):
+        twice = next(rank for rank in ranks if ranks.count(rank) > 1)
+        msg = f"Expect: same_data has rank {twice} twice"
+        raise ValueError(msg)
+    return tuple(sorted(filter(None, groups)))
+
+
+def _groups_of_mesh(mesh: Any, names: str | Sequence[str] = ()) -> Iterable[list[int]]:
+    """Return the ranks of a mesh that differ in none of the named dimensions."""
+    wanted = (names,) if isinstance(names, str) else tuple(names)
+    known = mesh.mesh_dim_names or ()
+    if not wanted or not set(wanted) <= set(known):
+        msg = f"Expect: same_data: the mesh has the dimensions {known}, not {wanted}"
+        raise ValueError(msg)
+    data = [known.index(name) for name in wanted]
+    others = [axis for axis in range(len(known)) if axis not in data]
+    ranks = mesh.mesh.permute(*data, *others).flatten(0, len(data) - 1)
+    return cast("list[list[int]]", ranks.reshape(len(ranks), -1).tolist())

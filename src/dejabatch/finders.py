@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from dejabatch.checks import CHECKS, PAIR_CHECKS
+from dejabatch.checks import CHECKS, PAIR_CHECKS, RANK_CHECKS
 from dejabatch.lint import RULES
 
-Tool = Literal["audit", "compare", "lint"]
+Tool = Literal["audit", "compare", "ranks", "lint"]
 
-_FOUND = {"audit": CHECKS, "compare": PAIR_CHECKS, "lint": RULES}
+_FOUND = {"audit": CHECKS, "compare": PAIR_CHECKS, "ranks": RANK_CHECKS, "lint": RULES}
 
 
 def found_by(slug: str) -> tuple[Tool, ...]:
@@ -20,8 +20,8 @@ def found_by(slug: str) -> tuple[Tool, ...]:
 
     Returns
     -------
-    tuple of {"audit", "compare", "lint"}
-        In this order. Empty if no tool finds the failure mode.
+    tuple of {"audit", "compare", "ranks", "lint"}
+        In this order; ``"ranks"`` stands for `dejabatch.audit` on all ranks of a program. Empty if no tool finds the failure mode.
     """
-    tools: tuple[Tool, ...] = ("audit", "compare", "lint")
+    tools: tuple[Tool, ...] = ("audit", "compare", "ranks", "lint")
     return tuple(tool for tool in tools if slug in _FOUND[tool])

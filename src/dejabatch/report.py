@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from dejabatch import figures
+from dejabatch.distributed.record import Ranks
 from dejabatch.findings import SEVERITIES, Finding, FindingsError, Severity
 from dejabatch.formats.html import report_as_html
 from dejabatch.formats.json import report_as_json
@@ -38,6 +39,10 @@ class Report:
         The observation.
     other : dejabatch.observe.record.Observation or None
         The observation of the second loader of `dejabatch.compare`.
+    notes : tuple of str
+        Sentences about the ranks of the program that were audited.
+    ranks : dejabatch.distributed.record.Ranks or None
+        The records of all ranks, on rank 0 of a program with several.
 
     Examples
     --------
@@ -58,6 +63,8 @@ class Report:
     skipped: Mapping[str, str]
     observation: Observation
     other: Observation | None = None
+    notes: tuple[str, ...] = ()
+    ranks: Ranks | None = None
 
     @property
     def ok(self) -> bool:

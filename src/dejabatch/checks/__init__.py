@@ -1,7 +1,7 @@
 """One module for each failure mode that an observation shows, named after its slug.
 
-A module has a function ``check(observation, evidence)``, or ``check_pair(pair, evidence)``
-for two loaders. The function returns a `Diagnosis`, or None where nothing is wrong, and
+A module has a function ``check(observation, evidence)``, ``check_pair(pair, evidence)``
+for two loaders, or ``check_ranks(ranks, evidence)`` for the ranks of a program. The function returns a `Diagnosis`, or None where nothing is wrong, and
 raises `CannotTell` where the observation does not answer the question. The function reads
 the observation and the evidence only. Where another failure mode explains the same
 symptom, the module names that mode in ``UNLESS``.
@@ -18,6 +18,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, TypeAlias
 
 from dejabatch.catalogue import FAILURE_MODES
+from dejabatch.distributed.record import Ranks
 from dejabatch.evidence import Evidence
 from dejabatch.findings import SEVERITIES, CannotTell, Diagnosis, Finding
 from dejabatch.observe.record import Observation, Pair
@@ -48,6 +49,9 @@ CHECKS = _checks("check")
 PAIR_CHECKS = _checks("check_pair")
 """The check of every failure mode that `dejabatch.compare` detects, by slug."""
 
+RANK_CHECKS = _checks("check_ranks")
+"""The check of every failure mode that shows between ranks, by slug."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -69,7 +73,7 @@ class Judgement:
 
 
 def judge(
-    seen: Observation | Pair,
+    seen: Observation | Pair | Ranks,
     checks: Mapping[str, Check],
     chosen: Collection[str] | None = None,
 ) -> Judgement:
@@ -77,10 +81,10 @@ def judge(
 
     Parameters
     ----------
-    seen : dejabatch.observe.record.Observation or dejabatch.observe.record.Pair
+    seen : Observation, Pair or Ranks
         The observation.
     checks : mapping of str to callable
-        `CHECKS` or `PAIR_CHECKS`.
+        `CHECKS`, `PAIR_CHECKS` or `RANK_CHECKS`.
     chosen : collection of str, optional
         Slugs to report on; by default all of `checks`.
 

@@ -30,6 +30,7 @@ def report_as_json(report: Report) -> str:
         "findings": findings,
         "checked": report.checked,
         "skipped": dict(report.skipped),
+        "notes": report.notes,
         "loaders": [
             _loader(seen) for seen in (report.observation, report.other) if seen
         ],

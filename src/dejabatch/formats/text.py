@@ -20,7 +20,9 @@ _COLOURS = {"error": "1;31", "warning": "33", "note": "34", "dejabatch": "1"}
 
 def report_as_text(report: Report) -> str:
     """Return the verdict, the findings, and what was checked."""
-    parts = [f"dejabatch: {report.verdict}", *map(str, report.findings)]
+    first = [f"dejabatch: {report.verdict}"]
+    first += [wrapped("ranks: ", note) for note in report.notes]
+    parts = ["\n".join(first), *map(str, report.findings)]
     return "\n\n".join([*parts, scope(report)])
 
 

@@ -14,7 +14,7 @@ from dejabatch.observe.experiments.new_workers import new_workers
 from dejabatch.observe.experiments.same_work import same_work
 from dejabatch.observe.experiments.set_epoch import unseen_by_workers
 from dejabatch.observe.record import Observation
-from dejabatch.observe.spy import observe
+from dejabatch.observe.spy import Program, observe
 
 # Share of time_limit for reading epochs; experiments get the rest.
 _READING = 0.6
@@ -28,6 +28,7 @@ def investigate(
     time_limit: float,
     make_again: bool = False,
     show: Callable[[str], object] = lambda _: None,
+    program: Program | None = None,
 ) -> Observation:
     """Read a loader's epochs, then make experiments with its dataset.
 
@@ -43,6 +44,8 @@ def investigate(
         Whether `make_loader` makes a new loader each time, which is then compared.
     show : callable, optional
         Called with what is going on.
+    program : dejabatch.observe.spy.Program, optional
+        The steps of the program before it reads the loader.
 
     Returns
     -------
@@ -61,6 +64,7 @@ def investigate(
         epochs=epochs,
         max_batches=max_batches,
         time_limit=time_limit * _READING,
+        program=program,
     )
     _require_batches(seen, time_limit)
     facts = seen.facts

@@ -203,6 +203,8 @@ class Fetch:
     labels : numpy.ndarray or None
         The label of each sample, int64 of shape (samples,). None where samples have no
         part that is a single integer.
+    collated : bytes
+        Fingerprint of the batch that ``collate_fn`` made; empty if it was not taken.
 
     Examples
     --------
@@ -224,6 +226,7 @@ class Fetch:
     census: Census
     rows: int | None = None
     labels: npt.NDArray[np.int64] | None = None
+    collated: bytes = b""
 
     def pairs(self) -> list[tuple[int, bytes]]:
         """Return each index with the fingerprint of its sample.
@@ -492,7 +495,10 @@ class Observation:
         lived_on = {
             (epoch + 1, worker): census for (epoch, worker), census in ends.items()
         }
-        return {key: (lived_on | started)[key] for key in ends}
+        known = lived_on | started
+        # A process whose first epoch was empty makes its first sample in a later one.
+        first = {worker: census for (_, worker), census in reversed(started.items())}
+        return {key: known.get(key) or first[key[1]] for key in ends}
 
     def orders(self) -> list[npt.NDArray[np.int64]]:
         """Return the indices of each epoch in the order of the sampler.

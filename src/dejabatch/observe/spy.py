@@ -45,6 +45,19 @@ from dejabatch.state.open_files import Positions
 
 T = TypeVar("T")
 
+
+class Program:
+    """The steps of a program before it reads a loader; here there are none."""
+
+    __slots__ = ()
+
+    def before_reading(self) -> None:
+        """Prepare the process that reads the loader."""
+
+    def before_epoch(self, epoch: int) -> None:
+        """Prepare the loader for an epoch."""
+
+
 _never_deleted: list[Any] = []
 # A few batches show what a collate_fn does; counting the rows of all would cost time.
 _BATCHES_TO_COUNT = 4
@@ -56,6 +69,7 @@ def observe(
     epochs: int = 2,
     max_batches: int = 64,
     time_limit: float = 60.0,
+    program: Program | None = None,
 ) -> Observation:
     """Watch a loader in a process of its own.
 
@@ -67,13 +81,15 @@ def observe(
         How many epochs to read, and how many batches of each.
     time_limit : float
         Seconds after which reading ends with what was seen so far.
+    program : Program, optional
+        The steps of the program before it reads the loader.
 
     Returns
     -------
     Observation
         The observation. An error of the loader is part of it, and is not raised.
     """
-    reading = _Reading(make_loader, epochs, max_batches)
+    reading = _Reading(make_loader, epochs, max_batches, program or Program())
     outcome = run_isolated(reading, time_limit)
 
     def sent(kind: type[T]) -> tuple[T, ...]:
@@ -100,15 +116,17 @@ class _Reading:
     make_loader: Callable[[], DataLoader[Any] | Iterable[Any]]
     epochs: int
     max_batches: int
+    program: Program
 
     def __call__(self, send: Send) -> None:
+        self.program.before_reading()
         loader = self.make_loader()
         limits = {"epochs": self.epochs, "max_batches": self.max_batches}
         if isinstance(loader, DataLoader):
             send(facts_of(loader))
             for subset in nested_subsets(loader):
                 send(subset)
-            watch(loader, send, **limits)
+            watch(loader, send, **limits, before_epoch=self.program.before_epoch)
         else:
             watch_batches(loader, send, **limits)
 
@@ -119,6 +137,7 @@ def watch(
     *,
     epochs: int,
     max_batches: int,
+    before_epoch: Callable[[int], object] = lambda _: None,
 ) -> None:
     """Iterate a loader and report each worker's start and each batch.
 
@@ -131,6 +150,8 @@ def watch(
         type whose content cannot be read.
     epochs, max_batches : int
         How many epochs to read, and how many batches of each.
+    before_epoch : callable, optional
+        Called with the number of each epoch before it begins.
     """
     census = _Spy(loader, in_main=True).census()
     send(WorkerStart(0, MAIN_PROCESS, census, torch.initial_seed()))
@@ -162,6 +183,7 @@ def watch(
     positions = Positions()
     for epoch in range(epochs):
         sampled.batches.clear()
+        before_epoch(epoch)
         complete = True
         try:
             # A subclass's own __iter__ may use workers that are running already.
@@ -268,7 +290,7 @@ class _Seen:
         Generators and seed of the worker at its start, with its first batch only.
     opaque : set of str
         Types whose content cannot be read.
-    digests, rows, labels, census
+    digests, rows, labels, collated, census
         As in `Fetch`.
     """
 
@@ -279,6 +301,7 @@ class _Seen:
     labels: npt.NDArray[np.int64] | None
     opaque: set[str]
     census: Census
+    collated: bytes
 
     def fetch(
         self, epoch: int, batch: int, indices: npt.NDArray[np.int64] | None
@@ -293,6 +316,7 @@ class _Seen:
             self.census,
             self.rows,
             self.labels,
+            self.collated,
         )
 
 
@@ -327,10 +351,12 @@ class _Spy:
         items = samples if self._batched else [samples]
         digests = _as_array(fingerprint(item, opaque=opaque) for item in items)
         batch = self._collate(samples)
-        rows = None
-        if self._batched and self._counted < _BATCHES_TO_COUNT and len(items) > 1:
+        rows, collated = None, b""
+        if self._counted < _BATCHES_TO_COUNT:
             self._counted += 1
-            rows = count_different_rows(batch, items)
+            collated = fingerprint(batch)
+            if self._batched and len(items) > 1:
+                rows = count_different_rows(batch, items)
         info = get_worker_info()
         start, self._start = self._start, None
         return _Seen(
@@ -341,6 +367,7 @@ class _Spy:
             labels=labels_of(items),
             opaque=unclear,
             census=self.census(),
+            collated=collated,
         )
 
     def census(self) -> Census:

@@ -1,0 +1,68 @@
+"""A process group of the forked children of all ranks.
+
+The threads of a group do not survive a fork, so a collective in a child would wait for
+ever. The children of all ranks therefore make a group of their own, in which samplers,
+datasets and accelerate can broadcast. The group of the program is not touched.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any, Final
+
+import torch.distributed as dist
+from torch.distributed import distributed_c10d
+
+# The copy of the program's group would end threads that exist in the parent only.
+_never_deleted: Final[list[Any]] = []
+
+
+def join_group_of_children(
+    store: Any, name: str, rank: int, world_size: int, seconds: float
+) -> None:
+    """Replace the default group of this forked process by one of all such processes.
+
+    Parameters
+    ----------
+    store : torch.distributed.Store
+        The store of the parents.
+    name : str
+        Name of the group, which was not used before.
+    rank, world_size : int
+        The number of this rank, and of all ranks.
+    seconds : float
+        How long a collective may take.
+
+    Notes
+    -----
+    Subgroups that objects of the parent hold cannot be used in the child.
+    """
+    world = distributed_c10d._world
+    tables = [
+        getattr(world, table)
+        for table in (
+            "pg_map",
+            "pg_names",
+            "pg_group_ranks",
+            "pg_backend_config",
+            "pg_to_tag",
+            "tags_to_pg",
+            "pg_coalesce_state",
+        )
+        if hasattr(world, table)
+    ]
+    _never_deleted.append([world.default_pg, *map(dict, tables)])
+    # A forked process must not talk through the connection of its parent.
+    own = store.clone()
+    distributed_c10d._update_default_pg(None)
+    for table in tables:
+        table.clear()
+    world.group_count = 0
+    distributed_c10d._unregister_all_process_groups()
+    dist.init_process_group(
+        "gloo",
+        store=dist.PrefixStore(name, own),
+        rank=rank,
+        world_size=world_size,
+        timeout=datetime.timedelta(seconds=seconds),
+    )
