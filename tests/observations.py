@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from dejabatch import Expect
+from dejabatch.distributed.keys import hash_digests, hash_indices, keys_of
+from dejabatch.distributed.record import Header, Ranks
 from dejabatch.observe.record import (
     MAIN_PROCESS,
     Answers,
@@ -17,6 +20,7 @@ from dejabatch.observe.record import (
     Pair,
     WorkerStart,
 )
+from dejabatch.splits import Split
 
 MAIN = {name: b"main " + name.encode() for name in ("random", "np.random", "torch")}
 
@@ -190,3 +194,55 @@ def random_answers(*generators: str, **changes) -> Answers:
 def pair(a: Observation, b: Observation, *, shared=(), common=None) -> Pair:
     """Return two observations."""
     return Pair(a=a, b=b, shared_objects=tuple(shared), common_indices=common)
+
+
+def split(part: int, parts: int, path: str = "sampler", kind="DistributedSampler"):
+    """Return an object that splits data between ranks."""
+    return Split(path, kind, parts, part)
+
+
+def part(
+    rank: int,
+    indices: Sequence[int],
+    *,
+    contents: Sequence[object] | None = None,
+    batch_size: int = 4,
+    **changes,
+) -> Header:
+    """Return the header of a rank that read some indices of 16.
+
+    The samples are those of `contents`, by default fixed and named by their indices.
+    """
+    contents = list(indices if contents is None else contents)
+    order = np.array(indices, np.int64)
+    digests = np.frombuffer(b"".join(map(digest, contents)), np.uint8).reshape(-1, 16)
+    batches = -(-len(contents) // batch_size)
+    plain = {
+        "rank": rank,
+        "dataset": "mine.Dataset",
+        "sampler": "torch.utils.data.sampler.SequentialSampler",
+        "length": 16,
+        "batches": batches,
+        "samples": len(contents),
+        "all_batches": batches,
+        "order": digest(order.tolist()) if len(order) else b"",
+        "content": digest(contents) if contents else b"",
+        "collated": digest(contents),
+        "ascending": bool(len(order)) and bool((np.diff(order) < 0).sum() <= 1),
+        "probes": tuple(map(digest, range(8))),
+        "indices": keys_of(hash_indices(order), 100) if len(order) else None,
+        "contents": keys_of(hash_digests(digests), 100) if contents else None,
+        "reproducible": True,
+    }
+    return Header(**plain | changes)
+
+
+def stream_part(rank: int, contents: Sequence[object], **changes) -> Header:
+    """Return the header of a rank that read samples of a stream."""
+    plain = {"map_style": False, "length": None, "probes": (), "reproducible": False}
+    return part(rank, (), contents=contents, **plain | changes)
+
+
+def ranks(*headers: Header, **expect) -> Ranks:
+    """Return the headers of all ranks."""
+    return Ranks(headers, Expect(**expect))

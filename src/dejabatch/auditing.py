@@ -224,8 +224,9 @@ class _Request:
     def _validate(self, known: Collection[str]) -> None:
         if not _is_factory(self.loader):
             unwrap(self.loader)
-        if self.expect is not None and not isinstance(self.expect, Expect):
-            msg = f"expect must be a dejabatch.Expect, not {self.expect!r}"
+        given: Any = self.expect
+        if given is not None and not isinstance(given, Expect):
+            msg = f"expect must be a dejabatch.Expect, not {given!r}"
             raise TypeError(msg)
         if unknown := sorted(set(self.checks or ()) - {*known}):
             needs = [slug for slug in unknown if slug in RANK_CHECKS]

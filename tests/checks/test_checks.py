@@ -8,19 +8,21 @@ from importlib import import_module
 
 import pytest
 
-from dejabatch.checks import CHECKS, PAIR_CHECKS, judge
+from dejabatch.checks import CHECKS, PAIR_CHECKS, RANK_CHECKS, judge
+from dejabatch.distributed.record import Ranks
 from dejabatch.observe.record import Pair
 
-SECTIONS = ("sample", "randomness", "order", "streaming", "workers")
+SECTIONS = ("sample", "randomness", "order", "streaming", "workers", "ranks")
 CASES = [import_module(f"cases.{section}") for section in SECTIONS]
 BROKEN = {name: case for module in CASES for name, case in module.BROKEN.items()}
 RIGHT = {name: case for module in CASES for name, case in module.RIGHT.items()}
 OPEN = {name: case for module in CASES for name, case in module.OPEN.items()}
-ALL = {**CHECKS, **PAIR_CHECKS}
+ALL = {**CHECKS, **PAIR_CHECKS, **RANK_CHECKS}
 
 
 def judged(seen, slug):
-    return judge(seen, PAIR_CHECKS if isinstance(seen, Pair) else CHECKS, [slug])
+    of_kind = {Pair: PAIR_CHECKS, Ranks: RANK_CHECKS}.get(type(seen), CHECKS)
+    return judge(seen, of_kind, [slug])
 
 
 @pytest.mark.parametrize(("slug", "seen", "place", "text"), BROKEN.values(), ids=BROKEN)
@@ -48,6 +50,13 @@ def test_reason_is_given(slug, seen, reason):
 def test_every_check_has_a_broken_and_a_right_case(slug):
     assert slug in {case[0] for case in BROKEN.values()}
     assert slug in {case[0] for case in RIGHT.values()}
+
+
+@pytest.mark.parametrize("slug", RANK_CHECKS)
+def test_every_check_of_ranks_has_a_case_of_ranks(slug):
+    for cases in (BROKEN, RIGHT):
+        kinds = {type(case[1]) for case in cases.values() if case[0] == slug}
+        assert Ranks in kinds
 
 
 def test_no_case_hides_another_of_the_same_name():

@@ -18,7 +18,7 @@ from dejabatch.findings import CannotTell, Diagnosis
 _MOST_OF_A_PART = 0.75
 
 
-def check_ranks(ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
+def check_ranks(_ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
     """Look for more parts than ranks, and for a split of datasets that are parts."""
     found = evidence.of(leaders)
     first, number = found[0], len(found)

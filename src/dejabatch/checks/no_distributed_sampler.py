@@ -8,7 +8,7 @@ from dejabatch.findings import Diagnosis
 UNLESS = {"wrong-rank"}
 
 
-def check_ranks(ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
+def check_ranks(_ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
     """Look for loaders without any split, which all draw the whole dataset."""
     found = evidence.of(leaders)
     first, number = found[0], len(found)

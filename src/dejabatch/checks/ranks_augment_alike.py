@@ -8,7 +8,7 @@ from dejabatch.findings import Diagnosis
 UNLESS = {"no-distributed-sampler", "stream-not-split-by-rank"}
 
 
-def check_ranks(ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
+def check_ranks(_ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
     """Look for a generator that starts in one state on several ranks."""
     found = evidence.of(leaders)
     for path in sorted(found[0].generators, key=len):

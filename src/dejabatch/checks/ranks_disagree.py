@@ -8,8 +8,8 @@ from dejabatch.evidence.ranks import (
     contents_are_comparable,
     differing_indices,
     map_style_leaders,
-    once_each,
     one_dataset,
+    repeats_on_purpose,
 )
 from dejabatch.findings import Diagnosis, cannot_tell
 
@@ -19,16 +19,16 @@ UNLESS = {"data-split-twice", "wrong-rank"}
 _FEW = 0.05
 
 
-def check_ranks(ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
+def check_ranks(_ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
     """Look for samples on several ranks, by index and by content."""
     found = evidence.of(map_style_leaders)
     if any(header.replacement for header in found):
         return None
     same = evidence.of(one_dataset)
-    return _other_order(ranks, evidence) if same else _other_dataset(ranks, evidence)
+    return _other_order(evidence) if same else _other_dataset(evidence)
 
 
-def _other_dataset(ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
+def _other_dataset(evidence: Evidence[Ranks]) -> Diagnosis | None:
     found = evidence.of(map_style_leaders)
     lengths = sorted({header.length or 0 for header in found})
     if len(lengths) > 1:
@@ -42,7 +42,7 @@ def _other_dataset(ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
     splits = found[0].parts >= len(found)
     if evidence.of(contents_are_comparable):
         seen = evidence.of(common_contents)
-        if not once_each(seen) or seen.shared <= max(1, _FEW * seen.distinct):
+        if repeats_on_purpose(seen) or seen.shared <= max(1, _FEW * seen.distinct):
             return None
         return Diagnosis(
             severity="error",
@@ -59,14 +59,14 @@ def _other_dataset(ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
     )
 
 
-def _other_order(ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
+def _other_order(evidence: Evidence[Ranks]) -> Diagnosis | None:
     found = evidence.of(map_style_leaders)
     number, length = len(found), found[0].length or 0
     places = {header.place for header in found}
     if found[0].parts < number or len(places) < number:
         return None
     seen = evidence.of(common_indices)
-    if seen.shared < number or not once_each(seen):
+    if seen.shared < number or repeats_on_purpose(seen):
         return None  # padding, or a sampler that repeats each sample
     complete = all(header.complete for header in found)
     never = seen.never(length)

@@ -2,7 +2,7 @@
 
 from dejabatch.distributed.record import Header, Ranks
 from dejabatch.evidence import Evidence
-from dejabatch.findings import Diagnosis, cannot_tell
+from dejabatch.findings import Diagnosis, Severity, cannot_tell
 
 UNLESS = {"ranks-disagree"}
 
@@ -23,9 +23,9 @@ def check_ranks(ranks: Ranks, _evidence: Evidence[Ranks]) -> Diagnosis | None:
     more = "" if _known(longest) else " or more"
     first = ranks.headers[0]
     evaluates = all(header.ascending or not header.samples for header in ranks)
-    severity = "note" if evaluates and least else "warning"
+    severity: Severity = "note" if evaluates else "warning"
     return Diagnosis(
-        severity="error" if not least else severity,
+        severity=severity if least else "error",
         where=first.sampler_path if first.map_style else "dataset.__iter__",
         evidence=f"rank {shortest.rank} has {least} batches in an epoch and rank "
         f"{longest.rank} has {most}{more}",

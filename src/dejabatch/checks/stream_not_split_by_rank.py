@@ -23,7 +23,7 @@ def check_pair(pair: Pair, evidence: Evidence[Pair]) -> Diagnosis | None:
     )
 
 
-def check_ranks(ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
+def check_ranks(_ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
     """Look for iterable datasets of which every rank gives all samples."""
     found = evidence.of(leaders)
     if any(header.map_style or not header.data_loader for header in found):

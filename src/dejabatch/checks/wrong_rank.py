@@ -19,7 +19,7 @@ UNLESS = {"data-split-twice"}
 _MOST_OF_A_PART = 0.75
 
 
-def check_ranks(ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
+def check_ranks(_ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
     """Look for ranks that take the same part, and for more parts than ranks."""
     found = evidence.of(map_style_leaders)
     if not all(header.samples for header in found):
@@ -39,6 +39,13 @@ def check_ranks(ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
     if single and first.parts == 1:
         text = f"{same}: the {first.splits[0].kind} is made for 1 rank of 1"
         return Diagnosis("warning", where, text)
+    if _augments_again(found, clusters, single):
+        return Diagnosis(
+            "note",
+            where,
+            f"{same}, with different augmentations; this is right for a sampler that "
+            "repeats each sample on purpose",
+        )
     different = len(evidence.of(alike))
     share = (first.draws or 0) / (first.length or 1)
     if not single and (first.splits or (different == 1 and share > _MOST_OF_A_PART)):
@@ -55,6 +62,20 @@ def check_ranks(ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
         f"{same}. Do they hold parts of one model? Then pass "
         f"Expect(same_data={evidence.of(alike)})",
     )
+
+
+def _augments_again(
+    found: Sequence[Header], clusters: Sequence[Sequence[int]], single: bool
+) -> bool:
+    """Return whether ranks read the same indices and make different samples of them.
+
+    Samplers for repeated augmentation do so. Such a sampler knows its rank.
+    """
+    content = {header.rank: header.content for header in found}
+    differ = all(len({content[rank] for rank in cluster}) > 1 for cluster in clusters)
+    places = {header.rank: header.place for header in found}
+    own = all(len({places[r] for r in cluster}) == len(cluster) for cluster in clusters)
+    return differ and found[0].random and (own or not single)
 
 
 def _too_many_parts(

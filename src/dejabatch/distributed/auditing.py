@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 import time
 import traceback
@@ -161,9 +162,8 @@ class ProgramOfRanks(Program):
         held = loader.__dict__
         types = [t for t in held.get("rng_types") or () if t in {"generator", "torch"}]
         if types:
-            from accelerate.utils import synchronize_rng_states  # noqa: PLC0415
-
-            synchronize_rng_states(types, held.get("synchronized_generator"))
+            utils = importlib.import_module("accelerate.utils")
+            utils.synchronize_rng_states(types, held.get("synchronized_generator"))
         loader.set_epoch(held.get("iteration", 0) + epoch)
 
 
@@ -273,7 +273,8 @@ def _conclude(
             errors[rank] = sent[1:].decode()
         else:
             headers.append(unpack(sent[1:]))
-    ranks, answer = None, None
+    ranks = None
+    answer: tuple[str, Any]
     if errors or silent or own is None:
         answer = "error", _say_failures(errors, silent)
     else:

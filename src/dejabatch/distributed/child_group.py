@@ -10,8 +10,8 @@ from __future__ import annotations
 import datetime
 from typing import Any, Final
 
-import torch.distributed as dist
 from torch.distributed import distributed_c10d
+from torch.distributed.distributed_c10d import PrefixStore
 
 # The copy of the program's group would end threads that exist in the parent only.
 _never_deleted: Final[list[Any]] = []
@@ -37,7 +37,8 @@ def join_group_of_children(
     -----
     Subgroups that objects of the parent hold cannot be used in the child.
     """
-    world = distributed_c10d._world
+    c10d: Any = distributed_c10d
+    world = c10d._world
     tables = [
         getattr(world, table)
         for table in (
@@ -54,14 +55,14 @@ def join_group_of_children(
     _never_deleted.append([world.default_pg, *map(dict, tables)])
     # A forked process must not talk through the connection of its parent.
     own = store.clone()
-    distributed_c10d._update_default_pg(None)
+    c10d._update_default_pg(None)
     for table in tables:
         table.clear()
     world.group_count = 0
-    distributed_c10d._unregister_all_process_groups()
-    dist.init_process_group(
+    c10d._unregister_all_process_groups()
+    c10d.init_process_group(
         "gloo",
-        store=dist.PrefixStore(name, own),
+        store=PrefixStore(name, own),
         rank=rank,
         world_size=world_size,
         timeout=datetime.timedelta(seconds=seconds),

@@ -68,7 +68,7 @@ def indices_of(hashes: Hashes) -> npt.NDArray[np.int64]:
     z = z * _SECOND_INVERSE
     z = (z ^ (z >> np.uint64(27)) ^ (z >> np.uint64(54))) * _FIRST_INVERSE
     z = z ^ (z >> np.uint64(30)) ^ (z >> np.uint64(60))
-    return z.view(np.int64)
+    return np.asarray(z.view(np.int64))
 
 
 def hash_digests(digests: npt.NDArray[np.uint8]) -> Hashes:

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-import torch.distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore
 
 PATIENCE: Final = 5.0
 """Seconds for which a rank waits for the others to call `dejabatch.audit`."""
@@ -105,10 +105,10 @@ def meet(
         `Absent` of its own.
     """
     deadline = time.monotonic() + patience
-    root = dist.PrefixStore("dejabatch", store)
+    root: Any = PrefixStore("dejabatch", store)
     while True:
         number = root.add("meetings", 0)
-        part = dist.PrefixStore(f"{number}", root)
+        part: Any = PrefixStore(f"{number}", root)
         if not part.check(["state"]) or time.monotonic() > deadline:
             break
         time.sleep(0.01)  # the rank that closed the last meeting opens the next

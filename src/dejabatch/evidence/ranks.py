@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from dejabatch.distributed.keys import Overlap, overlap
 from dejabatch.distributed.record import Header, Ranks
 from dejabatch.evidence import Evidence
 from dejabatch.findings import cannot_tell
+
+# Share of samples that repeated augmentation draws once, at the ends of its parts.
+_FEW_ONCE = 0.1
 
 
 def leaders(ranks: Ranks, _evidence: Evidence[Ranks]) -> tuple[Header, ...]:
@@ -26,7 +27,7 @@ def leaders(ranks: Ranks, _evidence: Evidence[Ranks]) -> tuple[Header, ...]:
     return found
 
 
-def map_style_leaders(ranks: Ranks, evidence: Evidence[Ranks]) -> tuple[Header, ...]:
+def map_style_leaders(_ranks: Ranks, evidence: Evidence[Ranks]) -> tuple[Header, ...]:
     """Return the leaders, which all have a map-style dataset.
 
     Raises
@@ -40,7 +41,7 @@ def map_style_leaders(ranks: Ranks, evidence: Evidence[Ranks]) -> tuple[Header, 
     return found
 
 
-def common_indices(ranks: Ranks, evidence: Evidence[Ranks]) -> Overlap:
+def common_indices(_ranks: Ranks, evidence: Evidence[Ranks]) -> Overlap:
     """Return how the indices of the leaders overlap.
 
     Raises
@@ -54,18 +55,18 @@ def common_indices(ranks: Ranks, evidence: Evidence[Ranks]) -> Overlap:
     return overlap([h.indices for h in found if h.indices is not None])
 
 
-def common_contents(ranks: Ranks, evidence: Evidence[Ranks]) -> Overlap:
+def common_contents(_ranks: Ranks, evidence: Evidence[Ranks]) -> Overlap:
     """Return how the samples of the leaders overlap, whatever their indices."""
     found = evidence.of(leaders)
     return overlap([h.contents for h in found if h.contents is not None])
 
 
-def contents_are_comparable(ranks: Ranks, evidence: Evidence[Ranks]) -> bool:
+def contents_are_comparable(_ranks: Ranks, evidence: Evidence[Ranks]) -> bool:
     """Return whether equal samples have equal keys on all leaders."""
     return all(header.reproducible for header in evidence.of(leaders))
 
 
-def differing_indices(ranks: Ranks, evidence: Evidence[Ranks]) -> int:
+def differing_indices(_ranks: Ranks, evidence: Evidence[Ranks]) -> int:
     """Return how many of the eight indices have other samples on other leaders.
 
     Raises
@@ -84,7 +85,7 @@ def differing_indices(ranks: Ranks, evidence: Evidence[Ranks]) -> int:
     return sum(len(set(column)) > 1 for column in columns)
 
 
-def one_dataset(ranks: Ranks, evidence: Evidence[Ranks]) -> bool:
+def one_dataset(_ranks: Ranks, evidence: Evidence[Ranks]) -> bool:
     """Return whether an index stands for the same sample on all leaders.
 
     Raises
@@ -98,7 +99,7 @@ def one_dataset(ranks: Ranks, evidence: Evidence[Ranks]) -> bool:
     return evidence.of(differing_indices) == 0
 
 
-def alike(ranks: Ranks, evidence: Evidence[Ranks]) -> list[list[int]]:
+def alike(_ranks: Ranks, evidence: Evidence[Ranks]) -> list[list[int]]:
     """Return the leaders in clusters that read the same first epoch in one order.
 
     A rank without samples is in no cluster.
@@ -115,10 +116,10 @@ def splits_by_kind(header: Header) -> Mapping[str, int]:
     return {split.path: split.parts for split in header.splits if split.parts > 1}
 
 
-def once_each(seen: Overlap) -> bool:
-    """Return whether most samples were drawn once.
+def repeats_on_purpose(seen: Overlap) -> bool:
+    """Return whether nearly all samples were drawn several times.
 
-    A sampler that repeats each sample on purpose, with another augmentation, draws most
-    samples several times.
+    Samplers for repeated augmentation do so. Ranks with orders of their own draw some
+    samples several times and others once.
     """
-    return bool(len(seen.draws)) and float(np.median(seen.draws)) == 1
+    return bool(len(seen.draws)) and float((seen.draws == 1).mean()) < _FEW_ONCE

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-from torch.utils.data import DataLoader
 
 from dejabatch.observe.experiments.trials import OTHER_STATES, Samples, Step
 from dejabatch.observe.isolate import Send, run_isolated
@@ -55,7 +54,7 @@ class FixedSamples:
 
 
 def fixed_samples(
-    make_loader: Callable[[], DataLoader[Any]], seen: Observation, *, time_limit: float
+    make_loader: Callable[[], Any], seen: Observation, *, time_limit: float
 ) -> FixedSamples:
     """Make samples of a loader's dataset from fixed random states.
 
@@ -97,7 +96,7 @@ def _drawn_if_random(seen: Observation) -> list[int]:
 class _Making:
     """Make a loader, then samples of its dataset; runs in a process of its own."""
 
-    make_loader: Callable[[], DataLoader[Any]]
+    make_loader: Callable[[], Any]
     indices: list[int]
     seconds: float
 
