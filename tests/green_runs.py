@@ -28,6 +28,15 @@ slow_audit = pytest.mark.slow(
     *(f"src/dejabatch/{part}" for part in ("observe", "state", "evidence", "checks"))
 )
 
+# For tests that start several ranks and audit many loaders in them.
+slow_ranks = pytest.mark.slow(
+    *(
+        f"src/dejabatch/{part}"
+        for part in ("distributed", "evidence", "checks", "observe", "splits.py")
+    ),
+    "tests/distributed",
+)
+
 
 def read() -> dict[str, str]:
     """Return the digests of inputs by test."""

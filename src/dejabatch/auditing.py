@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch.utils.data import DataLoader
@@ -124,45 +125,52 @@ def audit(
     >>> dejabatch.audit(loader, checks=["one-shot-sampler"]).ok
     True
     """
-    request = _Request(
-        loader, epochs, max_batches, time_limit, expect, checks, progress
-    )
-    group = group_of_program() if ranks else None
-    if group is None:
-        return request.audit()
-    met = meet_all_ranks(group, PATIENCE)
-    if isinstance(met, str):
-        return dataclasses.replace(request.audit(), notes=(met,))
-    return request.audit_with(met)
+    request = Request(loader, epochs, max_batches, time_limit, expect, checks, progress)
+    return request.audit_with_others(PATIENCE) if ranks else request.audit()
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class Request:
     """The arguments of `audit`."""
 
     loader: Any
     epochs: int
     max_batches: int
     time_limit: float
-    expect: Expect | None
-    checks: Collection[str] | None
-    progress: bool | None
+    expect: Expect | None = None
+    checks: Collection[str] | None = None
+    progress: bool | None = None
 
     def audit(self) -> Report:
         """Audit the loader of this process alone."""
         self._validate(CHECKS)
-        is_factory = _is_factory(self.loader)
-        seen = self._observe(_Make(self.loader, is_factory), make_again=is_factory)
+        again = is_factory(self.loader)
+        seen = self._observe(_Make(self.loader, again), make_again=again)
         judgement = judge(seen, CHECKS, self.checks)
         return Report(
             judgement.findings, judgement.checked, judgement.skipped, observation=seen
         )
 
-    def audit_with(self, meeting: Meeting) -> Report:
-        """Audit the loaders of all ranks."""
+    def audit_with_others(self, patience: float) -> Report:
+        """Audit the loaders of all ranks, or this one alone if the others do not come.
+
+        Parameters
+        ----------
+        patience : float
+            Seconds to wait for the other ranks.
+        """
+        group = group_of_program()
+        if group is None:
+            return self.audit()
+        met = meet_all_ranks(group, patience)
+        if isinstance(met, str):
+            return dataclasses.replace(self.audit(), notes=(met,))
+        return self._audit_at(met)
+
+    def _audit_at(self, meeting: Meeting) -> Report:
         judgement, seen, headers = audit_with_all_ranks(
             meeting,
-            lambda: self._examine(meeting),
+            lambda: self._prepare(meeting),
             expect=self.expect if isinstance(self.expect, Expect) else Expect(),
             checks=self.checks,
             time_limit=self.time_limit,
@@ -176,22 +184,25 @@ class _Request:
             ranks=headers,
         )
 
-    def _examine(self, meeting: Meeting) -> Examined:
+    def _prepare(self, meeting: Meeting) -> Callable[[float], Examined]:
+        """Make the loader, and return a function that examines it."""
         self._validate({**CHECKS, **RANK_CHECKS})
         loader = self.loader
-        if _is_factory(loader):
+        if is_factory(loader):
             with restored(global_rngs().values()):
                 loader = loader()
             unwrap(loader)
+        return partial(self._examine, meeting, loader)
+
+    def _examine(self, meeting: Meeting, loader: Any, seconds: float) -> Examined:
         as_delivered = is_dispatcher(loader)
         make = _Make(AsDelivered(loader) if as_delivered else loader, False)
-        reading = self.time_limit * _SHARE_OF_AUDIT
+        reading = seconds * _SHARE_OF_AUDIT
         program = ProgramOfRanks(meeting, loader, seconds=reading)
         seen = self._observe(make, time_limit=reading, program=program)
         fixed = FixedSamples()
         if seen.facts is not None and seen.facts.data_loader:
-            left = self.time_limit - reading
-            fixed = fixed_samples(make, seen, time_limit=left)
+            fixed = fixed_samples(make, seen, time_limit=seconds - reading)
         return Examined(seen, fixed, judge(seen, CHECKS, self._own_checks()))
 
     def _own_checks(self) -> Collection[str] | None:
@@ -222,7 +233,7 @@ class _Request:
         return dataclasses.replace(seen, expect=self.expect or Expect())
 
     def _validate(self, known: Collection[str]) -> None:
-        if not _is_factory(self.loader):
+        if not is_factory(self.loader):
             unwrap(self.loader)
         given: Any = self.expect
         if given is not None and not isinstance(given, Expect):
@@ -251,7 +262,8 @@ class _Make:
         return unwrap(self.loader() if self.is_factory else self.loader)
 
 
-def _is_factory(loader: object) -> bool:
+def is_factory(loader: object) -> bool:
+    """Return whether an argument of `audit` is a function that makes the loader."""
     return callable(loader) and not isinstance(loader, Iterable)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
+import os
 import sys
 import textwrap
 import traceback
@@ -93,7 +94,10 @@ def _add_audit(commands: Any) -> None:
         "audit",
         help="name the failures of a loader",
         description="Import a loader, or a function that builds a loader; read several "
-        "epochs\nin a separate process; name the loader's failures.",
+        "epochs\nin a separate process; name the loader's failures.\n\n"
+        "Started as several ranks, the command compares their loaders:\n"
+        "  torchrun --nproc-per-node 2 -m dejabatch audit train:make_loader\n"
+        "  accelerate launch -m dejabatch audit train:make_loader",
         epilog=f"{EXIT_CODES}\nFindings below --fail-on do not change the exit code.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -142,24 +146,81 @@ def _add_audit(commands: Any) -> None:
         default="warning",
         help="lowest severity that leads to exit code 1 (default: warning)",
     )
+    command.add_argument(
+        "--same-data",
+        action="append",
+        type=_ranks,
+        metavar="RANKS",
+        help="ranks that hold parts of one model and are to read the same data, such as "
+        "0,1; once for each model",
+    )
     command.set_defaults(run=_audit)
+
+
+def _ranks(text: str) -> list[int]:
+    return [int(rank) for rank in text.split(",")]
 
 
 def _audit(options: argparse.Namespace) -> int:
     if options.format == "html" and options.output is None:
         msg = "--format html needs --output FILE"
         raise CannotRunError(msg)
+    # The audit of ranks imports torch, which would slow the start of `lint`.
+    from dejabatch.distributed import launched  # noqa: PLC0415
+
+    if launched.is_one_of_several():
+        return _audit_ranks(options)
     loader = _import_target(options.target)
     try:
-        report = dejabatch.audit(
-            loader,
-            epochs=options.epochs,
-            max_batches=options.max_batches,
-            time_limit=options.time_limit,
-        )
+        report = dejabatch.audit(loader, **_limits(options))
     except (RuntimeError, TypeError, ValueError) as error:
         msg = f"{options.target}: {error}"
         raise CannotRunError(msg) from error
+    return _write(report, options)
+
+
+def _audit_ranks(options: argparse.Namespace) -> int:
+    """Audit as one of several ranks; rank 0 writes the report."""
+    from dejabatch.auditing import Request, is_factory  # noqa: PLC0415
+    from dejabatch.distributed import launched  # noqa: PLC0415
+
+    def make() -> Any:
+        loader = _import_target(options.target)
+        return loader() if is_factory(loader) else loader
+
+    loader = launched.make_once(make, options.time_limit)
+    is_first = int(os.environ["RANK"]) == 0
+    status = 0
+    try:
+        request = Request(loader, **_limits(options))
+        report = request.audit_with_others(options.time_limit)
+        if is_first:
+            status = _write(report, options)
+    except (CannotRunError, RuntimeError, TypeError, ValueError) as error:
+        status = 2
+        if is_first:
+            print(f"dejabatch audit: {options.target}: {error}", file=sys.stderr)
+    # torchrun ends the other ranks as soon as one has ended with an error.
+    sys.stdout.flush()
+    return launched.agree_on(status)
+
+
+def _limits(options: argparse.Namespace) -> dict[str, Any]:
+    try:
+        expect = dejabatch.Expect(same_data=options.same_data)
+    except ValueError as error:
+        msg = f"--same-data: {error}"
+        raise CannotRunError(msg) from error
+    return {
+        "epochs": options.epochs,
+        "max_batches": options.max_batches,
+        "time_limit": options.time_limit,
+        "expect": expect,
+    }
+
+
+def _write(report: dejabatch.Report, options: argparse.Namespace) -> int:
+    """Write a report, and return the exit code."""
     try:
         if options.format == "html":
             report.to_html(options.output)

@@ -1,6 +1,6 @@
 """Ranks draw the same random numbers for different samples."""
 
-from dejabatch.distributed.record import Ranks
+from dejabatch.distributed.record import Ranks, say_ranks
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.ranks import leaders
 from dejabatch.findings import Diagnosis
@@ -16,16 +16,16 @@ def check_ranks(_ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:
         for header in found:
             for state in set(header.generators.get(path, ())):
                 owners.setdefault(state, []).append(header.rank)
-        most = max(map(len, owners.values()), default=0)
-        if most < 2:
+        shared = [ranks for ranks in owners.values() if len(ranks) > 1]
+        if not shared:
             continue
-        shared = sum(len(ranks_of) > 1 for ranks_of in owners.values())
-        workers = "worker" if found[0].num_workers else "main process"
+        processes = "workers" if found[0].num_workers else "the main processes"
+        states = f"{len(shared)} equal state{'s' if len(shared) > 1 else ''}"
         return Diagnosis(
             severity="warning",
             where=path,
-            evidence=f"samples depend on {path}, which starts the epoch in {shared} "
-            f"{'state' if shared == 1 else 'states'} that a {workers} of {most} of "
-            f"{len(found)} ranks has",
+            evidence=f"samples depend on {path}, and {processes} of "
+            f"{say_ranks(sorted({r for ranks in shared for r in ranks}))} start the "
+            f"epoch with {states} of it",
         )
     return None

@@ -169,7 +169,7 @@ class ProgramOfRanks(Program):
 
 def audit_with_all_ranks(
     meeting: Meeting,
-    examine: Callable[[], Examined],
+    prepare: Callable[[], Callable[[float], Examined]],
     *,
     expect: Expect,
     checks: Collection[str] | None,
@@ -181,8 +181,9 @@ def audit_with_all_ranks(
     ----------
     meeting : Meeting
         The meeting of all ranks.
-    examine : callable
-        Examines the loader of this rank within `time_limit`.
+    prepare : callable
+        Makes the loader of this rank and returns a function that examines the loader
+        within a number of seconds.
     expect : Expect
         The user's expectations.
     checks : collection of str or None
@@ -202,51 +203,59 @@ def audit_with_all_ranks(
     Raises
     ------
     RankError
-        If another rank raised, or gave no answer. The message names the rank.
+        If a rank could not read its loader, or gave no answer. The message names it.
+    TypeError, ValueError
+        If an argument cannot be used on this rank.
     """
-    start = time.monotonic()
+    deadline = time.monotonic() + time_limit
     rank, world_size = meeting.rank, meeting.world_size
+    examined = failure = None
+    ready = False
     try:
-        examined = examine()
-        header = header_of(
-            examined.seen,
-            examined.fixed,
-            rank=rank,
-            world_size=world_size,
-            findings=examined.judgement.findings,
-        )
-        mine = b"H" + pack(header)
+        examine = prepare()
+        meeting.publish(f"ready/{rank}", b"1")
+        # Children that wait for those of a rank without a loader would use up the time.
+        ready = _all_are_ready(meeting, deadline)
+        if ready:
+            examined = examine(max(1.0, deadline - time.monotonic()))
+            header = header_of(
+                examined.seen,
+                examined.fixed,
+                rank=rank,
+                world_size=world_size,
+                findings=examined.judgement.findings,
+            )
+            meeting.publish(f"header/{rank}", b"H" + pack(header))
     except BaseException as error:
         text = "".join(traceback.format_exception_only(error)).strip()
         meeting.publish(f"header/{rank}", b"E" + text.encode())
-        # The other ranks learn why; this rank raises its own error below.
-        if rank == 0:
-            _conclude(
-                meeting, start + time_limit + _SECONDS_FOR_HEADERS, expect, checks
-            )
-        raise
-    meeting.publish(f"header/{rank}", mine)
+        meeting.publish(f"ready/{rank}", b"0")
+        if not isinstance(error, Exception):
+            raise
+        failure = error
     ranks = None
     if rank == 0:
-        ranks = _conclude(
-            meeting,
-            start + time_limit + _SECONDS_FOR_HEADERS,
-            expect,
-            checks,
-            examined.judgement,
-        )
-    answer = meeting.read("report", start + time_limit + _SECONDS_FOR_REPORT)
-    names = [f"header/{other}" for other in range(world_size)]
-    meeting.leave([*names, "report"])
+        if ready:
+            own = None if examined is None else examined.judgement
+            last = deadline + _SECONDS_FOR_HEADERS
+            ranks, outcome = _conclude(meeting, last, expect, checks, own)
+        else:
+            outcome = "error", _say_who_is_not_ready(meeting)
+        meeting.publish("report", pickle.dumps(outcome))
+    answer = meeting.read("report", deadline + _SECONDS_FOR_REPORT)
+    everyone = range(world_size)
+    meeting.leave([f"{name}/{r}" for name in ("ready", "header") for r in everyone])
+    if isinstance(failure, (TypeError, ValueError)):
+        raise failure
     if answer is None:
         msg = (
             f"rank 0 sent no report within {time_limit + _SECONDS_FOR_REPORT:g} seconds: "
             "it died, or its loader waits. ranks=False audits a rank alone"
         )
-        raise RankError(msg)
+        raise RankError(msg) from failure
     kind, content = pickle.loads(answer)
-    if kind == "error":
-        raise RankError(content)
+    if kind == "error" or examined is None:
+        raise RankError(content) from failure
     findings, checked, skipped = content
     judgement = Judgement(
         tuple(Finding(*one) for one in findings), tuple(checked), skipped
@@ -254,14 +263,22 @@ def audit_with_all_ranks(
     return judgement, examined.seen, ranks
 
 
+def _all_are_ready(meeting: Meeting, deadline: float) -> bool:
+    """Return whether all ranks have a loader, as soon as that is known."""
+    for rank in range(meeting.world_size):
+        if meeting.read(f"ready/{rank}", deadline) != b"1":
+            return False
+    return True
+
+
 def _conclude(
     meeting: Meeting,
     deadline: float,
     expect: Expect,
     checks: Collection[str] | None,
-    own: Judgement | None = None,
-) -> Ranks | None:
-    """Collect all headers and publish the report; this is the work of rank 0."""
+    own: Judgement | None,
+) -> tuple[Ranks | None, tuple[str, Any]]:
+    """Collect all headers and judge them; this is the work of rank 0."""
     headers: list[Header] = []
     errors: dict[int, str] = {}
     silent: list[int] = []
@@ -273,23 +290,28 @@ def _conclude(
             errors[rank] = sent[1:].decode()
         else:
             headers.append(unpack(sent[1:]))
-    ranks = None
-    answer: tuple[str, Any]
     if errors or silent or own is None:
-        answer = "error", _say_failures(errors, silent)
-    else:
-        ranks = Ranks(tuple(headers), expect)
-        try:
-            judgement = judge_ranks(ranks, own, checks)
-        except Exception:  # noqa: BLE001 - no rank may wait for a report in vain
-            answer = "error", f"the ranks could not be judged\n{traceback.format_exc()}"
-        else:
-            findings = [
-                (f.slug, f.severity, f.where, f.evidence) for f in judgement.findings
-            ]
-            answer = "judged", (findings, judgement.checked, dict(judgement.skipped))
-    meeting.publish("report", pickle.dumps(answer))
-    return ranks
+        return None, ("error", _say_failures(errors, silent))
+    ranks = Ranks(tuple(headers), expect)
+    try:
+        judgement = judge_ranks(ranks, own, checks)
+    except Exception:  # noqa: BLE001 - no rank may wait for a report in vain
+        text = f"the ranks could not be judged\n{traceback.format_exc()}"
+        return None, ("error", text)
+    findings = [(f.slug, f.severity, f.where, f.evidence) for f in judgement.findings]
+    return ranks, ("judged", (findings, judgement.checked, dict(judgement.skipped)))
+
+
+def _say_who_is_not_ready(meeting: Meeting) -> str:
+    ready = {r: meeting.read(f"ready/{r}", 0.0) for r in range(meeting.world_size)}
+    errors = {
+        rank: (meeting.read(f"header/{rank}", 0.0) or b"E")[1:].decode()
+        for rank, state in ready.items()
+        if state == b"0"
+    }
+    silent = [rank for rank, state in ready.items() if state is None]
+    # A rank that raised explains the end; the others may be making their loaders.
+    return _say_failures(errors, [] if errors else silent)
 
 
 def _say_failures(errors: Mapping[int, str], silent: Sequence[int]) -> str:

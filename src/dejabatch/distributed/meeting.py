@@ -7,7 +7,6 @@ program's groups stay as they are.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import time
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,8 +17,9 @@ PATIENCE: Final = 5.0
 """Seconds for which a rank waits for the others to call `dejabatch.audit`."""
 
 _ALL_HERE: Final = b"all"
-# A wait in the store cannot be interrupted, so each lasts this many seconds at most.
-_SLICE: Final = 1.0
+# Seconds between two looks into the store. Thousands of ranks may look at once.
+_SHORTEST_PAUSE: Final = 0.005
+_LONGEST_PAUSE: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +131,18 @@ def _close(root: Any, part: Any, state: bytes) -> None:
 
 
 def _wait(store: Any, name: str, deadline: float) -> bool:
-    """Return whether an entry comes into being before a time."""
-    while (left := deadline - time.monotonic()) > 0:
-        start = time.monotonic()
-        try:
-            store.wait([name], datetime.timedelta(seconds=max(0.01, min(left, _SLICE))))
-        except RuntimeError:
-            # At a broken connection this would be a busy loop.
-            time.sleep(max(0.0, min(0.05, left, start + 0.05 - time.monotonic())))
-            continue
-        return True
-    with contextlib.suppress(RuntimeError):
-        return bool(store.check([name]))
-    return False
+    """Return whether an entry comes into being before a time.
+
+    The store's own wait prints a warning at each timeout, and cannot be interrupted.
+    """
+    pause = _SHORTEST_PAUSE
+    while True:
+        # The process that holds the store may have died, and may not.
+        with contextlib.suppress(RuntimeError):
+            if store.check([name]):
+                return True
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        time.sleep(min(pause, left))
+        pause = min(1.5 * pause, _LONGEST_PAUSE)

@@ -291,7 +291,7 @@ BROKEN = {
         "ranks-augment-alike",
         ranks(*halves(*HALVES, generators={"torch": STATES}, num_workers=2)),
         ("warning", "torch"),
-        "starts the epoch in 2 states that a worker of 2 of 2 ranks has",
+        "workers of ranks 0 and 1 start the epoch with 2 equal states of it",
     ),
     "worker 1 of a rank is worker 0 of the next": (
         "ranks-augment-alike",
@@ -300,7 +300,7 @@ BROKEN = {
             part(1, HALVES[1], generators={"np.random": (b"state 1", b"state 2")}),
         ),
         ("warning", "np.random"),
-        "starts the epoch in 1 state that a worker of 2 of 2 ranks has",
+        "start the epoch with 1 equal state of it",
     ),
     "one stream on all ranks": (
         "stream-not-split-by-rank",
