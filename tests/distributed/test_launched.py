@@ -148,7 +148,8 @@ def test_two_agents_of_torchrun(tmp_path):
 def test_accelerate_launch(tmp_path, target):
     (tmp_path / "train.py").write_text(TRAIN)
     command = (
-        "-m accelerate.commands.launch --cpu --num_processes 2 --num_machines 1 "
+        # Without --multi_gpu, which a processor may be given too, one process is started.
+        "-m accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 "
         "--mixed_precision no --main_process_port 0 --dynamo_backend no "
         f"-m dejabatch audit train:{target}"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import pickle
 import time
 import traceback
@@ -10,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import torch
 import torch.distributed as dist
 from torch.distributed import distributed_c10d
 
@@ -160,11 +160,18 @@ class ProgramOfRanks(Program):
         if not any(c.__name__ == "DataLoaderShard" for c in type(loader).__mro__):
             return
         held = loader.__dict__
-        types = [t for t in held.get("rng_types") or () if t in {"generator", "torch"}]
-        if types:
-            utils = importlib.import_module("accelerate.utils")
-            utils.synchronize_rng_states(types, held.get("synchronized_generator"))
+        types = {getattr(kind, "value", kind) for kind in held.get("rng_types") or ()}
+        if "generator" in types and held.get("synchronized_generator") is not None:
+            _take_state_of_rank_0(held["synchronized_generator"])
+        if "torch" in types:
+            _take_state_of_rank_0(torch.default_generator)
         loader.set_epoch(held.get("iteration", 0) + epoch)
+
+
+def _take_state_of_rank_0(generator: torch.Generator) -> None:
+    state = generator.get_state()
+    dist.broadcast(state, 0)
+    generator.set_state(state)
 
 
 def audit_with_all_ranks(

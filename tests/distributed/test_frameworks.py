@@ -1,0 +1,150 @@
+"""`audit` on every rank of programs that a framework runs, with the real frameworks."""
+
+import warnings
+
+import pytest
+import torch
+from green_runs import slow_ranks
+from rank_loaders import Noisy, Numbers, Stream, load
+from rank_processes import on_ranks
+from torch.utils.data import DataLoader
+from torch.utils.data.distributed import DistributedSampler
+
+from dejabatch import audit
+from dejabatch import auditing as auditing_module
+
+pytestmark = [pytest.mark.filterwarnings("default"), slow_ranks]
+
+
+def found(loader):
+    """Return the slugs of errors and warnings."""
+    report = audit(loader)
+    assert report.notes == ("2 ranks were compared",)
+    return [f.slug for f in report.findings if f.severity != "note"]
+
+
+def quiet():
+    auditing_module.PATIENCE = 60
+    warnings.simplefilter("ignore")
+
+
+def program_of_accelerate(rank, world):
+    from accelerate import Accelerator, DataLoaderConfiguration  # noqa: PLC0415
+    from accelerate.utils import set_seed  # noqa: PLC0415
+
+    quiet()
+    accelerator = Accelerator(cpu=True)
+    assert accelerator.num_processes == world
+    dispatching = Accelerator(
+        cpu=True, dataloader_config=DataLoaderConfiguration(dispatch_batches=True)
+    )
+    torch.manual_seed(rank)
+    results = {
+        "not prepared": found(load(Numbers(), shuffle=True)),
+        "prepared": found(accelerator.prepare(load(Numbers(), shuffle=True))),
+        "split before": found(
+            accelerator.prepare(load(Numbers(), DistributedSampler(Numbers())))
+        ),
+        "dispatched": found(dispatching.prepare(load(Stream(range(48))))),
+    }
+    set_seed(3)
+    noisy = accelerator.prepare(load(Noisy(), shuffle=True))
+    results["one seed"] = found(noisy)
+    set_seed(3, device_specific=True)
+    noisy = accelerator.prepare(load(Noisy(), shuffle=True))
+    results["a seed for each device"] = found(noisy)
+    batches = [int(batch[0, 0]) for batch in accelerator.prepare(load(Numbers()))]
+    results["read"] = len(accelerator.gather(torch.tensor(batches)))
+    return results
+
+
+def test_accelerate():
+    results = on_ranks(2, program_of_accelerate, group=False, timeout=300)
+    assert results[0] == results[1]
+    assert results[0] == {
+        "not prepared": ["no-distributed-sampler"],
+        "prepared": [],
+        "split before": ["data-split-twice"],
+        "dispatched": [],
+        "one seed": ["ranks-augment-alike"],
+        "a seed for each device": [],
+        "read": 12,
+    }
+
+
+class Rows(Numbers):
+    def __getitem__(self, index):
+        return {"x": torch.tensor([float(index)]), "labels": torch.tensor([0.0])}
+
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(1, 1)
+
+    def forward(self, x, labels):
+        return {"loss": ((self.layer(x) - labels) ** 2).mean()}
+
+
+def program_of_trainer(rank, world, folder):
+    from transformers import Trainer, TrainingArguments  # noqa: PLC0415
+
+    quiet()
+    arguments = TrainingArguments(
+        folder, use_cpu=True, report_to=[], per_device_train_batch_size=4, seed=1
+    )
+    trainer = Trainer(Model(), arguments, train_dataset=Rows(), eval_dataset=Rows())
+    return found(trainer.get_train_dataloader()), found(trainer.get_eval_dataloader())
+
+
+def test_transformers_trainer(tmp_path):
+    results = on_ranks(2, program_of_trainer, tmp_path, group=False, timeout=300)
+    assert results == [([], [])] * 2
+
+
+def program_of_lightning(rank, world, folder, replace_sampler):
+    import lightning.pytorch as pl  # noqa: PLC0415
+
+    quiet()
+    seen = []
+
+    class Audit(pl.Callback):
+        def on_train_start(self, trainer, module):
+            seen.append(found(trainer.train_dataloader))
+
+    class Linear(pl.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(1, 1)
+
+        def training_step(self, batch, number):
+            return self.layer(batch["x"]).mean()
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), 0.1)
+
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        devices=world,
+        strategy="ddp",
+        max_epochs=1,
+        callbacks=[Audit()],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=replace_sampler,
+        default_root_dir=folder,
+    )
+    trainer.fit(Linear(), DataLoader(Rows(), batch_size=4, shuffle=True))
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("replace_sampler", "slugs"), [(True, []), (False, ["no-distributed-sampler"])]
+)
+def test_lightning(tmp_path, replace_sampler, slugs):
+    results = on_ranks(
+        2, program_of_lightning, tmp_path, replace_sampler, group=False, timeout=300
+    )
+    assert results == [[slugs]] * 2
