@@ -16,6 +16,7 @@ from dejabatch.loaders import unwrap
 from dejabatch.observe.investigate import investigate, validate_limits
 from dejabatch.observe.record import Pair
 from dejabatch.report import Report
+from dejabatch.splits import splits_of
 from dejabatch.state import generators
 from dejabatch.state.reach import LEAVES, is_a, walk
 from dejabatch.state.shared_memory import SharedMemory
@@ -33,7 +34,8 @@ def compare(
 ) -> Report:
     """Name what two loaders share and should not, such as samples or a transform.
 
-    Each loader is read as `audit` reads it: both stay as they are.
+    Each loader is read as `audit` reads it: both stay as they are. To compare the loaders
+    of several ranks, call `audit` on every rank of the program.
 
     Parameters
     ----------
@@ -96,6 +98,7 @@ def compare(
         b=seen[1],
         shared_objects=tuple(_shared_objects(*loaders)),
         common_indices=_common_indices(*loaders),
+        two_ranks=_are_of_two_ranks(*loaders),
     )
     judgement = judge(pair, PAIR_CHECKS)
     return Report(
@@ -134,6 +137,13 @@ def _roots(loader: DataLoader[Any]) -> Mapping[str, object]:
         "generator": loader.generator,
         "collate_fn": loader.collate_fn,
     }
+
+
+def _are_of_two_ranks(a: DataLoader[Any], b: DataLoader[Any]) -> bool:
+    """Return whether two loaders have the same splits and different parts."""
+    one, other = splits_of(a), splits_of(b)
+    same = [s.parts for s in one] == [s.parts for s in other]
+    return same and [s.part for s in one] != [s.part for s in other]
 
 
 def _shared_objects(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, Final
 
 from dejabatch.ranks import rank_and_world_size
@@ -20,6 +22,13 @@ _NAMES: Final = (
     ("num_shards", "shard_id"),
 )
 _MOST_DEPTH: Final = 8
+# Classes of accelerate, transformers and Lightning that split what they iterate.
+_SPLITTERS: Final = (
+    "BatchSamplerShard",
+    "DataLoaderDispatcher",
+    "DistributedSamplerWrapper",
+    "IterableDatasetShard",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,7 @@ def _splits_at(path: str, value: Any) -> Iterator[Split]:
     kind = type(value).__qualname__
     if type(value).__module__ == "dejabatch.fixes.streaming":
         rank, world_size = rank_and_world_size()
-        if world_size > 1:
+        if world_size > 1 and value.ranks:
             yield Split(path, kind, world_size, rank)
         return
     held = getattr(value, "__dict__", {})
@@ -95,3 +104,52 @@ def _splits_at(path: str, value: Any) -> Iterator[Split]:
         if type(parts) is int and type(part) is int and parts > 0:
             yield Split(path, kind, parts, part)
             return
+
+
+def split_around(value: object) -> Split | None:
+    """Return the split of a framework that iterates an object, if there is one.
+
+    Parameters
+    ----------
+    value : object
+        The object that is being iterated.
+
+    Returns
+    -------
+    Split or None
+        Found in the frames of this process and, in a forked worker, in the loader that
+        accelerate iterates in the main process.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if found := _as_splitter(frame.f_locals.get("self")):
+            return found
+        frame = frame.f_back
+    gradient_state: Any = getattr(
+        sys.modules.get("accelerate.state"), "GradientState", None
+    )
+    if getattr(gradient_state, "_shared_state", None):
+        for loader in gradient_state().dataloader_references:
+            found = _as_splitter(loader)
+            if found and _holds(loader.base_dataloader.dataset, value):
+                return found
+    return None
+
+
+def _holds(owner: object, wanted: object, depth: int = 4) -> bool:
+    if owner is wanted:
+        return True
+    held = getattr(owner, "__dict__", {}).values() if depth else ()
+    return any(_holds(one, wanted, depth - 1) for one in held)
+
+
+def _as_splitter(value: Any) -> Split | None:
+    kind = type(value).__name__
+    if kind not in _SPLITTERS:
+        return None
+    if kind == "DataLoaderDispatcher":
+        rank, world_size = rank_and_world_size()
+        found = Split("loader", kind, world_size, rank)
+    else:
+        found = next(_splits_at("loader", value), Split("loader", kind, 1, 0))
+    return found if found.parts > 1 else None

@@ -74,7 +74,7 @@ def set_epoch(loader: Any, epoch: int) -> None:
     ----------
     loader : torch.utils.data.DataLoader
         A DataLoader, or a wrapper that accelerate, Lightning Fabric or webdataset made
-        of one. No epoch may be running.
+        of one, whose own count of epochs is set, too. No epoch may be running.
     epoch : int
         At least 0 and less than 2**63.
 
@@ -104,12 +104,13 @@ def set_epoch(loader: Any, epoch: int) -> None:
     3
     """
     _valid_epoch(epoch)
+    counted = _set_counters(loader, epoch)
     inner = unwrap(loader)
     if not isinstance(inner, DataLoader):
         msg = f"loader must be a DataLoader, not {type(inner).__qualname__}"
         raise TypeError(msg)
     targets = with_set_epoch(inner)
-    if not targets:
+    if not targets and not counted:
         msg = (
             "loader: neither its sampler nor its dataset has a set_epoch. A RandomSampler "
             "needs no set_epoch: it draws a new order for each epoch"
@@ -134,6 +135,21 @@ def set_epoch(loader: Any, epoch: int) -> None:
                 "dejabatch.SharedEpoch"
             )
             raise RuntimeError(msg)
+
+
+def _set_counters(loader: Any, epoch: int) -> bool:
+    """Set the epoch from which wrappers count; each sets its own on every pass.
+
+    Returns whether a wrapper passes its number on to samplers and datasets.
+    """
+    held = getattr(loader, "__dict__", {})
+    if "base_dataloader" in held and "iteration" in held:  # accelerate
+        loader.set_epoch(epoch)
+        return True
+    if "_dataloader" in held and "_num_iter_calls" in held:  # Lightning Fabric
+        loader._num_iter_calls = epoch
+        return True
+    return False
 
 
 def forever(loader: Iterable[T], *, epoch: int = 0) -> Iterator[T]:
@@ -176,7 +192,7 @@ def forever(loader: Iterable[T], *, epoch: int = 0) -> Iterator[T]:
     inner = unwrap(loader)
     for number in itertools.count(_valid_epoch(epoch)):
         if isinstance(inner, DataLoader) and with_set_epoch(inner):
-            set_epoch(inner, number)
+            set_epoch(loader, number)
         batch = None
         for batch in loader:
             yield batch

@@ -20,6 +20,7 @@ import xxhash
 from torch.utils.data import Dataset, get_worker_info
 
 from dejabatch.ranks import rank_and_world_size
+from dejabatch.splits import split_around
 from dejabatch.state import generators
 
 
@@ -264,6 +265,9 @@ class EpochSampler:
     ------
     TypeError
         If `sampler` is not iterable.
+    RuntimeError
+        When it is iterated, if `sampler` splits the indices between ranks, and accelerate
+        or Lightning splits them once more.
 
     Examples
     --------
@@ -277,7 +281,7 @@ class EpochSampler:
         if not isinstance(sampler, Iterable):
             msg = f"sampler must be a sampler, not {type(sampler).__qualname__}"
             raise TypeError(msg)
-        self.sampler = sampler
+        self.sampler: Any = sampler
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -306,8 +310,18 @@ class EpochSampler:
         _refuse_bad_number("epoch", epoch)
         self.epoch = epoch
 
+    @property
+    def generator(self) -> Any:
+        """The generator of the sampler, whose state accelerate gives to all ranks."""
+        return self.sampler.generator
+
+    @generator.setter
+    def generator(self, generator: Any) -> None:
+        self.sampler.generator = generator
+
     def __iter__(self) -> Iterator[Any]:
         """Yield the sampler's indices, or lists of them."""
+        self._refuse_second_split()
         # A DataLoader with workers calls iter() twice for a pass. The body of a generator
         # runs at the first next(), so only one of the two calls counts as an epoch.
         epoch, self.epoch = self.epoch, self.epoch + 1
@@ -321,7 +335,20 @@ class EpochSampler:
 
     def __len__(self) -> int:
         """Return the sampler's length."""
-        return len(self.sampler)  # type: ignore[arg-type]
+        return len(self.sampler)
+
+    def _refuse_second_split(self) -> None:
+        inside = getattr(self.sampler, "num_replicas", 1)
+        outside = split_around(self) if inside > 1 else None
+        if outside is not None:
+            kind = type(self.sampler).__qualname__
+            msg = (
+                f"the {kind} in EpochSampler splits the indices between {inside} ranks, "
+                f"and {outside.kind} splits them into {outside.parts} parts once more: "
+                "indices would be on no rank. Pass EpochSampler(RandomSampler(dataset)) "
+                "to accelerate, or use_distributed_sampler=False to Lightning's Trainer"
+            )
+            raise RuntimeError(msg)
 
 
 class PerSample(Dataset[Any]):

@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from dejabatch.ranks import rank_and_world_size
+from dejabatch.splits import split_around
 
 T = TypeVar("T")
 
@@ -34,6 +35,9 @@ class shard(IterableDataset[T], Generic[T]):
     shuffle_buffer : int, optional
         Number of items to hold back and choose from at random. Choices are drawn from
         torch's global generator, which differs in every epoch and worker.
+    ranks : bool
+        Whether to split between ranks, too. Pass False if another object does that, such
+        as ``accelerator.prepare`` or Hugging Face's Trainer.
 
     Raises
     ------
@@ -41,6 +45,9 @@ class shard(IterableDataset[T], Generic[T]):
         If `iterable` is an iterator, which supports one pass only, or not iterable.
     ValueError
         If `shuffle_buffer` is less than 2.
+    RuntimeError
+        When it is iterated, if accelerate or Trainer splits the items between ranks once
+        more, which would leave items on no rank.
 
     Warns
     -----
@@ -62,7 +69,13 @@ class shard(IterableDataset[T], Generic[T]):
     [0, 1, 2, 3, 4, 5]
     """
 
-    def __init__(self, iterable: Iterable[T], *, shuffle_buffer: int | None = None):
+    def __init__(
+        self,
+        iterable: Iterable[T],
+        *,
+        shuffle_buffer: int | None = None,
+        ranks: bool = True,
+    ) -> None:
         given: Any = iterable
         if not isinstance(given, Iterable) or isinstance(given, Iterator):
             msg = (
@@ -79,6 +92,7 @@ class shard(IterableDataset[T], Generic[T]):
             raise ValueError(msg)
         self.iterable = iterable
         self.shuffle_buffer = shuffle_buffer
+        self.ranks = ranks
         self._rank_and_world_size: tuple[int, int] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -90,7 +104,10 @@ class shard(IterableDataset[T], Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         """Yield this worker's items."""
-        rank, world_size = self._rank_and_world_size or rank_and_world_size()
+        rank, world_size = (0, 1)
+        if self.ranks:
+            rank, world_size = self._rank_and_world_size or rank_and_world_size()
+        self._refuse_second_split(world_size)
         info = get_worker_info()
         worker, num_workers = (0, 1) if info is None else (info.id, info.num_workers)
         start, step = rank * num_workers + worker, world_size * num_workers
@@ -105,6 +122,26 @@ class shard(IterableDataset[T], Generic[T]):
             )
         own_items = itertools.chain(first, items)
         return own_items if self.shuffle_buffer is None else self._shuffled(own_items)
+
+    def _refuse_second_split(self, world_size: int) -> None:
+        outside = split_around(self)
+        if outside is None:
+            return
+        if world_size > 1:
+            msg = (
+                f"shard splits the items between {world_size} ranks, and {outside.kind} "
+                f"splits them into {outside.parts} parts once more: most items would be "
+                "on no rank. Pass ranks=False to shard, which then splits between workers "
+                "only"
+            )
+            raise RuntimeError(msg)
+        if self.shuffle_buffer is not None and outside.kind != "DataLoaderDispatcher":
+            msg = (
+                f"{outside.kind} takes every {outside.parts}th batch and needs one order "
+                "on all ranks, and shuffle_buffer draws another order on each rank: leave "
+                "shuffle_buffer out"
+            )
+            raise RuntimeError(msg)
 
     def _shuffled(self, items: Iterator[T]) -> Iterator[T]:
         """Yield the items in the order in which a shuffle buffer releases them."""

@@ -625,6 +625,9 @@ class Pair:
     common_indices : int or None
         How many samples of one dataset both hold; None if they have different datasets,
         or unknown parts of it.
+    two_ranks : bool
+        Whether the loaders are those of two ranks, whose samplers or datasets split the
+        data between ranks.
 
     Examples
     --------
@@ -642,6 +645,7 @@ class Pair:
     b: Observation
     shared_objects: tuple[tuple[str, str, str], ...]
     common_indices: int | None
+    two_ranks: bool = False
 
 
 def as_indices(indices: Any) -> npt.NDArray[np.int64] | None:
