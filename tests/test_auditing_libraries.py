@@ -260,3 +260,17 @@ def test_recipes_of_trainers_that_are_right_are_no_finding(recipe, persistent):
     report = audit(loader)
     assert not report.findings, str(report)
     assert report.observation.error is None
+
+
+def test_state_of_an_epochs_end_loses_the_next_epoch():
+    from torchdata.stateful_dataloader import StatefulDataLoader
+
+    first = StatefulDataLoader(list(range(24)), batch_size=3)
+    for _ in first:
+        state = first.state_dict()
+    resumed = StatefulDataLoader(list(range(24)), batch_size=3)
+    resumed.load_state_dict(state)
+    (finding,) = audited(lambda: resumed).findings
+    assert (finding.slug, finding.where) == ("resume-loses-an-epoch", "loader")
+    assert "the first epoch has no batch, and the next has 8" in finding.evidence
+    assert audited(lambda: StatefulDataLoader(list(range(24)), batch_size=3)).ok

@@ -12,7 +12,7 @@ from dejabatch.checks import CHECKS, PAIR_CHECKS, RANK_CHECKS, judge
 from dejabatch.distributed.record import Ranks
 from dejabatch.observe.record import Pair
 
-SECTIONS = ("sample", "randomness", "order", "streaming", "workers", "ranks")
+SECTIONS = ("sample", "randomness", "order", "streaming", "workers", "ranks", "resume")
 CASES = [import_module(f"cases.{section}") for section in SECTIONS]
 BROKEN = {name: case for module in CASES for name, case in module.BROKEN.items()}
 RIGHT = {name: case for module in CASES for name, case in module.RIGHT.items()}

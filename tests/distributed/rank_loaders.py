@@ -5,6 +5,7 @@ Every function takes the rank and the number of ranks.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -171,8 +172,42 @@ def stream_split(rank, world):
     return load(shard(list(map(float, range(LENGTH)))), num_workers=2)
 
 
+class StreamOfRank(Stream):
+    """Split a stream by the rank that the constructor is given."""
+
+    def __init__(self, rank, world_size):
+        super().__init__(range(rank, LENGTH, world_size))
+        self.rank, self.world_size = rank, world_size
+
+
 def stream_split_and_prepared(rank, world):
-    return prepared(stream_split(rank, world), rank, world)
+    return prepared(load(StreamOfRank(rank, world)), rank, world)
+
+
+class PackedByLocalRank(Sampler):
+    """Give a rank every n-th batch, counted by its number on its machine."""
+
+    def __init__(self, rank, world):
+        self.num_replicas, self.rank = world, int(os.environ["LOCAL_RANK"])
+
+    def __iter__(self):
+        order = np.random.default_rng(0).permutation(LENGTH).tolist()
+        batches = [order[i : i + 4] for i in range(0, LENGTH, 4)]
+        return iter(batches[self.rank :: self.num_replicas])
+
+    def __len__(self):
+        return LENGTH // 4 // self.num_replicas
+
+
+def two_machines(rank, world):
+    os.environ["LOCAL_RANK"] = str(rank % (world // 2))
+    os.environ["LOCAL_WORLD_SIZE"] = str(world // 2)
+    return DataLoader(Numbers(), batch_sampler=PackedByLocalRank(rank, world))
+
+
+def tensor_parallel(rank, world):
+    """Let two ranks hold one model and read the same."""
+    return load(Numbers(), split(Numbers(), rank // 2, world // 2))
 
 
 class RepeatedAugmentation(Sampler):

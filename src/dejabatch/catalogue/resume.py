@@ -24,4 +24,23 @@ RECORDS = (
         "an earlier run read.",
         has_page=False,
     ),
+    FailureMode(
+        slug="resume-loses-an-epoch",
+        title="The first epoch after resuming has no batches",
+        section="7_resume",
+        symptom="A run that resumes at the end of an epoch skips the whole next epoch.",
+        seen=("number", "runs"),
+        words=(
+            "StatefulDataLoader",
+            "load_state_dict",
+            "torchdata",
+            "empty epoch after resume",
+            "checkpoint at end of epoch",
+        ),
+        cause="`StatefulDataLoader` restores the end of the epoch in which its state was "
+        "saved, so that nothing is left to read.",
+        fix="Save the state after the loop over the loader has ended, or do not restore "
+        "the state of an epoch that has ended.",
+        has_page=False,
+    ),
 )
