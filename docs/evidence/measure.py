@@ -1,26 +1,36 @@
-"""Measure the cost of audit and PerSample, and write the table ``bench.inc``.
+"""Measure the cost of audit and PerSample, and write ``bench.inc`` and ``ranks.inc``.
 
 Things that are compared take turns, and the best of several rounds counts. ``bench.md``
-includes the table.
+includes the tables.
 """
 
 from __future__ import annotations
 
 import datetime
 import io
+import multiprocessing
+import pickle
 import platform
 import re
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from matplotlib.cbook import get_sample_data
 from PIL import Image
+from torch.distributed import PrefixStore, TCPStore
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from dejabatch import EpochIndex, PerSample, audit
+from dejabatch import EpochIndex, Expect, PerSample, audit
+from dejabatch.checks import Judgement
+from dejabatch.distributed.auditing import conclude
+from dejabatch.distributed.header import keys_for
+from dejabatch.distributed.keys import hash_digests, hash_indices, keys_of, overlap
+from dejabatch.distributed.meeting import Meeting, meet
+from dejabatch.distributed.record import Header, pack
 from dejabatch.observe.spy import observe, watch
 from dejabatch.state.fingerprint import fingerprint
 
@@ -145,6 +155,121 @@ def microseconds_per_sample() -> float:
     return (best[1] - best[0]) / len(plain) * 1e6
 
 
+# Samples of each rank, of which the last ones are the first ones of the next rank.
+SAMPLES, SHARED = 2000, 20
+
+
+def header(rank: int, world_size: int) -> Header:
+    """Return the header of a rank that shares samples with both of its neighbours."""
+    own = np.arange(SAMPLES) + rank * (SAMPLES - SHARED)
+    own %= world_size * (SAMPLES - SHARED)
+    digests = np.stack([hash_indices(own + 1), hash_indices(own + 2)], axis=1)
+    most = keys_for(world_size)
+    return Header(
+        rank=rank,
+        dataset="train.Images",
+        sampler="torch.utils.data.distributed.DistributedSampler",
+        length=world_size * (SAMPLES - SHARED),
+        batches=63,
+        samples=SAMPLES,
+        all_batches=63,
+        order=hash_indices(own[:1]).tobytes(),
+        content=hash_indices(own[1:2]).tobytes(),
+        collated=hash_indices(own[2:3]).tobytes(),
+        probes=tuple(hash_indices(np.arange(i, i + 1)).tobytes() for i in range(8)),
+        indices=keys_of(hash_indices(own), most),
+        contents=keys_of(hash_digests(digests.view(np.uint8)), most),
+        reproducible=True,
+    )
+
+
+def estimated_share(headers) -> float:
+    """Return the estimated share of samples that are on two ranks."""
+    seen = overlap([one.indices for one in headers])
+    return seen.shared / seen.distinct
+
+
+def exchange(rank: int, world_size: int, store, sender) -> None:
+    """Meet the other ranks, send a header, and wait for the report."""
+    packed = pack(header(rank, world_size))
+    start = time.perf_counter()
+    meeting = meet(store, rank, world_size, patience=60)
+    meeting.publish(f"header/{rank}", b"H" + packed)
+    ranks = None
+    if rank == 0:
+        ranks = report_of_rank_0(meeting)
+    meeting.read("report", time.monotonic() + 60)
+    if ranks is not None:
+        seconds = time.perf_counter() - start
+        sender.send((len(packed), seconds, estimated_share(ranks)))
+
+
+def report_of_rank_0(meeting: Meeting):
+    """Collect and judge the headers, and publish the report."""
+    nothing = Judgement((), (), {})
+    deadline = time.monotonic() + 60
+    ranks, outcome = conclude(meeting, deadline, Expect(), None, nothing)
+    meeting.publish("report", pickle.dumps(outcome))
+    return ranks
+
+
+def measured_exchange(world_size: int) -> tuple[int, float, float]:
+    """Return bytes of a rank, seconds and the estimated share, with real processes."""
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    context = multiprocessing.get_context("fork")
+    # A process that is forked while the store accepts a connection may hang.
+    connections = [store.clone() for _ in range(world_size)]
+    ranks = [
+        context.Process(target=exchange, args=(rank, world_size, connection, sender))
+        for rank, connection in enumerate(connections)
+    ]
+    for process in ranks:
+        process.start()
+    answer = receiver.recv()
+    for process in ranks:
+        process.join()
+    return answer
+
+
+def simulated_exchange(world_size: int) -> tuple[int, float, float]:
+    """Return the same for headers that one process put into the store."""
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    meeting = Meeting(PrefixStore("simulated", store), 0, world_size)
+    for rank in range(world_size):
+        packed = pack(header(rank, world_size))
+        meeting.publish(f"header/{rank}", b"H" + packed)
+    start = time.perf_counter()
+    ranks = report_of_rank_0(meeting)
+    return len(packed), time.perf_counter() - start, estimated_share(ranks)
+
+
+def write_exchange() -> None:
+    """Measure the exchange of ranks and write its table."""
+    truth = SHARED / (SAMPLES - SHARED)
+    rows = [(f"{number}", measured_exchange(number)) for number in (2, 4, 8)]
+    rows += [
+        (f"{number}, simulated", simulated_exchange(number)) for number in (256, 4096)
+    ]
+    lines = [
+        f"| {name} | {size:,} | {seconds:.2f} s | {share:.2%} |"
+        for name, (size, seconds, share) in rows
+    ]
+    table = "\n".join(lines)
+    sys.stdout.write(table + "\n")
+    Path(__file__).with_name("ranks.inc").write_text(
+        f"| Ranks | Bytes of a rank | Time of rank 0 | {truth:.2%} shared, estimated as |\n"
+        f"| --- | --- | --- | --- |\n{table}\n\n{measured_on()}\n",
+        encoding="utf-8",
+    )
+
+
+def measured_on() -> str:
+    """Return the day and the machine in a sentence."""
+    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    return f"Measured {today} on {describe_machine()}."
+
+
 def describe_machine() -> str:
     """Return the machine and the versions in one line."""
     facts = stamp()
@@ -200,13 +325,12 @@ def main() -> None:
         )
     )
     table = "\n".join(f"| {what} | {value} | {goal} |" for what, value, goal in rows)
-    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     Path(__file__).with_name("bench.inc").write_text(
-        f"| What | Measured | Goal |\n| --- | --- | --- |\n{table}\n\n"
-        f"Measured {today} on {describe_machine()}.\n",
+        f"| What | Measured | Goal |\n| --- | --- | --- |\n{table}\n\n{measured_on()}\n",
         encoding="utf-8",
     )
     sys.stdout.write(table + "\n")
+    write_exchange()
 
 
 if __name__ == "__main__":

@@ -192,13 +192,18 @@ class Request:
             with restored(global_rngs().values()):
                 loader = loader()
             unwrap(loader)
-        return partial(self._examine, meeting, loader)
+        connection = meeting.new_connection()
+        return partial(self._examine, meeting, connection, loader)
 
-    def _examine(self, meeting: Meeting, loader: Any, seconds: float) -> Examined:
+    def _examine(
+        self, meeting: Meeting, connection: Any, loader: Any, seconds: float
+    ) -> Examined:
         as_delivered = is_dispatcher(loader)
         make = _Make(AsDelivered(loader) if as_delivered else loader, False)
         reading = seconds * _SHARE_OF_AUDIT
-        program = ProgramOfRanks(meeting, loader, seconds=reading)
+        program = ProgramOfRanks(
+            connection, meeting.rank, meeting.world_size, loader, seconds=reading
+        )
         seen = self._observe(make, time_limit=reading, program=program)
         fixed = FixedSamples()
         if seen.facts is not None and seen.facts.data_loader:

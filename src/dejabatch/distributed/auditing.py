@@ -133,26 +133,28 @@ class ProgramOfRanks(Program):
 
     Attributes
     ----------
-    meeting : Meeting
-        Where the children find each other.
+    connection : torch.distributed.Store or None
+        A connection for the child, made before any rank forks one.
+    rank, world_size : int
+        The number of this rank, and of all ranks.
     loader : object
         The loader as the program has it, with its wrappers.
     seconds : float
         How long a collective may take.
     """
 
-    meeting: Meeting
+    connection: Any
+    rank: int
+    world_size: int
     loader: Any
     seconds: float
 
     def before_reading(self) -> None:
         """Let collectives of the loader reach the children of the other ranks."""
-        store, rank, world_size = (
-            self.meeting.store,
-            self.meeting.rank,
-            self.meeting.world_size,
-        )
-        join_group_of_children(store, "children", rank, world_size, self.seconds)
+        if self.connection is not None:
+            join_group_of_children(
+                self.connection, "children", self.rank, self.world_size, self.seconds
+            )
 
     def before_epoch(self, epoch: int) -> None:
         """Do as accelerate's ``DataLoaderShard.__iter__`` does first."""
@@ -245,7 +247,7 @@ def audit_with_all_ranks(
         if ready:
             own = None if examined is None else examined.judgement
             last = deadline + _SECONDS_FOR_HEADERS
-            ranks, outcome = _conclude(meeting, last, expect, checks, own)
+            ranks, outcome = conclude(meeting, last, expect, checks, own)
         else:
             outcome = "error", _say_who_is_not_ready(meeting)
         meeting.publish("report", pickle.dumps(outcome))
@@ -278,14 +280,35 @@ def _all_are_ready(meeting: Meeting, deadline: float) -> bool:
     return True
 
 
-def _conclude(
+def conclude(
     meeting: Meeting,
     deadline: float,
     expect: Expect,
     checks: Collection[str] | None,
     own: Judgement | None,
 ) -> tuple[Ranks | None, tuple[str, Any]]:
-    """Collect all headers and judge them; this is the work of rank 0."""
+    """Collect all headers and judge them; this is the work of rank 0.
+
+    Parameters
+    ----------
+    meeting : Meeting
+        The meeting of all ranks.
+    deadline : float
+        Value of ``time.monotonic()`` at which rank 0 stops waiting for headers.
+    expect : Expect
+        The user's expectations.
+    checks : collection of str or None
+        Slugs to report on; None for all.
+    own : dejabatch.checks.Judgement or None
+        The judgement about rank 0 alone; None if there is none.
+
+    Returns
+    -------
+    ranks : Ranks or None
+        The headers; None if a rank failed.
+    outcome : tuple
+        ``"judged"`` with the findings, or ``"error"`` with a text.
+    """
     headers: list[Header] = []
     errors: dict[int, str] = {}
     silent: list[int] = []

@@ -25,7 +25,10 @@ def join_group_of_children(
     Parameters
     ----------
     store : torch.distributed.Store
-        The store of the parents.
+        The store of the parents, by a connection that the parent does not use. The
+        connection must be older than the fork: the thread that serves the store holds a
+        lock of the C library while it accepts a connection, and a process that is forked
+        at that time waits for ever when it opens one.
     name : str
         Name of the group, which was not used before.
     rank, world_size : int
@@ -53,8 +56,6 @@ def join_group_of_children(
         if hasattr(world, table)
     ]
     _never_deleted.append([world.default_pg, *map(dict, tables)])
-    # A forked process must not talk through the connection of its parent.
-    own = store.clone()
     c10d._update_default_pg(None)
     for table in tables:
         table.clear()
@@ -62,7 +63,7 @@ def join_group_of_children(
     c10d._unregister_all_process_groups()
     c10d.init_process_group(
         "gloo",
-        store=PrefixStore(name, own),
+        store=PrefixStore(name, store),
         rank=rank,
         world_size=world_size,
         timeout=datetime.timedelta(seconds=seconds),

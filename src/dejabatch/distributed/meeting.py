@@ -76,6 +76,14 @@ class Meeting:
             return bytes(self.store.get(name))
         return None
 
+    def new_connection(self) -> Any:
+        """Return a connection of its own to this part of the store, for a child.
+
+        None on releases of torch whose stores cannot be cloned.
+        """
+        clone = getattr(self.store, "clone", None)
+        return None if clone is None else clone()
+
     def leave(self, names: list[str]) -> None:
         """Delete entries of the store after the last rank has left."""
         with contextlib.suppress(RuntimeError):
