@@ -1,4 +1,4 @@
-"""The command line: ``dejabatch audit``, ``explain`` and ``lint``."""
+"""The command line: ``dejabatch audit``, ``diff``, ``explain`` and ``lint``."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="version", version=version("dejabatch"))
     commands = whole.add_subparsers(required=True, dest="command", metavar="COMMAND")
-    for add in (_add_audit, _add_explain, _add_lint):
+    for add in (_add_audit, _add_diff, _add_explain, _add_lint):
         add(commands)
     return whole
 
@@ -208,6 +208,38 @@ def _import_target(target: str) -> Any:
 def _did_you_mean(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, known)
     return f"; did you mean {', '.join(close)}?" if close else ""
+
+
+def _add_diff(commands: Any) -> None:
+    command = commands.add_parser(
+        "diff",
+        help="compare what two runs have read, by their ledgers",
+        description="Say where two runs part that dejabatch.ledger has written down, or\n"
+        "where a resumed run repeats and skips batches.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("a", metavar="A", type=Path, help="ledger of the first run")
+    command.add_argument(
+        "b",
+        metavar="B",
+        type=Path,
+        help="ledger of the second run, or of the part after a restart",
+    )
+    command.set_defaults(run=_diff)
+
+
+def _diff(options: argparse.Namespace) -> int:
+    # The ledger imports torch, which would slow the start of `lint`.
+    from dejabatch.ledger import differences, read_ledger  # noqa: PLC0415
+
+    try:
+        found = differences(read_ledger(options.a), read_ledger(options.b))
+    except (OSError, ValueError) as error:
+        raise CannotRunError(error) from error
+    for rank, text in found.items():
+        print(f"rank {rank}: {text or 'the batches are the same'}")
+    return 1 if any(found.values()) else 0
 
 
 def _add_explain(commands: Any) -> None:

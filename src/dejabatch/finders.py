@@ -4,10 +4,16 @@ from typing import Literal
 
 from dejabatch.checks import CHECKS, PAIR_CHECKS
 from dejabatch.lint import RULES
+from dejabatch.testing.resuming import FAILURES
 
-Tool = Literal["audit", "compare", "lint"]
+Tool = Literal["audit", "compare", "lint", "testing"]
 
-_FOUND = {"audit": CHECKS, "compare": PAIR_CHECKS, "lint": RULES}
+_FOUND = {
+    "audit": CHECKS,
+    "compare": PAIR_CHECKS,
+    "lint": RULES,
+    "testing": FAILURES,
+}
 
 
 def found_by(slug: str) -> tuple[Tool, ...]:
@@ -20,8 +26,8 @@ def found_by(slug: str) -> tuple[Tool, ...]:
 
     Returns
     -------
-    tuple of {"audit", "compare", "lint"}
+    tuple of {"audit", "compare", "lint", "testing"}
         In this order. Empty if no tool finds the failure mode.
     """
-    tools: tuple[Tool, ...] = ("audit", "compare", "lint")
+    tools: tuple[Tool, ...] = ("audit", "compare", "lint", "testing")
     return tuple(tool for tool in tools if slug in _FOUND[tool])
