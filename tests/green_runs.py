@@ -28,6 +28,9 @@ slow_audit = pytest.mark.slow(
     *(f"src/dejabatch/{part}" for part in ("observe", "state", "evidence", "checks"))
 )
 
+# For tests that resume the training programs of other libraries.
+slow_resume = pytest.mark.slow("src/dejabatch/testing", "docs/recipes/resume.py")
+
 
 def read() -> dict[str, str]:
     """Return the digests of inputs by test."""

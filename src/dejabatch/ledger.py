@@ -15,7 +15,7 @@ from dejabatch.state.fingerprint import fingerprint
 T = TypeVar("T")
 
 
-class ledger(Generic[T]):  # noqa: N801 - used like a function around a loader
+class ledger(Generic[T]):
     """Iterate a loader, and append a hash of each batch to a file.
 
     The file survives a crash of the program: each line is handed to the system before the
@@ -55,12 +55,12 @@ class ledger(Generic[T]):  # noqa: N801 - used like a function around a loader
     """
 
     def __init__(
-        self, loader: Iterable[T], path: str | os.PathLike[str], *, epoch: int = 0
+        self, loader: Any, path: str | os.PathLike[str], *, epoch: int = 0
     ) -> None:
         if not isinstance(loader, Iterable):
             msg = f"loader must be iterable, not {type(loader).__qualname__}"
             raise TypeError(msg)
-        self.loader = loader
+        self.loader: Iterable[T] = loader
         self.path = Path(path)
         self.epoch = epoch
 
@@ -162,7 +162,9 @@ def _difference(a: Sequence[Line], b: Sequence[Line]) -> str | None:
         return f"no batch of the first run is {b[0]} of the second run"
     expected = a[first : first + len(b)]
     pairs = zip(expected, b, strict=False)
-    place = next((i for i, (one, two) in enumerate(pairs) if one.digest != two.digest), None)
+    place = next(
+        (i for i, (one, two) in enumerate(pairs) if one.digest != two.digest), None
+    )
     if place is None:
         if len(b) > len(expected):
             return f"the second run goes on after {a[-1]}, where the first run ends"

@@ -90,7 +90,9 @@ def test_no_duplicates():
 def test_covers():
     testing.assert_covers(loads(range(40), shuffle=True))
     testing.assert_covers(loads(range(40), sampler=[7, 8]), [7, 8])
-    with pytest.raises(AssertionError, match=r"2 of 42 indices are never drawn .* 40\."):
+    with pytest.raises(
+        AssertionError, match=r"2 of 42 indices are never drawn .* 40\."
+    ):
         testing.assert_covers(loads(range(42), drop_last=True))
     with pytest.raises(TypeError, match="no indices"):
         testing.assert_covers(loads(Numbers()))

@@ -255,7 +255,9 @@ def test_bad_argument_is_named(arguments, error, text):
 
 
 def test_error_of_the_loader_is_shown():
-    with pytest.raises(RuntimeError, match=r"resumed run could not be read(.|\n)*1 / 0"):
+    with pytest.raises(
+        RuntimeError, match=r"resumed run could not be read(.|\n)*1 / 0"
+    ):
         assert_resumable(
             seeded, save=batches_read, load=lambda loader, batches: 1 / 0, at=[5]
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -211,7 +211,9 @@ def assert_covers(
     facts = seen.facts
     assert facts is not None
     if not facts.map_style or (indices is None and facts.length is None):
-        msg = "loader: its dataset has no indices; compare its samples with your own list"
+        msg = (
+            "loader: its dataset has no indices; compare its samples with your own list"
+        )
         raise TypeError(msg)
     wanted = range(facts.length or 0) if indices is None else indices
     drawn = {int(index) for order in seen.orders() for index in order}
@@ -225,7 +227,7 @@ def assert_covers(
 
 
 def assert_disjoint(a: Loader, b: Loader, *, time_limit: float = 60.0) -> None:
-    """Assert that two loaders, such as training and validation, share no sample.
+    """Assert that two loaders, such as training and validation, have no sample in common.
 
     Parameters
     ----------
@@ -249,7 +251,9 @@ def assert_disjoint(a: Loader, b: Loader, *, time_limit: float = 60.0) -> None:
     >>> assert_disjoint(training, DataLoader(Subset(range(50), range(40, 50))))
     """
     report = compare(a, b, time_limit=time_limit)
-    shared = [f for f in report.findings if f.slug in PAIR_CHECKS and "samples" in f.slug]
+    shared = [
+        f for f in report.findings if f.slug in PAIR_CHECKS and "samples" in f.slug
+    ]
     if shared:
         report.raise_for_findings()
 
@@ -354,7 +358,9 @@ def assert_ranks_disjoint(
     >>> assert_ranks_disjoint(make, world_size=2)
     """
     epochs = [
-        _epoch(_OfRank(make, rank, world_size), f"make({rank}, {world_size})", time_limit)
+        _epoch(
+            _OfRank(make, rank, world_size), f"make({rank}, {world_size})", time_limit
+        )
         for rank in range(world_size)
     ]
     ranks: dict[Hashable, int] = {}

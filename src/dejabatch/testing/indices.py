@@ -18,7 +18,7 @@ class IndexedBatch:
     Attributes
     ----------
     indices : tuple of object
-        What the sampler yielded, one index for each sample.
+        The sampler's indices, one for each sample.
     batch : object
         The batch of the loader's own ``collate_fn``.
     """

@@ -59,14 +59,14 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What is compared of one batch.
+    """One batch, as far as runs are compared.
 
     Attributes
     ----------
     epoch, number : int
         Its epoch, and its number in the epoch.
     samples : tuple or None
-        What identifies each sample, whatever its augmentation; None if unknown.
+        The identity of each sample, whatever its augmentation; None if unknown.
     content : bytes
         Fingerprint of the batch.
     """
@@ -172,7 +172,7 @@ def assert_resumable(
     stops = _stops(at, length, epochs)
     driver = _Driver(make, save or _state_dict, load or _load_state_dict, epochs, key)
     reference, saved = _run(_Uninterrupted(driver, stops), time_limit)
-    resumed = {}
+    resumed: dict[tuple[int, ...], list[_Batch]] = {}
     for step in stops:
         start = _position_of(reference, step)
         # The first resumed run is stopped and resumed once more.
@@ -253,7 +253,8 @@ def assert_run_resumable(
         program = _Program(run, folder / "whole", key, stops)
         reference, saved = _run(program, time_limit)
         reference = _numbered(reference, length)
-        resumed, firsts = {}, []
+        resumed: dict[tuple[int, ...], list[_Batch]] = {}
+        firsts = []
         for step in stops:
             batches, _ = _run(_Program(run, Path(saved[step]), key, ()), time_limit)
             # A run trains again on what came after its last checkpoint.
@@ -433,7 +434,8 @@ def _set_epoch(loader: Any, epoch: int) -> None:
 
 
 def _described(delivered: Any, epoch: int, number: int, key: Key | None) -> _Batch:
-    samples, batch = None, delivered
+    batch = delivered
+    samples: tuple[Any, ...] | None = None
     if isinstance(delivered, IndexedBatch):
         samples, batch = tuple(map(repr, delivered.indices)), delivered.batch
     elif key is not None:
@@ -462,8 +464,8 @@ def _stops(at: Collection[int] | None, length: int, epochs: int) -> tuple[int, .
         middle = _middle(length)
         found = {1, middle, length, length + middle}
         return tuple(sorted(step for step in found if step < total))
-    wrong = [step for step in at if not isinstance(step, int) or not 0 < step < total]
-    if wrong or not at:
+    wrong = [step for step in at if not 0 < step < total]
+    if wrong or not len(at):
         msg = (
             f"at must be steps from 1 to {total - 1}, since {epochs} epochs have {total} "
             f"batches, not {sorted(at)!r}"
@@ -502,18 +504,18 @@ def _compare(
             differences[stops] = found
     if not differences:
         return
-    lines = [
+    head = (
         f"the resumed run differs from the uninterrupted run at {len(differences)} of "
         f"{len(resumed)} stops"
-    ]
-    lines += [
+    )
+    lines = [
         f"  stopped after {_named(reference, stops)}: {text}"
         for stops, (_, text) in differences.items()
     ]
     for slug in dict.fromkeys(slug for slug, _ in differences.values()):
         mode = FAILURE_MODES[slug]
         lines += [f"{mode.title}: {mode.fix}", f"  {mode.url}"]
-    raise AssertionError("\n".join(lines))
+    raise AssertionError("\n".join([head, *lines]))
 
 
 def _named(reference: Sequence[_Batch], stops: tuple[int, ...]) -> str:
@@ -553,7 +555,9 @@ def _difference(
         same = _first_difference(expected, batches, _content_of)
         if same is None or not augmentation:
             return None
-        text = f"the order is the same; the samples differ from step {step + same + 1} on"
+        text = (
+            f"the order is the same; the samples differ from step {step + same + 1} on"
+        )
         return "augmentation-not-restored", text
     epoch = expected[min(first, len(expected) - 1)].epoch
     before = [b for b in reference[:step] if b.epoch == epoch]
