@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,10 @@ DEFAULT_TORCH_GENERATOR: Final = "torch.Generator()"
 
 Census: TypeAlias = dict[str, bytes]
 """Digest of every random generator, by its path."""
+
+
+EndReason: TypeAlias = Literal["raised", "died", "worker died", "out of time"]
+"""Why reading a loader ended early."""
 
 
 def numpy_recipe(worker: int) -> str:
@@ -283,6 +287,60 @@ class EpochEnd:
     unseeded_generators: tuple[str, ...] = ()
     list_reused: bool = False
     moved_files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """Why reading a loader ended before its last epoch.
+
+    Attributes
+    ----------
+    reason : {"raised", "died", "worker died", "out of time"}
+        ``"raised"`` for an exception; ``"died"`` for the process that read the loader,
+        and ``"worker died"`` for one of its workers; ``"out of time"`` for the time
+        limit.
+    error : str
+        The exception in one line, such as ``KeyError: 'label'``, or how the process
+        died, such as ``killed by SIGKILL`` or ``exit code 3``. Empty at the time limit.
+    traceback : str
+        The whole traceback of an exception, with that of the worker; else empty.
+    lines : tuple of str
+        The lines of the traceback that are in the user's files, the outermost first,
+        each as ``path:line in function: source``.
+    waiting_at : tuple of str
+        At the time limit, the place where the process was waiting, in the form of
+        `lines`; empty if the place is unknown.
+    where : str
+        What raised, as a path of the loader: ``dataset``, ``sampler``, ``collate_fn`` or
+        ``worker_init_fn``; empty if unknown.
+    epoch, batch : int or None
+        The epoch and the batch that could not be read, counted from 0.
+    index : int or None
+        The index that the dataset was asked for; None if there is none, or if the index
+        is unknown.
+    worker : int or None
+        The worker in which it happened, -1 for the main process; None if unknown.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(6), sampler=[0, 1, 9])
+    >>> ended = dejabatch.audit(loader).observation.ended
+    >>> ended.reason, ended.error, ended.where, ended.epoch, ended.batch, ended.index
+    ('raised', 'IndexError: range object index out of range', 'dataset', 0, 2, 9)
+    """
+
+    reason: EndReason
+    error: str = ""
+    traceback: str = ""
+    lines: tuple[str, ...] = ()
+    waiting_at: tuple[str, ...] = ()
+    where: str = ""
+    epoch: int | None = None
+    batch: int | None = None
+    index: int | None = None
+    worker: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
