@@ -311,7 +311,7 @@ class Ended:
         At the time limit, the place where the process was waiting, in the form of
         `lines`; empty if the place is unknown.
     where : str
-        What raised, as a path of the loader: ``dataset``, ``sampler``, ``collate_fn`` or
+        The part of the loader that raised: ``dataset``, ``sampler``, ``collate_fn`` or
         ``worker_init_fn``; empty if unknown.
     epoch, batch : int or None
         The epoch and the batch that could not be read, counted from 0.
@@ -341,6 +341,13 @@ class Ended:
     batch: int | None = None
     index: int | None = None
     worker: int | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The traceback, or how the process died; None at the time limit."""
+        if self.reason == "died":
+            return f"the process that read the loader died: {self.error}"
+        return self.traceback or self.error or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -468,10 +475,8 @@ class Observation:
         The epochs, in their order.
     opaque_types : tuple of str
         Types of parts of samples whose content cannot be read.
-    error : str or None
-        Traceback of what ended the reading early.
-    out_of_time : bool
-        Whether the time limit ended it.
+    ended : dejabatch.observe.record.Ended or None
+        The reason why the reading ended early.
     nested_subsets : tuple of dejabatch.observe.record.NestedSubset
         Subsets of subsets among the datasets, the outermost first.
     known_states : mapping of str to bytes
@@ -510,8 +515,7 @@ class Observation:
     fetches: tuple[Fetch, ...]
     ends: tuple[EpochEnd, ...]
     opaque_types: tuple[str, ...] = ()
-    error: str | None = None
-    out_of_time: bool = False
+    ended: Ended | None = None
     nested_subsets: tuple[NestedSubset, ...] = ()
     known_states: Mapping[str, bytes] = field(default_factory=dict)
     answers: Answers | None = None
@@ -520,6 +524,16 @@ class Observation:
     unseen_by_workers: tuple[str, ...] | None = None
     rebuilt: Observation | None = None
     expect: Expect = field(default_factory=Expect)
+
+    @property
+    def error(self) -> str | None:
+        """Traceback of the exception that ended the reading, or how a process died."""
+        return None if self.ended is None else self.ended.text
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the time limit ended the reading."""
+        return self.ended is not None and self.ended.reason == "out of time"
 
     @property
     def random(self) -> bool:
