@@ -110,7 +110,11 @@ def audit(
     seen = dataclasses.replace(seen, expect=expect or Expect())
     judgement = judge(seen, CHECKS, checks)
     return Report(
-        judgement.findings, judgement.checked, judgement.skipped, observation=seen
+        judgement.findings,
+        judgement.checked,
+        judgement.skipped,
+        observation=seen,
+        untold=judgement.untold,
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import dejabatch
 from dejabatch.catalogue import FAILURE_MODES
+from dejabatch.files import write_whole
 from dejabatch.formats.github import places_as_github
 from dejabatch.formats.json import places_as_json
 from dejabatch.formats.sarif import places_as_sarif
@@ -28,7 +29,7 @@ EXIT_CODES = """\
 exit codes:
   0  nothing was found
   1  something was found
-  2  the command could not run
+  2  the command could not run, or the audit is incomplete
 """
 
 PLACES_AS: Mapping[str, Callable[[Sequence[Place]], str]] = MappingProxyType(
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0 if nothing was found, 1 if something was found, 2 if the command could not
-        run.
+        run or the audit is incomplete.
 
     Raises
     ------
@@ -167,10 +168,12 @@ def _audit(options: argparse.Namespace) -> int:
             report.print() if options.format == "text" else print(report.to_json())
         else:
             text = str(report) if options.format == "text" else report.to_json()
-            options.output.write_text(f"{text}\n", encoding="utf-8")
+            write_whole(options.output, f"{text}\n")
     except OSError as error:
         msg = f"--output: {error}"
         raise CannotRunError(msg) from error
+    if report.incomplete is not None:
+        return 2
     try:
         report.raise_for_findings(options.fail_on)
     except dejabatch.FindingsError:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dejabatch.observe.record import Observation
     from dejabatch.report import Report
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Number of the format of all JSON that this package writes."""
 
 
@@ -26,10 +26,14 @@ def report_as_json(report: Report) -> str:
     ]
     content = {
         "schema": SCHEMA,
+        "tool": "audit" if report.other is None else "compare",
+        "verdict": report.verdict,
         "ok": report.ok,
+        "incomplete": report.incomplete,
         "findings": findings,
         "checked": report.checked,
         "skipped": dict(report.skipped),
+        "untold": dict(report.untold),
         "loaders": [
             _loader(seen) for seen in (report.observation, report.other) if seen
         ],
@@ -43,8 +47,7 @@ def _loader(seen: Observation) -> Mapping[str, Any]:
         "facts": None if facts is None else asdict(facts),
         "batches": len(seen.fetches),
         "depends_on": None if answers is None else answers.depends_on,
-        "error": seen.error,
-        "out_of_time": seen.out_of_time,
+        "ended": None if seen.ended is None else asdict(seen.ended),
     }
 
 
@@ -62,4 +65,4 @@ def places_as_json(places: Sequence[Place]) -> str:
         }
         for place in places
     ]
-    return json.dumps({"schema": SCHEMA, "found": found}, indent=2)
+    return json.dumps({"schema": SCHEMA, "tool": "lint", "found": found}, indent=2)

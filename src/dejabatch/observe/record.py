@@ -88,6 +88,9 @@ class Facts:
         Attributes of a :class:`~torch.utils.data.Subset` that have no effect.
     data_loader : bool
         False for any other iterable, of which only the batches are observed.
+    inner_loader : str
+        Where such an iterable holds a DataLoader, as an expression that begins with
+        ``loader``; empty if it holds none.
     library_generators : mapping of str to str
         Paths of the random generators that objects of installed libraries hold, each
         with the library.
@@ -125,6 +128,7 @@ class Facts:
     holds_lock: bool = False
     unused_attributes: tuple[str, ...] = ()
     data_loader: bool = True
+    inner_loader: str = ""
     library_generators: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -30,6 +30,7 @@ from dejabatch.observe.facts import (
     facts_of,
     known_states,
     nested_subsets,
+    path_of_inner_loader,
     sampler_path,
     stored,
 )
@@ -256,6 +257,7 @@ def watch_batches(
             persistent_workers=False,
             one_shot=hasattr(type(batches), "__next__"),
             data_loader=False,
+            inner_loader=path_of_inner_loader(batches),
         )
     )
     send(WorkerStart(0, MAIN_PROCESS, _global_census(), torch.initial_seed()))
