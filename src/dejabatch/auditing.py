@@ -16,6 +16,7 @@ from dejabatch.checks import CHECKS, judge
 from dejabatch.expect import Expect
 from dejabatch.loaders import unwrap
 from dejabatch.observe.investigate import investigate, validate_limits
+from dejabatch.observe.sources import source_of
 from dejabatch.report import Report
 from dejabatch.state.shared_memory import SharedMemory
 
@@ -107,7 +108,9 @@ def audit(
             )
     finally:
         shared.restore()
-    seen = dataclasses.replace(seen, expect=expect or Expect())
+    maker = source_of("", loader) if is_factory else None
+    sources = (maker, *seen.sources) if maker else seen.sources
+    seen = dataclasses.replace(seen, expect=expect or Expect(), sources=sources)
     judgement = judge(seen, CHECKS, checks)
     return Report(
         judgement.findings,
@@ -148,7 +151,8 @@ class _Progress:
         self._bar = _Bar(
             desc="dejabatch",
             bar_format="{desc}: {postfix} ({elapsed})",
-            disable=None if wanted is None else not wanted,
+            # A program without a console, such as one of pythonw, has no stderr.
+            disable=sys.stderr is None or (None if wanted is None else not wanted),
             leave=False,
             file=sys.stderr,
         )

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dejabatch
 from dejabatch.catalogue import FAILURE_MODES
@@ -24,6 +24,9 @@ from dejabatch.formats.sarif import places_as_sarif
 from dejabatch.formats.text import places_as_text
 from dejabatch.home import SITE
 from dejabatch.lint import Place, lint_paths
+
+if TYPE_CHECKING:
+    from dejabatch.report import Report
 
 EXIT_CODES = """\
 exit codes:
@@ -41,6 +44,15 @@ PLACES_AS: Mapping[str, Callable[[Sequence[Place]], str]] = MappingProxyType(
     }
 )
 """The formats of lint findings, by the name that ``--format`` takes."""
+
+REPORT_AS: Mapping[str, Callable[[Report], str]] = MappingProxyType(
+    {
+        "text": lambda report: str(report),
+        "json": lambda report: report.to_json(),
+        "sarif": lambda report: report.to_sarif(),
+    }
+)
+"""The formats of a report that are text, by the name that ``--format`` takes."""
 
 
 class CannotRunError(Exception):
@@ -127,7 +139,7 @@ def _add_audit(commands: Any) -> None:
     )
     command.add_argument(
         "--format",
-        choices=("text", "json", "html"),
+        choices=(*REPORT_AS, "html"),
         default="text",
         help="format of the report (default: text); html needs --output",
     )
@@ -164,11 +176,14 @@ def _audit(options: argparse.Namespace) -> int:
     try:
         if options.format == "html":
             report.to_html(options.output)
-        elif options.output is None:
-            report.print() if options.format == "text" else print(report.to_json())
+        elif options.output is None and options.format == "text":
+            report.print()
         else:
-            text = str(report) if options.format == "text" else report.to_json()
-            write_whole(options.output, f"{text}\n")
+            text = REPORT_AS[options.format](report)
+            if options.output is None:
+                print(text)
+            else:
+                write_whole(options.output, f"{text}\n")
     except OSError as error:
         msg = f"--output: {error}"
         raise CannotRunError(msg) from error

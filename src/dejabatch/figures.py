@@ -88,7 +88,9 @@ def timeline(
     )
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    meaning = f"state of {generator}" if generator else "content of the samples"
+    # A pair of dollar signs, as in the key of a dict, would be read as mathematics.
+    name = generator.replace("$", r"\$") if generator else ""
+    meaning = f"state of {name}" if generator else "content of the samples"
     crosses = "crosses: repeats" if repeats else "no repeats"
     ax.set_xlabel(f"batches over time. Colour: {meaning}; {crosses}")
 

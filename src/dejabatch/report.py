@@ -13,6 +13,7 @@ from dejabatch.files import write_whole
 from dejabatch.findings import SEVERITIES, Finding, FindingsError, Severity
 from dejabatch.formats.html import report_as_html
 from dejabatch.formats.json import report_as_json
+from dejabatch.formats.sarif import report_as_sarif
 from dejabatch.formats.text import coloured, report_as_text
 from dejabatch.observe.record import Observation
 from dejabatch.verdict import amount_read, why_incomplete
@@ -156,6 +157,26 @@ class Report:
         (False, 'drop-last')
         """
         return report_as_json(self)
+
+    def to_sarif(self) -> str:
+        """Return the report as SARIF 2.1.0, for code scanning.
+
+        Returns
+        -------
+        str
+            A log of one run. Each finding has the file and the line of the class that
+            owns its `where`, if that class is yours.
+
+        Examples
+        --------
+        >>> import dejabatch, json
+        >>> from torch.utils.data import DataLoader
+        >>> loader = DataLoader(range(8), batch_size=16, drop_last=True)
+        >>> (run,) = json.loads(dejabatch.audit(loader).to_sarif())["runs"]
+        >>> [result["ruleId"] for result in run["results"]]
+        ['drop-last']
+        """
+        return report_as_sarif(self)
 
     def _repr_html_(self) -> str:
         """Return the report as a piece of HTML, which notebooks show."""

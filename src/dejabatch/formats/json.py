@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from dejabatch.catalogue import FAILURE_MODES
+from dejabatch.formats.places import place_of
 
 if TYPE_CHECKING:
     from dejabatch.lint import Place
@@ -15,14 +16,23 @@ if TYPE_CHECKING:
     from dejabatch.report import Report
 
 SCHEMA: Final = 2
-"""Number of the format of all JSON that this package writes."""
+"""Number of the format of all JSON that this package writes; `schema.json` describes it."""
+
+_NOWHERE: Final = {"file": None, "line": None}
 
 
 def report_as_json(report: Report) -> str:
     """Return an object with the findings, what was checked, and each loader's facts."""
     findings = [
-        {**asdict(f), "title": f.title, "fix": f.fix, "url": f.url}
-        for f in report.findings
+        {
+            **asdict(finding),
+            "title": finding.title,
+            "fix": finding.fix,
+            "url": finding.url,
+            **(_NOWHERE if place is None else place._asdict()),
+        }
+        for finding in report.findings
+        for place in [place_of(report, finding)]
     ]
     content = {
         "schema": SCHEMA,

@@ -44,9 +44,11 @@ from dejabatch.observe.record import (
     Fetch,
     NestedSubset,
     Observation,
+    Source,
     WorkerStart,
     as_indices,
 )
+from dejabatch.observe.sources import sources_of
 from dejabatch.state import generators
 from dejabatch.state.fingerprint import DIGEST_SIZE, fingerprint
 from dejabatch.state.open_files import Positions
@@ -96,6 +98,7 @@ def observe(
         ends=ends,
         opaque_types=sent(str),
         ended=_located(outcome.ended, fetches, ends),
+        sources=sent(Source),
         nested_subsets=sent(NestedSubset),
         known_states=known_states(0 if facts is None else facts.num_workers),
     )
@@ -125,6 +128,8 @@ class _Reading:
 
     def __call__(self, send: Send) -> None:
         loader = self.make_loader()
+        for source in sources_of(loader):
+            send(source)
         limits = {"epochs": self.epochs, "max_batches": self.max_batches}
         if isinstance(loader, DataLoader):
             send(facts_of(loader))
