@@ -170,6 +170,8 @@ def test_json_has_all_of_it():
         "title": FINDING.title,
         "fix": FINDING.fix,
         "url": FINDING.url,
+        "file": None,
+        "line": None,
     }
     assert content["skipped"] == {"c": "there are no workers"}
     (loader,) = content["loaders"]
@@ -198,14 +200,24 @@ def test_html_says_the_same_and_escapes_what_it_quotes(tmp_path):
     assert [dd.text for dd in page.select("dd")][1:] == [FINDING.evidence, FINDING.fix]
     assert page.pre.text in str(report(risky))
     # The picture is in the page itself.
-    (picture,) = page.select("[src], link")
-    assert picture["src"].startswith("data:image/png;base64,")
-    assert "over time" in picture["alt"]
+    assert not page.select("[src], link")
+    (picture,) = page.select("[role=img]")
+    assert picture.svg is not None
+    assert "over time" in picture["aria-label"]
+    assert page.select_one("meta[name=color-scheme]")["content"] == "light dark"
+
+
+def test_html_keeps_the_lines_of_a_traceback():
+    lines = dataclasses.replace(FINDING, evidence="KeyError: 3\ntrain.py:8 in f: g()")
+    page = BeautifulSoup(report(lines)._repr_html_(), "html.parser")
+    evidence = page.select("dd")[1]
+    assert list(evidence.strings) == ["KeyError: 3", "train.py:8 in f: g()"]
+    assert "            train.py:8 in f: g()" in str(report(lines)).splitlines()
 
 
 def test_html_does_without_matplotlib(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    assert "<img" not in report(FINDING)._repr_html_()
+    assert "<svg" not in report(FINDING)._repr_html_()
     assert FINDING.evidence in report(FINDING)._repr_html_()
 
 

@@ -47,7 +47,7 @@ PLACES_AS: Mapping[str, Callable[[Sequence[Place]], str]] = MappingProxyType(
 
 REPORT_AS: Mapping[str, Callable[[Report], str]] = MappingProxyType(
     {
-        "text": lambda report: str(report),
+        "text": str,
         "json": lambda report: report.to_json(),
         "sarif": lambda report: report.to_sarif(),
     }

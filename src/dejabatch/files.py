@@ -23,10 +23,11 @@ def write_whole(path: str | os.PathLike[str], text: str) -> None:
     OSError
         If the file cannot be written; an existing file then stays as it is.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(path)
     if target.exists() and not target.is_file():
         target.write_text(text, encoding="utf-8")  # raises for a folder
         return
+    target = target.resolve()  # a link stays a link
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
         with part.open("x", encoding="utf-8") as file:
