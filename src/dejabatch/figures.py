@@ -121,8 +121,14 @@ def as_svg(observation: Observation, *, generator: str | None = None) -> str:
     from matplotlib import rc_context  # noqa: PLC0415 - an optional dependency
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    ink = {"axes.labelcolor": _INK, "xtick.color": _INK, "ytick.color": _INK}
-    with rc_context({"svg.fonttype": "none", **ink}):
+    with rc_context(
+        {
+            "svg.fonttype": "none",
+            "axes.labelcolor": _INK,
+            "xtick.color": _INK,
+            "ytick.color": _INK,
+        }
+    ):
         figure = Figure(figsize=(8, 3), layout="constrained")
         figure.patch.set_visible(False)
         ax = figure.add_subplot()
