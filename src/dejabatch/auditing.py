@@ -41,14 +41,15 @@ def audit(
     loader : torch.utils.data.DataLoader, iterable or callable
         The loader, or a function without arguments that makes it. Loaders wrapped by
         accelerate, Lightning Fabric or webdataset are unwrapped. For any other iterable
-        only the batches are inspected. A function shows the most: it is called a second
+        only the batches are inspected, and the report is incomplete. A function shows the most: it is called a second
         time, and the two loaders are compared.
     epochs : int
         How many epochs to read. One epoch shows nothing about repeated epochs.
     max_batches : int
         How many batches of each epoch to read.
     time_limit : float
-        Seconds after which reading stops; the report covers what was observed by then.
+        Seconds after which reading stops; the report covers what was observed by then,
+        and is incomplete with fewer than two epochs.
     expect : Expect, optional
         Your expectations of the loader, such as an order that is meant to repeat.
     checks : collection of str, optional

@@ -144,7 +144,7 @@ class Report:
         Returns
         -------
         str
-            An object; its ``schema`` counts changes of the format. ``loaders`` has one
+            An object that follows ``dejabatch/formats/schema.json``. ``loaders`` has one
             entry, or two after `dejabatch.compare`.
 
         Examples
