@@ -261,3 +261,9 @@ def test_hanging_worker_of_any_start_method_is_ended(method):
 class Sleepy(Samples):
     def __getitem__(self, index):
         time.sleep(1000)
+
+
+@pytest.mark.parametrize("progress", [None, True])
+def test_program_without_stderr_gets_its_report(monkeypatch, progress):
+    monkeypatch.setattr("sys.stderr", None)
+    assert audit(DataLoader(range(16), batch_size=4), progress=progress).ok
