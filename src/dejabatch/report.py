@@ -85,8 +85,8 @@ class Report:
     def verdict(self) -> str:
         """The first line of the report.
 
-        ``incomplete: `` and the reason, or how many findings of each severity there are,
-        or ``nothing found in `` and how much was read.
+        The word "incomplete" and the reason, or how many findings of each severity there
+        are, or "nothing found" and how much was read.
         """
         counts = ", ".join(
             f"{count} {severity}{'s' if count > 1 else ''}"
