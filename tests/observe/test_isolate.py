@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing.forkserver
 import os
+import signal
 import threading
 import time
 
@@ -97,10 +98,26 @@ def test_exception_arrives_with_its_traceback_and_what_came_before():
     assert "in function" in outcome.error
 
 
-def test_death_is_told():
-    outcome = run_isolated(lambda send: (send("first"), os._exit(3)), 30)
+def test_exception_is_described():
+    def function(send):
+        raise ValueError(7)
+
+    ended = run_isolated(function, 30).ended
+    assert (ended.reason, ended.error) == ("raised", "ValueError: 7")
+    assert ended.lines[-1].endswith("in function: raise ValueError(7)")
+
+
+@pytest.mark.parametrize(
+    ("end", "died"),
+    [
+        (lambda: os._exit(3), "exit code 3"),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "killed by SIGKILL"),
+    ],
+)
+def test_death_is_described(end, died):
+    outcome = run_isolated(lambda send: (send("first"), end()), 30)
     assert outcome.sent == ["first"]
-    assert "died without a message" in outcome.error
+    assert (outcome.ended.reason, outcome.ended.error) == ("died", died)
 
 
 def group(number):

@@ -15,15 +15,16 @@ import pickle
 import select
 import signal
 import time
-import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
 
+from dejabatch.observe.errors import ended_by, how_it_died
+from dejabatch.observe.record import Ended
 from dejabatch.state.open_files import offsets
 
 Send = Callable[[Any], None]
@@ -40,15 +41,22 @@ class Outcome:
     ----------
     sent : list
         Everything that the function sent, in order, even if it did not reach its end.
-    error : str or None
-        The traceback if the function raised; a sentence if its process died; else None.
-    out_of_time : bool
-        Whether the process was killed at the time limit.
+    ended : dejabatch.observe.record.Ended or None
+        Why the function did not reach its end; None if it did.
     """
 
     sent: list[Any] = field(default_factory=list)
-    error: str | None = None
-    out_of_time: bool = False
+    ended: Ended | None = None
+
+    @property
+    def error(self) -> str | None:
+        """The traceback if the function raised; a sentence if its process died."""
+        return None if self.ended is None else self.ended.text
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the process was killed at the time limit."""
+        return self.ended is not None and self.ended.reason == "out of time"
 
 
 class NoAnswer(Exception):
@@ -88,6 +96,9 @@ def run_isolated(function: Callable[[Send], None], time_limit: float) -> Outcome
             if not outcome.out_of_time:
                 # The child removes its temporary folders and semaphores when it ends.
                 child.join(_SECONDS_TO_END)
+            if outcome.ended is not None and outcome.ended.reason == "died":
+                died = how_it_died(child.exitcode)
+                outcome.ended = replace(outcome.ended, error=died)
             return outcome
         finally:
             receiver.close()
@@ -150,17 +161,17 @@ def _collect(receiver: Connection, deadline: float) -> Outcome:
     outcome = Outcome()
     while True:
         if not receiver.poll(max(0.0, deadline - time.monotonic())):
-            outcome.out_of_time = True
+            outcome.ended = Ended(reason="out of time")
             return outcome
         try:
             kind, content = receiver.recv()
         except EOFError:
-            outcome.error = "the process that read the loader died without a message"
+            outcome.ended = Ended(reason="died")
             return outcome
         if kind == "sent":
             outcome.sent.append(content)
         else:
-            outcome.error = content
+            outcome.ended = content
             return outcome
 
 
@@ -180,8 +191,8 @@ def _child(
     warnings.filterwarnings("ignore", message="This DataLoader will create")
     try:
         function(lambda content: sender.send(("sent", content)))
-    except BaseException:  # noqa: BLE001 - the parent gets the traceback
-        sender.send(("ended", traceback.format_exc()))
+    except BaseException as error:  # noqa: BLE001 - the parent gets a description
+        sender.send(("ended", ended_by(error)))
     else:
         sender.send(("ended", None))
 

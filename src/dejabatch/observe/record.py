@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,10 @@ DEFAULT_TORCH_GENERATOR: Final = "torch.Generator()"
 
 Census: TypeAlias = dict[str, bytes]
 """Digest of every random generator, by its path."""
+
+
+EndReason: TypeAlias = Literal["raised", "died", "worker died", "out of time"]
+"""Why reading a loader ended early."""
 
 
 def numpy_recipe(worker: int) -> str:
@@ -84,6 +88,9 @@ class Facts:
         Attributes of a :class:`~torch.utils.data.Subset` that have no effect.
     data_loader : bool
         False for any other iterable, of which only the batches are observed.
+    inner_loader : str
+        Where such an iterable holds a DataLoader, as an expression that begins with
+        ``loader``; empty if it holds none.
     library_generators : mapping of str to str
         Paths of the random generators that objects of installed libraries hold, each
         with the library.
@@ -121,6 +128,7 @@ class Facts:
     holds_lock: bool = False
     unused_attributes: tuple[str, ...] = ()
     data_loader: bool = True
+    inner_loader: str = ""
     library_generators: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -148,6 +156,37 @@ class NestedSubset:
     path: str
     indices: npt.NDArray[np.int64]
     inner_indices: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the user's class of an object, or the user's function, is defined.
+
+    Attributes
+    ----------
+    path : str
+        Path of the object, such as ``dataset.transform``; empty for the function that
+        makes the loader.
+    file : str
+        The file.
+    name : str
+        Qualified name of the class or function.
+    line : int or None
+        The first line of the function; None for a class.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(6), batch_size=4)  # has no class of the user
+    >>> dejabatch.audit(loader, epochs=1).observation.sources
+    ()
+    """
+
+    path: str
+    file: str
+    name: str
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +325,67 @@ class EpochEnd:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """Why reading a loader ended before its last epoch.
+
+    Attributes
+    ----------
+    reason : {"raised", "died", "worker died", "out of time"}
+        ``"raised"`` for an exception; ``"died"`` for the process that read the loader,
+        and ``"worker died"`` for one of its workers; ``"out of time"`` for the time
+        limit.
+    error : str
+        The exception in one line, such as ``KeyError: 'label'``, or how the process
+        died, such as ``killed by SIGKILL`` or ``exit code 3``. Empty at the time limit.
+    traceback : str
+        The whole traceback of an exception, with that of the worker; else empty.
+    lines : tuple of str
+        The lines of the traceback that are in the user's files, the outermost first,
+        each as ``path:line in function: source``.
+    waiting_at : tuple of str
+        At the time limit, the place where the process was waiting, in the form of
+        `lines`; empty if the place is unknown.
+    where : str
+        The part of the loader that raised: ``dataset``, ``sampler``, ``collate_fn`` or
+        ``worker_init_fn``; empty if unknown.
+    epoch, batch : int or None
+        The epoch and the batch that could not be read, counted from 0.
+    index : int or None
+        The index that the dataset was asked for; None if there is none, or if the index
+        is unknown.
+    worker : int or None
+        The worker in which it happened, -1 for the main process; None if unknown.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(6), sampler=[0, 1, 9])
+    >>> ended = dejabatch.audit(loader).observation.ended
+    >>> ended.reason, ended.error, ended.where, ended.epoch, ended.batch, ended.index
+    ('raised', 'IndexError: range object index out of range', 'dataset', 0, 2, 9)
+    """
+
+    reason: EndReason
+    error: str = ""
+    traceback: str = ""
+    lines: tuple[str, ...] = ()
+    waiting_at: tuple[str, ...] = ()
+    where: str = ""
+    epoch: int | None = None
+    batch: int | None = None
+    index: int | None = None
+    worker: int | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The traceback, or how the process died; None at the time limit."""
+        if self.reason == "died":
+            return f"the process that read the loader died: {self.error}"
+        return self.traceback or self.error or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
     """The answers of a dataset that was asked for the same sample again.
 
@@ -410,10 +510,10 @@ class Observation:
         The epochs, in their order.
     opaque_types : tuple of str
         Types of parts of samples whose content cannot be read.
-    error : str or None
-        Traceback of what ended the reading early.
-    out_of_time : bool
-        Whether the time limit ended it.
+    ended : dejabatch.observe.record.Ended or None
+        The reason why the reading ended early.
+    sources : tuple of dejabatch.observe.record.Source
+        Where the user's classes and functions in the loader are defined.
     nested_subsets : tuple of dejabatch.observe.record.NestedSubset
         Subsets of subsets among the datasets, the outermost first.
     known_states : mapping of str to bytes
@@ -452,8 +552,8 @@ class Observation:
     fetches: tuple[Fetch, ...]
     ends: tuple[EpochEnd, ...]
     opaque_types: tuple[str, ...] = ()
-    error: str | None = None
-    out_of_time: bool = False
+    ended: Ended | None = None
+    sources: tuple[Source, ...] = ()
     nested_subsets: tuple[NestedSubset, ...] = ()
     known_states: Mapping[str, bytes] = field(default_factory=dict)
     answers: Answers | None = None
@@ -462,6 +562,16 @@ class Observation:
     unseen_by_workers: tuple[str, ...] | None = None
     rebuilt: Observation | None = None
     expect: Expect = field(default_factory=Expect)
+
+    @property
+    def error(self) -> str | None:
+        """Traceback of the exception that ended the reading, or how a process died."""
+        return None if self.ended is None else self.ended.text
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the time limit ended the reading."""
+        return self.ended is not None and self.ended.reason == "out of time"
 
     @property
     def random(self) -> bool:

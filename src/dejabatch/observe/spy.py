@@ -8,6 +8,7 @@ stays the loader's own, because a ``worker_init_fn`` may read or write
 
 from __future__ import annotations
 
+import dataclasses
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,11 +20,17 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from dejabatch.observe.batches import count_different_rows, labels_of, rows_of
+from dejabatch.observe.errors import (
+    blame,
+    describe_dead_worker,
+    describe_errors_of_worker,
+)
 from dejabatch.observe.facts import (
     class_name,
     facts_of,
     known_states,
     nested_subsets,
+    path_of_inner_loader,
     sampler_path,
     stored,
 )
@@ -31,14 +38,17 @@ from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.observe.record import (
     MAIN_PROCESS,
     Census,
+    Ended,
     EpochEnd,
     Facts,
     Fetch,
     NestedSubset,
     Observation,
+    Source,
     WorkerStart,
     as_indices,
 )
+from dejabatch.observe.sources import sources_of
 from dejabatch.state import generators
 from dejabatch.state.fingerprint import DIGEST_SIZE, fingerprint
 from dejabatch.state.open_files import Positions
@@ -80,17 +90,32 @@ def observe(
         return tuple(item for item in outcome.sent if isinstance(item, kind))
 
     facts = next(iter(sent(Facts)), None)
+    fetches, ends = sent(Fetch), sent(EpochEnd)
     return Observation(
         facts=facts,
         starts=sent(WorkerStart),
-        fetches=sent(Fetch),
-        ends=sent(EpochEnd),
+        fetches=fetches,
+        ends=ends,
         opaque_types=sent(str),
-        error=outcome.error,
-        out_of_time=outcome.out_of_time,
+        ended=_located(outcome.ended, fetches, ends),
+        sources=sent(Source),
         nested_subsets=sent(NestedSubset),
         known_states=known_states(0 if facts is None else facts.num_workers),
     )
+
+
+def _located(
+    ended: Ended | None, fetches: tuple[Fetch, ...], ends: tuple[EpochEnd, ...]
+) -> Ended | None:
+    """Add the epoch and the batch that could not be read."""
+    if ended is None:
+        return None
+    raised = ended.reason in {"raised", "worker died"}
+    if raised and not ends:  # the loader could not be made
+        return ended
+    epoch = ends[-1].epoch if raised else len(ends)
+    batch = sum(fetch.epoch == epoch for fetch in fetches)
+    return dataclasses.replace(ended, epoch=epoch, batch=batch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +128,8 @@ class _Reading:
 
     def __call__(self, send: Send) -> None:
         loader = self.make_loader()
+        for source in sources_of(loader):
+            send(source)
         limits = {"epochs": self.epochs, "max_batches": self.max_batches}
         if isinstance(loader, DataLoader):
             send(facts_of(loader))
@@ -142,7 +169,7 @@ def watch(
         f"{path}.generator": stored(operator.attrgetter(path)(loader), "generator"),
     }
     role = "sampler" if loader.batch_sampler is None else "batch_sampler"
-    sampled = _RecordedSampler(getattr(loader, role))
+    sampled = _RecordedSampler(getattr(loader, role), role)
     # Deleting a running iterator would end its workers, which belong to the parent.
     _never_deleted.append(loader.__dict__.get("_iterator"))
     # The loader's __setattr__ forbids to change some of these.
@@ -163,9 +190,11 @@ def watch(
     for epoch in range(epochs):
         sampled.batches.clear()
         complete = True
+        iterator = None
         try:
             # A subclass's own __iter__ may use workers that are running already.
-            for number, seen in enumerate(DataLoader.__iter__(loader)):
+            iterator = DataLoader.__iter__(loader)
+            for number, seen in enumerate(iterator):
                 if loader.num_workers:
                     positions.look()
                 if seen.start is not None:
@@ -178,8 +207,9 @@ def watch(
                 if number + 1 == max_batches:
                     complete = False
                     break
-        except Exception:
+        except Exception as error:
             complete = False
+            describe_dead_worker(error, getattr(iterator, "_workers", ()))
             raise
         finally:
             if loader.num_workers:
@@ -232,18 +262,23 @@ def watch_batches(
             persistent_workers=False,
             one_shot=hasattr(type(batches), "__next__"),
             data_loader=False,
+            inner_loader=path_of_inner_loader(batches),
         )
     )
     send(WorkerStart(0, MAIN_PROCESS, _global_census(), torch.initial_seed()))
     for epoch in range(epochs):
-        complete = True
-        for number, batch in enumerate(batches):
-            digests = _as_array(fingerprint(row) for row in rows_of(batch) or [batch])
-            send(Fetch(epoch, number, MAIN_PROCESS, None, digests, _global_census()))
-            if number + 1 == max_batches:
-                complete = False
-                break
-        send(EpochEnd(epoch, complete))
+        complete = False
+        try:
+            for number, batch in enumerate(batches):
+                digests = _as_array(map(fingerprint, rows_of(batch) or [batch]))
+                census = _global_census()
+                send(Fetch(epoch, number, MAIN_PROCESS, None, digests, census))
+                if number + 1 == max_batches:
+                    break
+            else:
+                complete = True
+        finally:
+            send(EpochEnd(epoch, complete))
 
 
 def _global_census() -> Census:
@@ -313,8 +348,10 @@ class _Spy:
 
     def worker_init(self, worker_id: int) -> None:
         """Run the user's function, then record the generators that it left."""
+        describe_errors_of_worker()
         if self._worker_init is not None:
-            self._worker_init(worker_id)
+            with blame("worker_init_fn"):
+                self._worker_init(worker_id)
         self._start = self.census(), torch.initial_seed()
 
     def collate(self, samples: Any) -> _Seen:
@@ -326,7 +363,8 @@ class _Spy:
 
         items = samples if self._batched else [samples]
         digests = _as_array(fingerprint(item, opaque=opaque) for item in items)
-        batch = self._collate(samples)
+        with blame("collate_fn"):
+            batch = self._collate(samples)
         rows = None
         if self._batched and self._counted < _BATCHES_TO_COUNT and len(items) > 1:
             self._counted += 1
@@ -358,21 +396,23 @@ class _Spy:
 class _RecordedSampler:
     """A sampler that records what it yielded."""
 
-    def __init__(self, sampler: Iterable[Any]) -> None:
+    def __init__(self, sampler: Iterable[Any], role: str) -> None:
         self._sampler = sampler
+        self._role = role
         self._last: object = None
         self.batches: list[Any] = []
         self.list_reused = False
 
     def __iter__(self) -> Iterator[Any]:
-        for batch in self._sampler:
-            self.list_reused |= isinstance(batch, list) and batch is self._last
-            self._last = batch
-            # Some batch samplers yield one list again and again. Which batches then reach
-            # the workers differs from run to run; with a copy, all do.
-            given = list(batch) if isinstance(batch, list) else batch
-            self.batches.append(given)
-            yield given
+        with blame(self._role):
+            for batch in self._sampler:
+                self.list_reused |= isinstance(batch, list) and batch is self._last
+                self._last = batch
+                # Some batch samplers yield one list again and again. Which batches then
+                # reach the workers differs from run to run; with a copy, all do.
+                given = list(batch) if isinstance(batch, list) else batch
+                self.batches.append(given)
+                yield given
 
     def __len__(self) -> int:
         return len(self._sampler)  # type: ignore[arg-type]
