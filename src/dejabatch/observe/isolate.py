@@ -1,36 +1,46 @@
 """Run a function where it cannot change this process, and end it when its time is up.
 
 The function runs in a forked child: whatever it does to objects, random states and memory
-happens to copies, and killing the child's process group ends its workers with it.
+happens to copies. The child lets go of the connections and the shared memory of its
+parent. A guard kills the child and its workers if the parent dies.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import faulthandler
 import multiprocessing
 import multiprocessing.forkserver
 import multiprocessing.resource_tracker
+import multiprocessing.util
 import os
 import pickle
 import select
 import signal
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import IO, Any
 
 import torch
 
-from dejabatch.observe.errors import ended_by, how_it_died
+from dejabatch.observe.errors import ended_by, how_it_died, places_in_dump
 from dejabatch.observe.record import Ended
+from dejabatch.state.inherited import Inherited, replace_shared_memory
 from dejabatch.state.open_files import offsets
 
 Send = Callable[[Any], None]
 
 # Seconds that a child has to end by itself.
 _SECONDS_TO_END = 2.0
+# Seconds in which the processes of a child write where they are waiting.
+_SECONDS_TO_DUMP = 1.0
+# The child's group is asked by this signal where it is waiting.
+_DUMP_SIGNAL = getattr(signal, "SIGUSR2", None)
 
 
 @dataclass(slots=True)
@@ -63,6 +73,15 @@ class NoAnswer(Exception):
     """A function that was run by `in_fork` gave no answer; says why."""
 
 
+class OutOfTime(Exception):
+    """A function in a child noticed between two samples that its time is up."""
+
+
+def grace(time_limit: float) -> float:
+    """Return how many seconds a sample may take beyond the time limit."""
+    return _SECONDS_TO_END + time_limit / 10
+
+
 def run_isolated(function: Callable[[Send], None], time_limit: float) -> Outcome:
     """Run a function in a child process and collect what it sends.
 
@@ -71,43 +90,168 @@ def run_isolated(function: Callable[[Send], None], time_limit: float) -> Outcome
     function : callable
         Called in the child with a function ``send`` that takes any picklable object. It
         can be pickled if what it holds can: an instance of a small class, not a closure.
+        The function raises `OutOfTime` if it can stop at the time limit by itself.
     time_limit : float
-        Seconds after which the child and the processes that it started are killed.
+        Seconds after which the function should have ended. After `grace`, the child and
+        the processes that it started are killed.
 
     Returns
     -------
     Outcome
         The objects that were sent, and how the child ended. An exception of the function
         is part of the outcome, and is not raised here.
+
+    Raises
+    ------
+    RuntimeError
+        In a spawned worker that is importing the main module of the program.
     """
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(function, sender, _start_method()))
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        msg = (
+            "a worker that was started by spawn or forkserver imports the main module, "
+            "which reads a loader again: put the call under "
+            "`if __name__ == '__main__':`"
+        )
+        raise RuntimeError(msg)
     deadline = time.monotonic() + time_limit
-    with file_offsets_kept():
-        with warnings.catch_warnings():
-            # Python warns of deadlocks where there are threads. `_child` avoids OpenMP's,
-            # and the time limit ends all others.
-            warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork")
-            child.start()
+    inherited = Inherited()
+    with file_offsets_kept(), _Child(function, inherited) as child:
+        outcome = _collect(child.receiver, deadline, grace(time_limit))
+        if outcome.out_of_time and outcome.ended is _KILLED:
+            outcome.ended = Ended(
+                reason="out of time", waiting_at=child.ask_where_it_waits()
+            )
+        elif outcome.ended is not None and outcome.ended.reason == "died":
+            died = how_it_died(child.exit_code(_SECONDS_TO_END))
+            outcome.ended = Ended(reason="died", error=died)
+        else:
+            # The child removes its temporary folders and semaphores when it ends.
+            child.exit_code(_SECONDS_TO_END)
+        return outcome
+
+
+# The child did not end by itself at the time limit.
+_KILLED = Ended(reason="out of time")
+
+
+class _Child:
+    """A forked child that runs a function, and a guard that ends it with its parent.
+
+    The fork is not multiprocessing's: that asserts that a process is not daemonic, and
+    keeps descriptors open where SIGCHLD is ignored.
+    """
+
+    def __init__(self, function: Callable[[Send], None], inherited: Inherited) -> None:
+        context = multiprocessing.get_context("fork")
+        self.receiver, sender = context.Pipe(duplex=False)
+        self._dump: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
+        until_here_ends, self._alive = os.pipe()
+        arguments = (function, sender, _start_method(), inherited, self._dump)
+        process = context.Process(target=_child, args=arguments)
+        self._exit_code: int | None = None
+        self._ended = False
+        self._pid = _fork()
+        if self._pid == 0:
+            self.receiver.close()
+            os.close(self._alive)
+            os.close(until_here_ends)
+            _run_and_exit(process)
         sender.close()
+        self._guard = _fork()
+        if self._guard == 0:
+            _guard_and_exit(until_here_ends, self._pid)
+        os.close(until_here_ends)
+
+    def __enter__(self) -> _Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            # The child has its own group, or has not started any worker yet.
+            os.killpg(self._pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            if not self._ended:
+                os.kill(self._pid, signal.SIGKILL)
+        self.exit_code(None)
+        os.close(self._alive)
+        _wait(self._guard, None)
+        self.receiver.close()
+        self._dump.close()
+
+    def exit_code(self, seconds: float | None) -> int | None:
+        """Wait for the child to end; return its exit code, negative for a signal.
+
+        None if the child lives on, or if the program ignores the ends of its children.
+        """
+        if not self._ended:
+            self._ended, self._exit_code = _wait(self._pid, seconds)
+        return self._exit_code
+
+    def ask_where_it_waits(self) -> tuple[str, ...]:
+        """Return the user's lines in which the child or one of its workers is waiting."""
+        if _DUMP_SIGNAL is None:
+            return ()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._pid, _DUMP_SIGNAL)
+        until = time.monotonic() + _SECONDS_TO_DUMP
+        written = -1
+        while time.monotonic() < until:
+            time.sleep(0.1)
+            size = os.fstat(self._dump.fileno()).st_size
+            if size and size == written:
+                break
+            written = size
+        self._dump.seek(0)
+        return places_in_dump(self._dump.read().decode(errors="replace"), __file__)
+
+
+def _fork() -> int:
+    multiprocessing.util._flush_std_streams()  # type: ignore[attr-defined]
+    with warnings.catch_warnings():
+        # Python warns of deadlocks where there are threads. `_child` avoids OpenMP's,
+        # and the time limit ends all others.
+        warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork")
+        return os.fork()
+
+
+def _wait(pid: int, seconds: float | None) -> tuple[bool, int | None]:
+    """Return whether a child has ended within some seconds, and its exit code."""
+    until = None if seconds is None else time.monotonic() + seconds
+    while True:
         try:
-            outcome = _collect(receiver, deadline)
-            if not outcome.out_of_time:
-                # The child removes its temporary folders and semaphores when it ends.
-                child.join(_SECONDS_TO_END)
-            if outcome.ended is not None and outcome.ended.reason == "died":
-                died = how_it_died(child.exitcode)
-                outcome.ended = replace(outcome.ended, error=died)
-            return outcome
-        finally:
-            receiver.close()
-            with contextlib.suppress(ProcessLookupError):
-                # The child has its own group, or has not started any worker yet.
-                os.killpg(child.pid or 0, signal.SIGKILL)
-            child.kill()
-            child.join()
-            child.close()
+            ended, status = os.waitpid(pid, 0 if until is None else os.WNOHANG)
+        except ChildProcessError:  # SIGCHLD is ignored, or a handler was quicker
+            return True, None
+        if ended:
+            return True, os.waitstatus_to_exitcode(status)
+        if until is not None and time.monotonic() > until:
+            return False, None
+        time.sleep(0.002)
+
+
+def _run_and_exit(process: Any) -> None:
+    """Do as multiprocessing does in a forked child."""
+    exit_code = 1
+    try:
+        atexit._clear()
+        exit_code = process._bootstrap()
+    finally:
+        os._exit(exit_code)
+
+
+def _guard_and_exit(until_parent_ends: int, group: int) -> None:
+    """Wait until the parent closes its pipe or dies; then kill a group of processes."""
+    try:
+        os.setpgid(0, 0)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        # The guard must not keep the program's pipes open.
+        os.closerange(0, until_parent_ends)
+        os.closerange(until_parent_ends + 1, os.sysconf("SC_OPEN_MAX"))
+        os.read(until_parent_ends, 1)
+        os.killpg(group, signal.SIGKILL)
+    finally:
+        os._exit(0)
 
 
 def in_fork(function: Callable[[], Any], deadline: float) -> Any:
@@ -135,8 +279,9 @@ def in_fork(function: Callable[[], Any], deadline: float) -> Any:
     """
     reading, writing = os.pipe()
     with file_offsets_kept():
-        child = os.fork()
+        child = _fork()
         if child == 0:
+            os.close(reading)
             _answer_and_exit(function, writing)
         os.close(writing)
         try:
@@ -145,7 +290,7 @@ def in_fork(function: Callable[[], Any], deadline: float) -> Any:
             os.close(reading)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+            _wait(child, None)
     if not answered:
         raise NoAnswer(content)
     return content
@@ -157,11 +302,12 @@ def _start_method() -> str:
     return chosen or multiprocessing.get_all_start_methods()[0]
 
 
-def _collect(receiver: Connection, deadline: float) -> Outcome:
+def _collect(receiver: Connection, deadline: float, seconds_more: float) -> Outcome:
     outcome = Outcome()
+    until = deadline + seconds_more
     while True:
-        if not receiver.poll(max(0.0, deadline - time.monotonic())):
-            outcome.ended = Ended(reason="out of time")
+        if not receiver.poll(max(0.0, until - time.monotonic())):
+            outcome.ended = _KILLED
             return outcome
         try:
             kind, content = receiver.recv()
@@ -176,25 +322,46 @@ def _collect(receiver: Connection, deadline: float) -> Outcome:
 
 
 def _child(
-    function: Callable[[Send], None], sender: Connection, start_method: str
+    function: Callable[[Send], None],
+    sender: Connection,
+    start_method: str,
+    inherited: Inherited,
+    dump: IO[bytes],
 ) -> None:
-    # A forked child would start its own workers by fork, whatever the program does.
-    multiprocessing.set_start_method(start_method, force=True)
-    _forget_helpers_of_the_parent()
     # The resource tracker starts before setpgid, and so stays outside the group: when the
     # group is killed, its pipe closes, and it unlinks what the group left.
+    _forget_helpers_of_the_parent()
     multiprocessing.resource_tracker.ensure_running()
     os.setpgid(0, 0)
+    # A forked child would start its own workers by fork, whatever the program does.
+    multiprocessing.set_start_method(start_method, force=True)
+    inherited.replace()
+    _forget_signal_handlers()
+    if _DUMP_SIGNAL is not None:
+        faulthandler.register(_DUMP_SIGNAL, file=dump)
     # More than one thread deadlocks if the parent's OpenMP was at work when it forked.
     torch.set_num_threads(1)
     # The warning was shown when the loader was made, and would be shown at each reading.
     warnings.filterwarnings("ignore", message="This DataLoader will create")
     try:
         function(lambda content: sender.send(("sent", content)))
+    except OutOfTime:
+        sender.send(("ended", Ended(reason="out of time")))
     except BaseException as error:  # noqa: BLE001 - the parent gets a description
         sender.send(("ended", ended_by(error)))
     else:
         sender.send(("ended", None))
+
+
+def _forget_signal_handlers() -> None:
+    """Drop the program's handlers: a copy of the program must not save a checkpoint."""
+    signal.set_wakeup_fd(-1)
+    # torch notices by SIGCHLD that a worker died.
+    for number in signal.valid_signals() - {signal.SIGINT, signal.SIGCHLD}:
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _forget_helpers_of_the_parent() -> None:
@@ -212,6 +379,7 @@ def _forget_helpers_of_the_parent() -> None:
 
 def _answer_and_exit(function: Callable[[], Any], descriptor: int) -> None:
     try:
+        replace_shared_memory()
         answer = (True, function())
     except BaseException as error:  # noqa: BLE001 - the parent gets the error
         answer = (False, f"making one sample again raised {error!r}")

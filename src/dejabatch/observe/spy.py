@@ -9,10 +9,12 @@ stays the loader's own, because a ``worker_init_fn`` may read or write
 from __future__ import annotations
 
 import dataclasses
+import math
 import operator
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +35,7 @@ from dejabatch.observe.facts import (
     sampler_path,
     stored,
 )
-from dejabatch.observe.isolate import Send, run_isolated
+from dejabatch.observe.isolate import OutOfTime, Send, run_isolated
 from dejabatch.observe.record import (
     MAIN_PROCESS,
     Census,
@@ -80,7 +82,8 @@ def observe(
     Observation
         The observation. An error of the loader is part of it, and is not raised.
     """
-    reading = _Reading(make_loader, epochs, max_batches)
+    deadline = time.monotonic() + time_limit
+    reading = _Reading(make_loader, epochs, max_batches, deadline)
     outcome = run_isolated(reading, time_limit)
 
     def sent(kind: type[T]) -> tuple[T, ...]:
@@ -114,6 +117,14 @@ def _located(
     return dataclasses.replace(ended, epoch=epoch, batch=batch)
 
 
+class _Limits(TypedDict):
+    """The limits of reading."""
+
+    epochs: int
+    max_batches: int
+    deadline: float
+
+
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """Make a loader and read it; runs in a process of its own."""
@@ -121,10 +132,15 @@ class _Reading:
     make_loader: Callable[[], DataLoader[Any] | Iterable[Any]]
     epochs: int
     max_batches: int
+    deadline: float
 
     def __call__(self, send: Send) -> None:
         loader = self.make_loader()
-        limits = {"epochs": self.epochs, "max_batches": self.max_batches}
+        limits: _Limits = {
+            "epochs": self.epochs,
+            "max_batches": self.max_batches,
+            "deadline": self.deadline,
+        }
         if isinstance(loader, DataLoader):
             send(facts_of(loader))
             for subset in nested_subsets(loader):
@@ -140,6 +156,7 @@ def watch(
     *,
     epochs: int,
     max_batches: int,
+    deadline: float = math.inf,
 ) -> None:
     """Iterate a loader and report each worker's start and each batch.
 
@@ -152,6 +169,13 @@ def watch(
         type whose content cannot be read.
     epochs, max_batches : int
         How many epochs to read, and how many batches of each.
+    deadline : float
+        Value of ``time.monotonic()`` at which reading ends, between two samples.
+
+    Raises
+    ------
+    dejabatch.observe.isolate.OutOfTime
+        At the deadline.
     """
     census = _Spy(loader, in_main=True).census()
     send(WorkerStart(0, MAIN_PROCESS, census, torch.initial_seed()))
@@ -163,7 +187,12 @@ def watch(
         f"{path}.generator": stored(operator.attrgetter(path)(loader), "generator"),
     }
     role = "sampler" if loader.batch_sampler is None else "batch_sampler"
-    sampled = _RecordedSampler(getattr(loader, role), role)
+    sampled = _RecordedSampler(
+        getattr(loader, role),
+        role,
+        # torch gives __getitems__ the list itself, which must be a plain one.
+        math.inf if hasattr(loader.dataset, "__getitems__") else deadline,
+    )
     # Deleting a running iterator would end its workers, which belong to the parent.
     _never_deleted.append(loader.__dict__.get("_iterator"))
     # The loader's __setattr__ forbids to change some of these.
@@ -181,6 +210,18 @@ def watch(
         loader.__dict__["drop_last"] = False
     opaque: set[str] = set()
     positions = Positions()
+
+    def epoch_end(epoch: int, *, complete: bool) -> EpochEnd:
+        if loader.num_workers:
+            positions.look()  # reading a file whose position moved may have failed
+        return EpochEnd(
+            epoch,
+            complete,
+            unseeded_generators=_unseeded(own_generators),
+            list_reused=sampled.list_reused,
+            moved_files=positions.moved(loader.dataset),
+        )
+
     for epoch in range(epochs):
         sampled.batches.clear()
         complete = True
@@ -201,22 +242,14 @@ def watch(
                 if number + 1 == max_batches:
                     complete = False
                     break
-        except Exception as error:
-            complete = False
-            describe_dead_worker(error, getattr(iterator, "_workers", ()))
+                _stop_after(deadline)
+        except OutOfTime:  # an epoch that was cut in the middle has no end
             raise
-        finally:
-            if loader.num_workers:
-                positions.look()  # reading a file whose position moved may have failed
-            send(
-                EpochEnd(
-                    epoch,
-                    complete,
-                    unseeded_generators=_unseeded(own_generators),
-                    list_reused=sampled.list_reused,
-                    moved_files=positions.moved(loader.dataset),
-                )
-            )
+        except Exception as error:
+            describe_dead_worker(error, getattr(iterator, "_workers", ()))
+            send(epoch_end(epoch, complete=False))
+            raise
+        send(epoch_end(epoch, complete=complete))
 
 
 def _unseeded(held: Mapping[str, object]) -> tuple[str, ...]:
@@ -234,6 +267,7 @@ def watch_batches(
     *,
     epochs: int,
     max_batches: int,
+    deadline: float = math.inf,
 ) -> None:
     """Iterate any iterable of batches, and report what the batches show.
 
@@ -241,7 +275,7 @@ def watch_batches(
     ----------
     batches : iterable
         Each batch counts as one sample if it cannot be taken apart into rows.
-    send, epochs, max_batches
+    send, epochs, max_batches, deadline
         As for `watch`.
     """
     send(
@@ -268,10 +302,15 @@ def watch_batches(
                 send(Fetch(epoch, number, MAIN_PROCESS, None, digests, census))
                 if number + 1 == max_batches:
                     break
+                _stop_after(deadline)
             else:
                 complete = True
-        finally:
+        except OutOfTime:
+            raise
+        except Exception:
             send(EpochEnd(epoch, complete))
+            raise
+        send(EpochEnd(epoch, complete))
 
 
 def _global_census() -> Census:
@@ -389,9 +428,10 @@ class _Spy:
 class _RecordedSampler:
     """A sampler that records what it yielded."""
 
-    def __init__(self, sampler: Iterable[Any], role: str) -> None:
+    def __init__(self, sampler: Iterable[Any], role: str, deadline: float) -> None:
         self._sampler = sampler
         self._role = role
+        self._deadline = deadline
         self._last: object = None
         self.batches: list[Any] = []
         self.list_reused = False
@@ -405,7 +445,28 @@ class _RecordedSampler:
                 # reach the workers differs from run to run; with a copy, all do.
                 given = list(batch) if isinstance(batch, list) else batch
                 self.batches.append(given)
-                yield given
+                yield _Indices(given, self._deadline) if type(given) is list else given
 
     def __len__(self) -> int:
         return len(self._sampler)  # type: ignore[arg-type]
+
+
+class _Indices(list[Any]):
+    """The indices of a batch, which end at a deadline between two samples."""
+
+    def __init__(self, indices: list[Any], deadline: float) -> None:
+        super().__init__(indices)
+        self._deadline = deadline
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self[:], self._deadline)
+
+    def __iter__(self) -> Iterator[Any]:
+        for index in super().__iter__():
+            _stop_after(self._deadline)
+            yield index
+
+
+def _stop_after(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise OutOfTime
