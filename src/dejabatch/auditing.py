@@ -16,7 +16,9 @@ from dejabatch.checks import CHECKS, judge
 from dejabatch.expect import Expect
 from dejabatch.loaders import unwrap
 from dejabatch.observe.investigate import investigate, validate_limits
+from dejabatch.observe.isolate import undo_writes_from_here
 from dejabatch.report import Report
+from dejabatch.state.live import Held, held_by, listed, parts_of
 from dejabatch.state.shared_memory import SharedMemory
 
 
@@ -94,11 +96,14 @@ def audit(
     _validate_arguments(loader, expect, checks)
     validate_limits(epochs, max_batches, time_limit)
     is_factory = _is_factory(loader)
+    held = held_by({"loader": loader} if is_factory else parts_of(unwrap(loader)))
+    if held.live and not is_factory:
+        raise ValueError(_refuse(held))
     shared = SharedMemory({} if is_factory else {"loader": loader})
     try:
         with _Progress(progress) as show:
             seen = investigate(
-                _Make(loader, is_factory),
+                _Make(loader, is_factory, held),
                 epochs=epochs,
                 max_batches=max_batches,
                 time_limit=time_limit,
@@ -120,9 +125,23 @@ class _Make:
 
     loader: Any
     is_factory: bool
+    held: Held
 
     def __call__(self) -> DataLoader[Any] | Iterable[Any]:
-        return unwrap(self.loader() if self.is_factory else self.loader)
+        self.held.renew()
+        made = self.loader() if self.is_factory else self.loader
+        # Files that a function makes stay: it may download the dataset.
+        undo_writes_from_here()
+        return unwrap(made)
+
+
+def _refuse(held: Held) -> str:
+    return (
+        f"loader: {listed(held.live)}. audit reads a loader in a forked copy of this "
+        "process, which cannot use such an object without harm to this process. Nothing "
+        "was read. Write a function that makes the loader and all that it needs, and "
+        "pass the function: audit(make_loader)"
+    )
 
 
 def _is_factory(loader: object) -> bool:
@@ -144,7 +163,8 @@ class _Progress:
         self._bar = _Bar(
             desc="dejabatch",
             bar_format="{desc}: {postfix} ({elapsed})",
-            disable=None if wanted is None else not wanted,
+            # Python has no sys.stderr where there is no terminal, as under pythonw.
+            disable=sys.stderr is None or (None if wanted is None else not wanted),
             leave=False,
             file=sys.stderr,
         )

@@ -24,7 +24,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import torch
 
@@ -32,6 +32,7 @@ from dejabatch.observe.errors import ended_by, how_it_died, places_in_dump
 from dejabatch.observe.record import Ended
 from dejabatch.state.inherited import Inherited, replace_shared_memory
 from dejabatch.state.open_files import offsets
+from dejabatch.state.written_files import WrittenFiles
 
 Send = Callable[[Any], None]
 
@@ -53,10 +54,13 @@ class Outcome:
         Everything that the function sent, in order, even if it did not reach its end.
     ended : dejabatch.observe.record.Ended or None
         Why the function did not reach its end; None if it did.
+    changed_files : tuple of str
+        Paths of the files that the function changed and that could not be restored.
     """
 
     sent: list[Any] = field(default_factory=list)
     ended: Ended | None = None
+    changed_files: tuple[str, ...] = ()
 
     @property
     def error(self) -> str | None:
@@ -114,8 +118,8 @@ def run_isolated(function: Callable[[Send], None], time_limit: float) -> Outcome
         )
         raise RuntimeError(msg)
     deadline = time.monotonic() + time_limit
-    inherited = Inherited()
-    with file_offsets_kept(), _Child(function, inherited) as child:
+    inherited, files = Inherited(), WrittenFiles()
+    with file_offsets_kept(), _Child(function, inherited, files) as child:
         outcome = _collect(child.receiver, deadline, grace(time_limit))
         if outcome.out_of_time and outcome.ended is _KILLED:
             outcome.ended = Ended(
@@ -127,7 +131,8 @@ def run_isolated(function: Callable[[Send], None], time_limit: float) -> Outcome
         else:
             # The child removes its temporary folders and semaphores when it ends.
             child.exit_code(_SECONDS_TO_END)
-        return outcome
+    outcome.changed_files = files.undo()
+    return outcome
 
 
 # The child did not end by itself at the time limit.
@@ -141,12 +146,17 @@ class _Child:
     keeps descriptors open where SIGCHLD is ignored.
     """
 
-    def __init__(self, function: Callable[[Send], None], inherited: Inherited) -> None:
+    def __init__(
+        self,
+        function: Callable[[Send], None],
+        inherited: Inherited,
+        files: WrittenFiles,
+    ) -> None:
         context = multiprocessing.get_context("fork")
         self.receiver, sender = context.Pipe(duplex=False)
         self._dump: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
         until_here_ends, self._alive = os.pipe()
-        arguments = (function, sender, _start_method(), inherited, self._dump)
+        arguments = (function, sender, _start_method(), inherited, files, self._dump)
         process = context.Process(target=_child, args=arguments)
         self._exit_code: int | None = None
         self._ended = False
@@ -159,10 +169,10 @@ class _Child:
         sender.close()
         self._guard = _fork()
         if self._guard == 0:
-            _guard_and_exit(until_here_ends, self._pid)
+            _guard_and_exit(until_here_ends, self._pid, files)
         os.close(until_here_ends)
 
-    def __enter__(self) -> _Child:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -239,8 +249,9 @@ def _run_and_exit(process: Any) -> None:
         os._exit(exit_code)
 
 
-def _guard_and_exit(until_parent_ends: int, group: int) -> None:
+def _guard_and_exit(until_parent_ends: int, group: int, files: WrittenFiles) -> None:
     """Wait until the parent closes its pipe or dies; then kill a group of processes."""
+    parent = os.getppid()
     try:
         os.setpgid(0, 0)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -249,7 +260,10 @@ def _guard_and_exit(until_parent_ends: int, group: int) -> None:
         os.closerange(0, until_parent_ends)
         os.closerange(until_parent_ends + 1, os.sysconf("SC_OPEN_MAX"))
         os.read(until_parent_ends, 1)
-        os.killpg(group, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+        if os.getppid() != parent:
+            files.undo()
     finally:
         os._exit(0)
 
@@ -326,8 +340,10 @@ def _child(
     sender: Connection,
     start_method: str,
     inherited: Inherited,
+    files: WrittenFiles,
     dump: IO[bytes],
 ) -> None:
+    _files_of_this_child.append(files)
     # The resource tracker starts before setpgid, and so stays outside the group: when the
     # group is killed, its pipe closes, and it unlinks what the group left.
     _forget_helpers_of_the_parent()
@@ -351,6 +367,20 @@ def _child(
         sender.send(("ended", ended_by(error)))
     else:
         sender.send(("ended", None))
+
+
+_files_of_this_child: list[WrittenFiles] = []
+
+
+def files_of_this_child() -> WrittenFiles | None:
+    """Return the journal of this isolated process; None in any other process."""
+    return _files_of_this_child[-1] if _files_of_this_child else None
+
+
+def undo_writes_from_here() -> None:
+    """Let the parent undo what this child and its workers write to files from now on."""
+    if (files := files_of_this_child()) is not None:
+        files.watch()
 
 
 def _forget_signal_handlers() -> None:

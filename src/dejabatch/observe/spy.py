@@ -35,7 +35,12 @@ from dejabatch.observe.facts import (
     sampler_path,
     stored,
 )
-from dejabatch.observe.isolate import OutOfTime, Send, run_isolated
+from dejabatch.observe.isolate import (
+    OutOfTime,
+    Send,
+    files_of_this_child,
+    run_isolated,
+)
 from dejabatch.observe.record import (
     MAIN_PROCESS,
     Census,
@@ -100,6 +105,7 @@ def observe(
         ended=_located(outcome.ended, fetches, ends),
         nested_subsets=sent(NestedSubset),
         known_states=known_states(0 if facts is None else facts.num_workers),
+        changed_files=outcome.changed_files,
     )
 
 
@@ -377,10 +383,13 @@ class _Spy:
         self._start: tuple[Census, int] | None = None
         self._found: list[generators.Found] | None = None
         self._counted = 0
+        self._files = files_of_this_child()
 
     def worker_init(self, worker_id: int) -> None:
         """Run the user's function, then record the generators that it left."""
         describe_errors_of_worker()
+        if self._files is not None:
+            self._files.watch()  # a spawned worker is not a fork of the process
         if self._worker_init is not None:
             with blame("worker_init_fn"):
                 self._worker_init(worker_id)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import functools
 import mmap
 import os
@@ -20,6 +19,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+with contextlib.suppress(ImportError):  # Windows has none
+    import fcntl
 
 _MOST_BYTES = 2**28
 _CHUNK = 2**24
