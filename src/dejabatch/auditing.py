@@ -15,10 +15,20 @@ from tqdm import tqdm
 from dejabatch.checks import CHECKS, judge
 from dejabatch.expect import Expect
 from dejabatch.loaders import unwrap
-from dejabatch.observe.investigate import investigate, validate_limits
-from dejabatch.observe.isolate import undo_writes_from_here
+from dejabatch.observe.investigate import (
+    investigate,
+    validate_limits,
+)
+from dejabatch.observe.isolate import children_started_by, undo_writes_from_here
 from dejabatch.report import Report
-from dejabatch.state.live import Held, held_by, listed, parts_of
+from dejabatch.state.live import (
+    Held,
+    can_be_pickled,
+    forks_break,
+    held_by,
+    listed,
+    parts_of,
+)
 from dejabatch.state.shared_memory import SharedMemory
 
 
@@ -96,20 +106,22 @@ def audit(
     _validate_arguments(loader, expect, checks)
     validate_limits(epochs, max_batches, time_limit)
     is_factory = _is_factory(loader)
-    held = held_by({"loader": loader} if is_factory else parts_of(unwrap(loader)))
-    if held.live and not is_factory:
-        raise ValueError(_refuse(held))
+    roots = {"make_loader": loader} if is_factory else parts_of(unwrap(loader))
+    held = held_by(roots)
+    fresh = is_factory and (bool(held.live) or forks_break()) and can_be_pickled(loader)
+    if held.live and not fresh:
+        raise ValueError(_refuse(held, is_factory))
+    limits: Any = {
+        "epochs": epochs,
+        "max_batches": max_batches,
+        "time_limit": time_limit,
+    }
     shared = SharedMemory({} if is_factory else {"loader": loader})
     try:
         with _Progress(progress) as show:
-            seen = investigate(
-                _Make(loader, is_factory, held),
-                epochs=epochs,
-                max_batches=max_batches,
-                time_limit=time_limit,
-                make_again=is_factory,
-                show=show,
-            )
+            make = _Make(loader, is_factory, Held() if fresh else held)
+            with children_started_by("spawn" if fresh else "fork"):
+                seen = investigate(make, make_again=is_factory, show=show, **limits)
     finally:
         shared.restore()
     seen = dataclasses.replace(seen, expect=expect or Expect())
@@ -135,12 +147,18 @@ class _Make:
         return unwrap(made)
 
 
-def _refuse(held: Held) -> str:
+def _refuse(held: Held, is_factory: bool) -> str:
+    advice = (
+        "Let the function make the object itself, or define the function at the top of "
+        "a module, so that a new process can import it"
+        if is_factory
+        else "Write a function that makes the loader and all that it needs, and pass "
+        "the function: audit(make_loader)"
+    )
     return (
         f"loader: {listed(held.live)}. audit reads a loader in a forked copy of this "
         "process, which cannot use such an object without harm to this process. Nothing "
-        "was read. Write a function that makes the loader and all that it needs, and "
-        "pass the function: audit(make_loader)"
+        f"was read. {advice}"
     )
 
 

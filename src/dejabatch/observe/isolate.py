@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import contextvars
 import faulthandler
 import multiprocessing
 import multiprocessing.forkserver
@@ -38,6 +39,8 @@ Send = Callable[[Any], None]
 
 # Seconds that a child has to end by itself.
 _SECONDS_TO_END = 2.0
+# Seconds for a new interpreter to import torch and the user's modules.
+_SECONDS_TO_IMPORT = 120.0
 # Seconds in which the processes of a child write where they are waiting.
 _SECONDS_TO_DUMP = 1.0
 # The child's group is asked by this signal where it is waiting.
@@ -86,6 +89,26 @@ def grace(time_limit: float) -> float:
     return _SECONDS_TO_END + time_limit / 10
 
 
+_start_by: contextvars.ContextVar[str] = contextvars.ContextVar("_start_by")
+
+
+@contextlib.contextmanager
+def children_started_by(method: str) -> Iterator[None]:
+    """Choose how `run_isolated` starts a child in a ``with`` block.
+
+    Parameters
+    ----------
+    method : {"fork", "spawn"}
+        ``"spawn"`` starts a new interpreter, which shares nothing with this process. The
+        function is pickled, and the main module is imported there.
+    """
+    token = _start_by.set(method)
+    try:
+        yield
+    finally:
+        _start_by.reset(token)
+
+
 def run_isolated(function: Callable[[Send], None], time_limit: float) -> Outcome:
     """Run a function in a child process and collect what it sends.
 
@@ -96,8 +119,8 @@ def run_isolated(function: Callable[[Send], None], time_limit: float) -> Outcome
         can be pickled if what it holds can: an instance of a small class, not a closure.
         The function raises `OutOfTime` if it can stop at the time limit by itself.
     time_limit : float
-        Seconds after which the function should have ended. After `grace`, the child and
-        the processes that it started are killed.
+        Seconds after which the function should have ended, without the start of the
+        child. After `grace`, the child and the processes that it started are killed.
 
     Returns
     -------
@@ -117,10 +140,12 @@ def run_isolated(function: Callable[[Send], None], time_limit: float) -> Outcome
             "`if __name__ == '__main__':`"
         )
         raise RuntimeError(msg)
-    deadline = time.monotonic() + time_limit
+    fresh = _start_by.get("fork") == "spawn"
     inherited, files = Inherited(), WrittenFiles()
-    with file_offsets_kept(), _Child(function, inherited, files) as child:
-        outcome = _collect(child.receiver, deadline, grace(time_limit))
+    with file_offsets_kept(), _Child(function, inherited, files, fresh) as child:
+        if fresh:
+            child.receiver.poll(_SECONDS_TO_IMPORT)
+        outcome = _collect(child.receiver, time_limit + grace(time_limit))
         if outcome.out_of_time and outcome.ended is _KILLED:
             outcome.ended = Ended(
                 reason="out of time", waiting_at=child.ask_where_it_waits()
@@ -151,22 +176,40 @@ class _Child:
         function: Callable[[Send], None],
         inherited: Inherited,
         files: WrittenFiles,
+        fresh: bool,
     ) -> None:
-        context = multiprocessing.get_context("fork")
+        context: Any = multiprocessing.get_context("spawn" if fresh else "fork")
         self.receiver, sender = context.Pipe(duplex=False)
         self._dump: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
         until_here_ends, self._alive = os.pipe()
-        arguments = (function, sender, _start_method(), inherited, files, self._dump)
+        dump = None if fresh else self._dump
+        arguments = (function, sender, _start_method(), inherited, files, dump)
         process = context.Process(target=_child, args=arguments)
         self._exit_code: int | None = None
         self._ended = False
-        self._pid = _fork()
-        if self._pid == 0:
-            self.receiver.close()
-            os.close(self._alive)
-            os.close(until_here_ends)
-            _run_and_exit(process)
-        sender.close()
+        if fresh:
+            try:
+                process.start()
+            except BaseException:
+                for descriptor in (until_here_ends, self._alive):
+                    os.close(descriptor)
+                self.receiver.close()
+                self._dump.close()
+                files.undo()
+                raise
+            finally:
+                sender.close()
+            self._pid = process.pid or 0
+            # The guard and this object wait for the process, and not multiprocessing.
+            multiprocessing.process._children.discard(process)  # type: ignore[attr-defined]
+        else:
+            self._pid = _fork()
+            if self._pid == 0:
+                self.receiver.close()
+                os.close(self._alive)
+                os.close(until_here_ends)
+                _run_and_exit(process)
+            sender.close()
         self._guard = _fork()
         if self._guard == 0:
             _guard_and_exit(until_here_ends, self._pid, files)
@@ -316,9 +359,9 @@ def _start_method() -> str:
     return chosen or multiprocessing.get_all_start_methods()[0]
 
 
-def _collect(receiver: Connection, deadline: float, seconds_more: float) -> Outcome:
+def _collect(receiver: Connection, seconds: float) -> Outcome:
     outcome = Outcome()
-    until = deadline + seconds_more
+    until = time.monotonic() + seconds
     while True:
         if not receiver.poll(max(0.0, until - time.monotonic())):
             outcome.ended = _KILLED
@@ -328,6 +371,8 @@ def _collect(receiver: Connection, deadline: float, seconds_more: float) -> Outc
         except EOFError:
             outcome.ended = Ended(reason="died")
             return outcome
+        if kind == "started":
+            continue
         if kind == "sent":
             outcome.sent.append(content)
         else:
@@ -341,8 +386,9 @@ def _child(
     start_method: str,
     inherited: Inherited,
     files: WrittenFiles,
-    dump: IO[bytes],
+    dump: IO[bytes] | None,
 ) -> None:
+    sender.send(("started", None))
     _files_of_this_child.append(files)
     # The resource tracker starts before setpgid, and so stays outside the group: when the
     # group is killed, its pipe closes, and it unlinks what the group left.
@@ -353,7 +399,7 @@ def _child(
     multiprocessing.set_start_method(start_method, force=True)
     inherited.replace()
     _forget_signal_handlers()
-    if _DUMP_SIGNAL is not None:
+    if _DUMP_SIGNAL is not None and dump is not None:
         faulthandler.register(_DUMP_SIGNAL, file=dump)
     # More than one thread deadlocks if the parent's OpenMP was at work when it forked.
     torch.set_num_threads(1)

@@ -87,8 +87,7 @@ def observe(
     Observation
         The observation. An error of the loader is part of it, and is not raised.
     """
-    deadline = time.monotonic() + time_limit
-    reading = _Reading(make_loader, epochs, max_batches, deadline)
+    reading = _Reading(make_loader, epochs, max_batches, time_limit)
     outcome = run_isolated(reading, time_limit)
 
     def sent(kind: type[T]) -> tuple[T, ...]:
@@ -138,14 +137,15 @@ class _Reading:
     make_loader: Callable[[], DataLoader[Any] | Iterable[Any]]
     epochs: int
     max_batches: int
-    deadline: float
+    time_limit: float
 
     def __call__(self, send: Send) -> None:
+        deadline = time.monotonic() + self.time_limit
         loader = self.make_loader()
         limits: _Limits = {
             "epochs": self.epochs,
             "max_batches": self.max_batches,
-            "deadline": self.deadline,
+            "deadline": deadline,
         }
         if isinstance(loader, DataLoader):
             send(facts_of(loader))

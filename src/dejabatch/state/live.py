@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import pickle
 import socket
 import sys
 import threading
@@ -121,6 +122,29 @@ def parts_of(loader: Any) -> dict[str, object]:
     if "dataset" not in attributes:
         return {"loader": loader}
     return {name: attributes[name] for name in names if name in attributes}
+
+
+def forks_break() -> bool:
+    """Return whether a fork of this process cannot use what a function may use.
+
+    CUDA cannot be used in a fork of a process that uses CUDA. The threads of polars, which
+    start with its first query, do not exist in a fork.
+    """
+    uses_cuda: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return uses_cuda or "polars" in sys.modules
+
+
+def can_be_pickled(function: object) -> bool:
+    """Return whether a new process can import a function."""
+    main = sys.modules["__main__"]
+    in_main = getattr(function, "__module__", None) == "__main__"
+    if in_main and not hasattr(main, "__file__"):  # a notebook or a prompt
+        return False
+    try:
+        pickle.dumps(function)
+    except Exception:  # noqa: BLE001 - pickling runs any code
+        return False
+    return True
 
 
 def listed(live: tuple[Live, ...]) -> str:

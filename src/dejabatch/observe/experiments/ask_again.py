@@ -174,14 +174,14 @@ class _Questions:
 
     def __call__(self) -> Answers:
         """Return the answers, or as many as there is time for."""
-        self._samples = Samples(
-            dataset_of_worker(self._dataset),
-            self._collate,
-            batched=self._batched,
-            deadline=time.monotonic() + self._seconds,
-        )
         answers: dict[str, Any] = {}
         try:
+            self._samples = Samples(
+                dataset_of_worker(self._dataset),
+                self._collate,
+                batched=self._batched,
+                deadline=time.monotonic() + self._seconds,
+            )
             rounds = self._about_index() if self._indices else self._about_stream()
             for more in rounds:
                 answers.update(more)

@@ -20,6 +20,7 @@ from torch.utils.data import get_worker_info
 from dejabatch.observe.isolate import NoAnswer, in_fork
 from dejabatch.state import generators
 from dejabatch.state.fingerprint import fingerprint
+from dejabatch.state.live import held_by, listed
 from dejabatch.state.shared_memory import SharedMemory
 
 OTHER_STATES = range(1, 9)
@@ -97,6 +98,10 @@ class Samples:
         found = self.generators()
         self._states = {name: generators.get_state(g) for name, g in found.items()}
         self._shared = SharedMemory({"dataset": dataset})
+        self._held = held_by(self.roots)
+        if self._held.live:
+            msg = f"trials cannot share an object: {listed(self._held.live)}"
+            raise NoAnswer(msg)
 
     @property
     def roots(self) -> dict[str, object]:
@@ -121,9 +126,15 @@ class Samples:
             If the function raised, or took too long.
         """
         try:
-            return in_fork(partial(function, *arguments), self._deadline)
+            return in_fork(
+                partial(self._run_trial, function, *arguments), self._deadline
+            )
         finally:
             self._shared.restore()
+
+    def _run_trial(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        self._held.renew()
+        return function(*arguments)
 
     def attempt(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Do as `in_fork`, but return None for an answer that the dataset refuses."""
