@@ -19,7 +19,11 @@ from dejabatch.observe.investigate import (
     investigate,
     validate_limits,
 )
-from dejabatch.observe.isolate import children_started_by, undo_writes_from_here
+from dejabatch.observe.isolate import (
+    children_started_by,
+    start_method,
+    undo_writes_from_here,
+)
 from dejabatch.report import Report
 from dejabatch.state.live import (
     Held,
@@ -29,6 +33,7 @@ from dejabatch.state.live import (
     listed,
     parts_of,
 )
+from dejabatch.state.main_module import unguarded_line
 from dejabatch.state.shared_memory import SharedMemory
 
 
@@ -77,7 +82,8 @@ def audit(
     TypeError
         If `loader` is neither iterable nor callable, or `expect` is not an `Expect`.
     ValueError
-        If another argument cannot be used. The message names it.
+        If another argument cannot be used, or if the loader holds an object that a forked
+        process cannot use, such as an open connection. The message names it.
     RuntimeError
         If the loader gave not a single batch because it raised or took longer than
         `time_limit`, or the function that makes it did; or on systems that cannot fork.
@@ -111,6 +117,8 @@ def audit(
     fresh = is_factory and (bool(held.live) or forks_break()) and can_be_pickled(loader)
     if held.live and not fresh:
         raise ValueError(_refuse(held, is_factory))
+    if not is_factory:
+        _require_guard(unwrap(loader))
     limits: Any = {
         "epochs": epochs,
         "max_batches": max_batches,
@@ -144,7 +152,24 @@ class _Make:
         made = self.loader() if self.is_factory else self.loader
         # Files that a function makes stay: it may download the dataset.
         undo_writes_from_here()
-        return unwrap(made)
+        loader = unwrap(made)
+        _require_guard(loader)
+        return loader
+
+
+def _require_guard(loader: object) -> None:
+    """Raise if the loader's workers would run the program again."""
+    if not isinstance(loader, DataLoader) or not loader.num_workers:
+        return
+    context = loader.multiprocessing_context
+    method = start_method() if context is None else context.get_start_method()
+    if method != "fork" and (line := unguarded_line()) is not None:
+        msg = (
+            f"loader: the workers are started by {method} and import the main module, "
+            f"which would run {line} again. Put this line under "
+            "`if __name__ == '__main__':`"
+        )
+        raise ValueError(msg)
 
 
 def _refuse(held: Held, is_factory: bool) -> str:

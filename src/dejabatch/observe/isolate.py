@@ -183,7 +183,7 @@ class _Child:
         self._dump: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
         until_here_ends, self._alive = os.pipe()
         dump = None if fresh else self._dump
-        arguments = (function, sender, _start_method(), inherited, files, dump)
+        arguments = (function, sender, start_method(), inherited, files, dump)
         process = context.Process(target=_child, args=arguments)
         self._exit_code: int | None = None
         self._ended = False
@@ -353,7 +353,7 @@ def in_fork(function: Callable[[], Any], deadline: float) -> Any:
     return content
 
 
-def _start_method() -> str:
+def start_method() -> str:
     """Return the start method of the program, without fixing it as a question would."""
     chosen = multiprocessing.get_start_method(allow_none=True)
     return chosen or multiprocessing.get_all_start_methods()[0]
