@@ -203,17 +203,22 @@ class _Child:
             # The guard and this object wait for the process, and not multiprocessing.
             multiprocessing.process._children.discard(process)  # type: ignore[attr-defined]
         else:
+            until_guarded, guarded = os.pipe()
             self._pid = _fork()
             if self._pid == 0:
                 self.receiver.close()
-                os.close(self._alive)
-                os.close(until_here_ends)
-                _run_and_exit(process)
+                for descriptor in (self._alive, until_here_ends, guarded):
+                    os.close(descriptor)
+                _run_and_exit(process, until_guarded)
+            os.close(until_guarded)
             sender.close()
         self._guard = _fork()
         if self._guard == 0:
             _guard_and_exit(until_here_ends, self._pid, files)
         os.close(until_here_ends)
+        if not fresh:
+            os.write(guarded, b"\n")
+            os.close(guarded)
 
     def __enter__(self) -> Self:
         return self
@@ -282,12 +287,14 @@ def _wait(pid: int, seconds: float | None) -> tuple[bool, int | None]:
         time.sleep(0.002)
 
 
-def _run_and_exit(process: Any) -> None:
-    """Do as multiprocessing does in a forked child."""
+def _run_and_exit(process: Any, until_guarded: int) -> None:
+    """Do as multiprocessing does in a forked child, once the child has a guard."""
     exit_code = 1
     try:
         atexit._clear()
-        exit_code = process._bootstrap()
+        if os.read(until_guarded, 1):
+            os.close(until_guarded)
+            exit_code = process._bootstrap()
     finally:
         os._exit(exit_code)
 

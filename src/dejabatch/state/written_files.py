@@ -281,5 +281,6 @@ def _map_large_files_privately() -> None:
 
 def _is_large(file: Any) -> bool:
     with contextlib.suppress(OSError, TypeError):
-        return Path(getattr(file, "name", file)).stat().st_size > _MOST_BYTES
+        path = file.name if hasattr(file, "fileno") else file
+        return Path(path).stat().st_size > _MOST_BYTES
     return False
