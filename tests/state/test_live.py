@@ -137,6 +137,15 @@ def test_database_is_named():
     database.close()
 
 
+def test_lmdb_with_locks_is_named(tmp_path):
+    lmdb = pytest.importorskip("lmdb")
+    with lmdb.open(str(tmp_path)) as database:
+        assert kind_of(database) == ["an LMDB environment that was opened with locks"]
+    assert kind_of(database) == []
+    with lmdb.open(str(tmp_path), readonly=True, lock=False) as database:
+        assert kind_of(database) == []
+
+
 class OwnDatabase:
     """A class of the user's own, which may open its file late."""
 

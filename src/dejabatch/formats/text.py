@@ -56,6 +56,9 @@ def _notes(seen: Observation) -> Iterator[str]:
         yield "stopped: at the time limit"
     if seen.error is not None:
         yield f"stopped: {seen.error.strip().splitlines()[-1]}"
+    if seen.changed_files:
+        files = ", ".join(seen.changed_files)
+        yield wrapped("changed by samples: ", f"{files} (not restored)")
     if answers is not None and answers.reproducible:
         yield wrapped(f"index {answers.index} made again: ", _made_again(answers))
 

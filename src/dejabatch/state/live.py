@@ -196,6 +196,18 @@ def _pipe(value: Any) -> str:
     return "" if value.closed else "a pipe between processes"
 
 
+def _lmdb(value: Any) -> str:
+    lmdb = sys.modules.get("lmdb")
+    if lmdb is None or not isinstance(value, lmdb.Environment):
+        return ""
+    try:
+        locks = value.flags()["lock"]
+    except lmdb.Error:  # the environment is closed
+        return ""
+    # A fork never gives back the reader slots that it takes.
+    return "an LMDB environment that was opened with locks" if locks else ""
+
+
 def _on_device(value: Any) -> str:
     kind = value.device.type
     return "" if kind in {"cpu", "meta"} else f"on a {kind} device"
@@ -221,6 +233,8 @@ _JUDGES: Final[Mapping[str, Callable[[Any], str]]] = {
     "multiprocessing.queues.SimpleQueue": _always("a queue between processes"),
     "multiprocessing.managers.BaseProxy": _always("an object of another process"),
     "multiprocessing.managers.BaseManager": _always("a manager process"),
+    "builtins.Environment": _lmdb,
+    "lmdb.cffi.Environment": _lmdb,
     "polars.dataframe.frame.DataFrame": _always("of polars, which needs its threads"),
     "polars.lazyframe.frame.LazyFrame": _always("of polars, which needs its threads"),
     "polars.series.series.Series": _always("of polars, which needs its threads"),
