@@ -13,12 +13,28 @@ from dejabatch.finders import found_by
 from dejabatch.lint import lint_paths
 
 TRAIN = """
+import os
+import signal
+
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 healthy = DataLoader(range(16), batch_size=4, shuffle=True)
 unseeded = DataLoader(range(16), shuffle=True, generator=torch.Generator())
 raises = DataLoader([], batch_size=4, sampler=[3])
+
+
+class Dies(Dataset):
+    def __len__(self):
+        return 16
+
+    def __getitem__(self, index):
+        if index == 9:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return index
+
+
+dies = DataLoader(Dies(), num_workers=1, multiprocessing_context="fork")
 
 
 class Noise(Dataset):
@@ -64,8 +80,9 @@ def run(tmp_path):
 def test_audit_of_a_healthy_loader(run):
     result = run("audit", "package.train:healthy", "--epochs", "3", "--max-batches=2")
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("dejabatch: nothing found\n")
-    assert "read: 24 samples in 3 epochs\n" in result.stdout
+    assert result.stdout.startswith(
+        "dejabatch: nothing found in 3 epochs of 8 samples\n"
+    )
 
 
 def test_audit_of_a_function_that_makes_a_broken_one(run):
@@ -78,7 +95,12 @@ def test_audit_of_a_function_that_makes_a_broken_one(run):
 
 @pytest.mark.parametrize(
     ("suffix", "start"),
-    [("html", "<!doctype html>"), ("text", "dejabatch: 1 "), ("json", "{")],
+    [
+        ("html", "<!doctype html>"),
+        ("text", "dejabatch: 1 "),
+        ("json", "{"),
+        ("sarif", "{"),
+    ],
 )
 def test_audit_writes_a_file(run, tmp_path, suffix, start):
     file = tmp_path / "report"
@@ -98,6 +120,22 @@ def test_audit_lets_pass_what_is_below_fail_on(run, options, status):
     result = run("audit", "package.train:unseeded", *options)
     assert result.stdout.startswith("dejabatch: 1 warning\n"), result.stderr
     assert result.returncode == status
+
+
+def test_audit_that_is_incomplete(run):
+    result = run("audit", "package.train:dies", "--fail-on=error")
+    assert result.returncode == 2
+    assert result.stdout.startswith("dejabatch: incomplete: worker 0 was killed by SIG")
+    assert result.stderr == ""
+
+
+def test_audit_prints_sarif(run):
+    result = run("audit", "package.train:loaders.make", "--format=sarif")
+    (found,) = json.loads(result.stdout)["runs"][0]["results"]
+    place = found["locations"][0]["physicalLocation"]
+    line = TRAIN.splitlines().index("class Noise(Dataset):") + 1
+    assert place["artifactLocation"]["uri"] == "package/train.py"
+    assert place["region"] == {"startLine": line}
 
 
 @pytest.mark.parametrize(

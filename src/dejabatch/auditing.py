@@ -24,6 +24,7 @@ from dejabatch.observe.isolate import (
     start_method,
     undo_writes_from_here,
 )
+from dejabatch.observe.sources import source_of
 from dejabatch.report import Report
 from dejabatch.state.live import (
     Held,
@@ -57,14 +58,15 @@ def audit(
     loader : torch.utils.data.DataLoader, iterable or callable
         The loader, or a function without arguments that makes it. Loaders wrapped by
         accelerate, Lightning Fabric or webdataset are unwrapped. For any other iterable
-        only the batches are inspected. A function shows the most: it is called a second
+        only the batches are inspected, and the report is incomplete. A function shows the most: it is called a second
         time, and the two loaders are compared.
     epochs : int
         How many epochs to read. One epoch shows nothing about repeated epochs.
     max_batches : int
         How many batches of each epoch to read.
     time_limit : float
-        Seconds after which reading stops; the report covers what was observed by then.
+        Seconds after which reading stops; the report covers what was observed by then,
+        and is incomplete with fewer than two epochs.
     expect : Expect, optional
         Your expectations of the loader, such as an order that is meant to repeat.
     checks : collection of str, optional
@@ -132,10 +134,16 @@ def audit(
                 seen = investigate(make, make_again=is_factory, show=show, **limits)
     finally:
         shared.restore()
-    seen = dataclasses.replace(seen, expect=expect or Expect())
+    maker = source_of("", loader) if is_factory else None
+    sources = (maker, *seen.sources) if maker else seen.sources
+    seen = dataclasses.replace(seen, expect=expect or Expect(), sources=sources)
     judgement = judge(seen, CHECKS, checks)
     return Report(
-        judgement.findings, judgement.checked, judgement.skipped, observation=seen
+        judgement.findings,
+        judgement.checked,
+        judgement.skipped,
+        observation=seen,
+        untold=judgement.untold,
     )
 
 
@@ -206,7 +214,7 @@ class _Progress:
         self._bar = _Bar(
             desc="dejabatch",
             bar_format="{desc}: {postfix} ({elapsed})",
-            # Python has no sys.stderr where there is no terminal, as under pythonw.
+            # A program without a console, such as one of pythonw, has no stderr.
             disable=sys.stderr is None or (None if wanted is None else not wanted),
             leave=False,
             file=sys.stderr,

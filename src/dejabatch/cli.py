@@ -13,10 +13,11 @@ from importlib.metadata import version
 from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dejabatch
 from dejabatch.catalogue import FAILURE_MODES
+from dejabatch.files import write_whole
 from dejabatch.formats.github import places_as_github
 from dejabatch.formats.json import places_as_json
 from dejabatch.formats.sarif import places_as_sarif
@@ -24,11 +25,14 @@ from dejabatch.formats.text import places_as_text
 from dejabatch.home import SITE
 from dejabatch.lint import Place, lint_paths
 
+if TYPE_CHECKING:
+    from dejabatch.report import Report
+
 EXIT_CODES = """\
 exit codes:
   0  nothing was found
   1  something was found
-  2  the command could not run
+  2  the command could not run, or the audit is incomplete
 """
 
 PLACES_AS: Mapping[str, Callable[[Sequence[Place]], str]] = MappingProxyType(
@@ -40,6 +44,15 @@ PLACES_AS: Mapping[str, Callable[[Sequence[Place]], str]] = MappingProxyType(
     }
 )
 """The formats of lint findings, by the name that ``--format`` takes."""
+
+REPORT_AS: Mapping[str, Callable[[Report], str]] = MappingProxyType(
+    {
+        "text": str,
+        "json": lambda report: report.to_json(),
+        "sarif": lambda report: report.to_sarif(),
+    }
+)
+"""The formats of a report that are text, by the name that ``--format`` takes."""
 
 
 class CannotRunError(Exception):
@@ -58,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0 if nothing was found, 1 if something was found, 2 if the command could not
-        run.
+        run or the audit is incomplete.
 
     Raises
     ------
@@ -126,7 +139,7 @@ def _add_audit(commands: Any) -> None:
     )
     command.add_argument(
         "--format",
-        choices=("text", "json", "html"),
+        choices=(*REPORT_AS, "html"),
         default="text",
         help="format of the report (default: text); html needs --output",
     )
@@ -163,14 +176,19 @@ def _audit(options: argparse.Namespace) -> int:
     try:
         if options.format == "html":
             report.to_html(options.output)
-        elif options.output is None:
-            report.print() if options.format == "text" else print(report.to_json())
+        elif options.output is None and options.format == "text":
+            report.print()
         else:
-            text = str(report) if options.format == "text" else report.to_json()
-            options.output.write_text(f"{text}\n", encoding="utf-8")
+            text = REPORT_AS[options.format](report)
+            if options.output is None:
+                print(text)
+            else:
+                write_whole(options.output, f"{text}\n")
     except OSError as error:
         msg = f"--output: {error}"
         raise CannotRunError(msg) from error
+    if report.incomplete is not None:
+        return 2
     try:
         report.raise_for_findings(options.fail_on)
     except dejabatch.FindingsError:

@@ -121,6 +121,7 @@ def compare(
         judgement.skipped,
         observation=pair.a,
         other=pair.b,
+        untold=judgement.untold,
     )
 
 

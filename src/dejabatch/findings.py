@@ -16,23 +16,43 @@ _WIDTH = 79
 
 
 class CannotTell(Exception):
-    """The observation does not show whether a failure mode is present; says why."""
-
-
-def cannot_tell(reason: str) -> NoReturn:
-    """Give up a check.
+    """The observation does not show whether a failure mode is present; says why.
 
     Parameters
     ----------
     reason : str
-        The missing fact, and what would show the failure mode.
+        The missing fact.
+    remedy : str
+        The step of the user that lets the check tell; empty if no step would.
+    """
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(reason, remedy)
+
+    @property
+    def remedy(self) -> str:
+        """The step of the user that lets the check tell; empty if no step would."""
+        return str(self.args[1])
+
+    def __str__(self) -> str:
+        """Return the reason and the remedy."""
+        return "; ".join(filter(None, self.args))
+
+
+def cannot_tell(reason: str, remedy: str = "") -> NoReturn:
+    """Give up a check.
+
+    Parameters
+    ----------
+    reason, remedy : str
+        As for `CannotTell`.
 
     Raises
     ------
     CannotTell
         Always.
     """
-    raise CannotTell(reason)
+    raise CannotTell(reason, remedy)
 
 
 class FindingsError(AssertionError):
@@ -81,7 +101,7 @@ class Finding:
         The object that causes the failure, as an attribute path that begins at the
         loader's own attributes, such as ``dataset.transform.rng``.
     evidence : str
-        The measurement, in numbers.
+        The measurement, in numbers. More lines follow where an exception has a traceback.
 
     Examples
     --------
@@ -119,7 +139,10 @@ class Finding:
         """Return the finding as a few lines of text."""
         lines = [f"{self.severity}: {self.title}"]
         for name in ("where", "evidence", "fix"):
-            lines.append(wrapped(f"  {name + ':':10}", getattr(self, name)))
+            label = f"  {name + ':':10}"
+            for line in getattr(self, name).splitlines():
+                lines.append(wrapped(label, line))
+                label = " " * len(label)
         return "\n".join([*lines, f"  {self.url}"])
 
 

@@ -26,7 +26,8 @@ def test_text():
 def test_json():
     report = json.loads(places_as_json([PLACE]))
     assert report == {
-        "schema": 1,
+        "schema": 2,
+        "tool": "lint",
         "found": [
             {
                 "path": "a folder/train.py",
@@ -70,7 +71,7 @@ def test_sarif():
     ("write", "printed"),
     [
         (places_as_text, "nothing found"),
-        (places_as_json, '{\n  "schema": 1,\n  "found": []\n}'),
+        (places_as_json, '{\n  "schema": 2,\n  "tool": "lint",\n  "found": []\n}'),
         (places_as_github, ""),
     ],
 )

@@ -218,4 +218,25 @@ RECORDS = (
         "around at the end.",
         fix="Return the number of samples: `return len(self.features)`.",
     ),
+    FailureMode(
+        slug="error-in-a-later-epoch",
+        title="The DataLoader raises an error in the second epoch or after some batches",
+        section="1_sample",
+        symptom="The first batches are right. A later batch or the next epoch raises an "
+        "error, such as `KeyError` or `IndexError`.",
+        seen=("number",),
+        words=(
+            "KeyError in second epoch",
+            "IndexError after some batches",
+            "Caught KeyError in DataLoader worker process",
+            "crash after first epoch",
+            "corrupt sample",
+            "pop",
+        ),
+        cause="`__getitem__` removes a part of the stored sample, as `row.pop('label')` "
+        "does, or one stored sample is broken.",
+        fix="Go to the line that the finding names: copy what is stored before you change "
+        "it, and repair or leave out the sample that cannot be read.",
+        has_page=False,
+    ),
 )

@@ -2,7 +2,7 @@
 
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.answers import answers_of
-from dejabatch.evidence.facts import complete_epochs, facts_of
+from dejabatch.evidence.facts import FUNCTION, complete_epochs, facts_of, whole_epochs
 from dejabatch.findings import Diagnosis, Severity, cannot_tell
 from dejabatch.observe.record import Observation
 
@@ -23,16 +23,16 @@ def check(
     if rebuilt is None:
         if facts_of(observation).dataset_has_set_epoch:
             cannot_tell(
-                "the dataset has a set_epoch; your loop calls it, and audit does not"
+                "the dataset has a set_epoch", "check that your loop calls set_epoch"
             )
         if meant is False:
             return Diagnosis(severity, "dataset.__init__", evidence)
         cannot_tell(
-            "a loader does not show what was drawn when its dataset was made; audit a "
-            "function that makes the loader"
+            "a loader does not show what was drawn when its dataset was made",
+            FUNCTION,
         )
     if any(0 not in complete_epochs(seen) for seen in (observation, rebuilt)):
-        cannot_tell("no epoch was read to its end")
+        cannot_tell("no epoch was read to its end", whole_epochs(observation))
     here, there = observation.contents(), rebuilt.contents()
     if here & there or len(here) < 2:
         return None

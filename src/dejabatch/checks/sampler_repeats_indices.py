@@ -38,7 +38,7 @@ def check(
     )
     if replacement is None:
         cannot_tell(
-            f"{evidence}; pass expect=Expect(replacement=True) if that is meant, or "
-            "False if not"
+            evidence,
+            "pass expect=Expect(replacement=True) if that is meant, or False if not",
         )
     return Diagnosis(severity="error", where=facts.sampler_path, evidence=evidence)

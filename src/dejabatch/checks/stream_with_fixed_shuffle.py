@@ -1,7 +1,7 @@
 """A stream shuffles in one and the same way in every epoch."""
 
 from dejabatch.evidence import Evidence
-from dejabatch.evidence.facts import iterable_style
+from dejabatch.evidence.facts import iterable_style, more_epochs
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
 
@@ -17,19 +17,23 @@ def check(
     facts, fixed = iterable_style(observation), observation.expect.fixed_order
     repeats = observation.repeats()
     if repeats is None:
-        cannot_tell("fewer than two epochs of ten samples that differ were read")
+        cannot_tell(
+            "fewer than two epochs of ten samples that differ were read",
+            more_epochs(observation),
+        )
     if not repeats or fixed:
         return None
     restarted = observation.restarted
     at_start = restarted is not None and restarted.repeats() is False
     if not at_start and facts.dataset_has_set_epoch:
         cannot_tell(
-            "the dataset has a set_epoch; your loop calls it, and audit does not"
+            "the dataset has a set_epoch", "check that your loop calls set_epoch"
         )
     if not at_start and fixed is None:
         cannot_tell(
-            "all epochs have the same samples in the same order; pass "
-            "expect=Expect(fixed_order=False) if they should not, or True if they should"
+            "all epochs have the same samples in the same order",
+            "pass expect=Expect(fixed_order=False) if they should not, or True if they "
+            "should",
         )
     samples = sum(len(stream) for stream in observation.streams().values())
     evidence = f"both epochs have the same {samples} samples in the same order"

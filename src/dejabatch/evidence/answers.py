@@ -1,11 +1,13 @@
 """Conditions that a dataset's answers must meet before a check can judge by them."""
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from dejabatch.findings import CannotTell, cannot_tell
+from dejabatch.findings import cannot_tell
 from dejabatch.observe.record import Answers, Observation
 
 T = TypeVar("T")
+
+_MORE_TIME: Final = "raise time_limit"
 
 
 def answers_of(observation: Observation, *, again: bool = True) -> Answers:
@@ -26,14 +28,16 @@ def answers_of(observation: Observation, *, again: bool = True) -> Answers:
     """
     answers = observation.answers
     if answers is None:
-        cannot_tell("no sample was made again")
+        facts = observation.facts
+        asked = facts is not None and facts.data_loader and observation.fetches
+        cannot_tell("no sample was made again", _MORE_TIME if asked else "")
     if again and observation.facts is not None and not observation.facts.map_style:
         cannot_tell("an iterable dataset cannot be asked for one sample again")
     missing = (
         answers.first_in_new_process is None if again else answers.overwritten is None
     )
     if missing:
-        cannot_tell(answers.error or "no sample was made again")
+        cannot_tell(answers.error or "no sample was made again", _remedy(answers))
     if again and not answers.reproducible:
         cannot_tell("a sample differs each time, whatever its random generators")
     return answers
@@ -48,8 +52,18 @@ def required(answers: Answers, answer: T | None) -> T:
         If the question was not answered.
     """
     if answer is None:
-        raise CannotTell(answers.error or "the dataset could not be asked for it")
+        reason = answers.error or "the dataset could not be asked for it"
+        cannot_tell(reason, _remedy(answers))
     return answer
+
+
+def _remedy(answers: Answers) -> str:
+    """Return what would let the dataset answer; empty if the question was not asked."""
+    if answers.error is None:
+        return ""
+    if answers.error.endswith("too long"):
+        return _MORE_TIME
+    return "dataset[index] must work a second time"
 
 
 def changed(answers: Answers, *kinds: str) -> str | None:

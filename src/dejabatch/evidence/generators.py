@@ -71,8 +71,8 @@ def repeated(
                 undecided.add(path)
     if undecided and not found:
         cannot_tell(
-            f"{min(undecided, key=len)} repeats its epochs, or is seeded for each "
-            "sample; shuffle=True would tell"
+            f"{min(undecided, key=len)} repeats its epochs, or is seeded for each sample",
+            "shuffle=True would tell",
         )
     return found
 

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from dejabatch.chance import FEWEST_TO_COMPARE
 from dejabatch.evidence import Evidence
+from dejabatch.evidence.facts import more_epochs, whole_epochs
 from dejabatch.findings import cannot_tell
 from dejabatch.observe.record import Observation, Pair
 
@@ -26,7 +27,8 @@ def repeated_order(
     """
     orders = observation.orders()
     if len(orders) < 2:
-        cannot_tell("fewer than two epochs with integer indices were read")
+        remedy = more_epochs(observation) if orders else ""
+        cannot_tell("fewer than two epochs with integer indices were read", remedy)
     shortest = min(map(len, orders))
     if shortest < FEWEST_TO_COMPARE:
         cannot_tell(
@@ -51,9 +53,9 @@ def empty_epochs(
         If no epoch was read to its end, or if only one was read.
     """
     if len(observation.ends) < 2:
-        cannot_tell("fewer than two epochs were read")
+        cannot_tell("fewer than two epochs were read", more_epochs(observation))
     if not any(end.complete for end in observation.ends):
-        cannot_tell("no epoch was read to its end")
+        cannot_tell("no epoch was read to its end", whole_epochs(observation))
     full = {fetch.epoch for fetch in observation.fetches}
     return [
         end.epoch

@@ -173,13 +173,13 @@ class _Described(ExceptionWrapper):
     """An exception on its way from a worker, with its description."""
 
     def __init__(self, exc_info: Any = None, where: str = "in background") -> None:
-        super().__init__(exc_info, where)
-        error = (exc_info or sys.exc_info())[1]
+        super().__init__(exc_info, where)  # type: ignore[no-untyped-call]
+        error: Any = (exc_info or sys.exc_info())[1]
         self.ended = ended_by(error)
 
     def reraise(self) -> None:
         try:
-            super().reraise()
+            super().reraise()  # type: ignore[no-untyped-call]
         except Exception as error:
             setattr(error, _ENDED, self.ended)
             raise

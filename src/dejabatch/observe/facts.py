@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,9 @@ from dejabatch.observe.record import (
 from dejabatch.state import generators
 from dejabatch.state.open_files import holds_lock
 from dejabatch.state.reach import library_of
+
+# Wrappers of wrappers of a loader are rare.
+_DEEPEST_LOADER = 2
 
 
 def facts_of(loader: DataLoader[Any]) -> Facts:
@@ -88,6 +91,19 @@ def sampler_path(loader: DataLoader[Any]) -> str:
         return "batch_sampler"
     same = batch_sampler.sampler is loader.sampler
     return "sampler" if same else "batch_sampler.sampler"
+
+
+def path_of_inner_loader(batches: object) -> str:
+    """Return where an iterable holds a DataLoader, such as ``loader.loader``; or ""."""
+    queue = [("loader", batches, 0)]
+    for path, holder, depth in queue:  # the queue grows meanwhile
+        for name, value in getattr(holder, "__dict__", {}).items():
+            inner = f"{path}.{name}"
+            if isinstance(value, DataLoader):
+                return inner
+            if depth < _DEEPEST_LOADER and isinstance(value, Iterable):
+                queue.append((inner, value, depth + 1))
+    return ""
 
 
 def nested_subsets(loader: DataLoader[Any]) -> Iterator[NestedSubset]:

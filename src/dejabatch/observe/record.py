@@ -88,6 +88,9 @@ class Facts:
         Attributes of a :class:`~torch.utils.data.Subset` that have no effect.
     data_loader : bool
         False for any other iterable, of which only the batches are observed.
+    inner_loader : str
+        Where such an iterable holds a DataLoader, as an expression that begins with
+        ``loader``; empty if it holds none.
     library_generators : mapping of str to str
         Paths of the random generators that objects of installed libraries hold, each
         with the library.
@@ -125,6 +128,7 @@ class Facts:
     holds_lock: bool = False
     unused_attributes: tuple[str, ...] = ()
     data_loader: bool = True
+    inner_loader: str = ""
     library_generators: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -152,6 +156,37 @@ class NestedSubset:
     path: str
     indices: npt.NDArray[np.int64]
     inner_indices: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the user's class of an object, or the user's function, is defined.
+
+    Attributes
+    ----------
+    path : str
+        Path of the object, such as ``dataset.transform``; empty for the function that
+        makes the loader.
+    file : str
+        The file.
+    name : str
+        Qualified name of the class or function.
+    line : int or None
+        The first line of the function; None for a class.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(6), batch_size=4)  # has no class of the user
+    >>> dejabatch.audit(loader, epochs=1).observation.sources
+    ()
+    """
+
+    path: str
+    file: str
+    name: str
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -477,6 +512,8 @@ class Observation:
         Types of parts of samples whose content cannot be read.
     ended : dejabatch.observe.record.Ended or None
         The reason why the reading ended early.
+    sources : tuple of dejabatch.observe.record.Source
+        Where the user's classes and functions in the loader are defined.
     nested_subsets : tuple of dejabatch.observe.record.NestedSubset
         Subsets of subsets among the datasets, the outermost first.
     known_states : mapping of str to bytes
@@ -518,6 +555,7 @@ class Observation:
     ends: tuple[EpochEnd, ...]
     opaque_types: tuple[str, ...] = ()
     ended: Ended | None = None
+    sources: tuple[Source, ...] = ()
     nested_subsets: tuple[NestedSubset, ...] = ()
     known_states: Mapping[str, bytes] = field(default_factory=dict)
     answers: Answers | None = None

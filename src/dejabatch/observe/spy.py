@@ -32,6 +32,7 @@ from dejabatch.observe.facts import (
     facts_of,
     known_states,
     nested_subsets,
+    path_of_inner_loader,
     sampler_path,
     stored,
 )
@@ -50,9 +51,11 @@ from dejabatch.observe.record import (
     Fetch,
     NestedSubset,
     Observation,
+    Source,
     WorkerStart,
     as_indices,
 )
+from dejabatch.observe.sources import sources_of
 from dejabatch.state import generators
 from dejabatch.state.fingerprint import DIGEST_SIZE, fingerprint
 from dejabatch.state.open_files import Positions
@@ -102,6 +105,7 @@ def observe(
         ends=ends,
         opaque_types=sent(str),
         ended=_located(outcome.ended, fetches, ends),
+        sources=sent(Source),
         nested_subsets=sent(NestedSubset),
         known_states=known_states(0 if facts is None else facts.num_workers),
         changed_files=outcome.changed_files,
@@ -147,6 +151,8 @@ class _Reading:
             "max_batches": self.max_batches,
             "deadline": deadline,
         }
+        for source in sources_of(loader):
+            send(source)
         if isinstance(loader, DataLoader):
             send(facts_of(loader))
             for subset in nested_subsets(loader):
@@ -296,6 +302,7 @@ def watch_batches(
             persistent_workers=False,
             one_shot=hasattr(type(batches), "__next__"),
             data_loader=False,
+            inner_loader=path_of_inner_loader(batches),
         )
     )
     send(WorkerStart(0, MAIN_PROCESS, _global_census(), torch.initial_seed()))

@@ -273,7 +273,7 @@ OPEN = {
     "nothing dropped": ("drop-last", read(ORDER), "not set"),
     "no whole epoch to drop from": (
         "drop-last",
-        read(ORDER, complete=False, facts=facts(drop_last=True)),
+        read(ORDER, complete=False, facts=facts(drop_last=True, map_style=False)),
         "to its end",
     ),
     "a stream without batch_size": (

@@ -1,5 +1,6 @@
 """Observations for the checks of section 1_sample."""
 
+import numpy as np
 from observations import (
     answers,
     epochs,
@@ -12,7 +13,7 @@ from observations import (
 )
 
 from dejabatch import Expect
-from dejabatch.observe.record import EpochEnd
+from dejabatch.observe.record import Ended, EpochEnd, NestedSubset
 
 ORDER = list(range(16))
 WORKERS = facts(num_workers=2, start_method="fork")
@@ -42,7 +43,41 @@ EDIT = {"same_states": b"2", "changed_objects": {"dataset.data": "array"}}
 NOISE = tuple(f"{n}".encode() for n in range(1, 9))
 KEPT = {"other_states_first": (b"0", b"1"), "changed_objects": {"dataset.c": "cache"}}
 
+
+def raised(**changes):
+    """Return an exception of the dataset in the second epoch."""
+    plain = {
+        "reason": "raised",
+        "error": "KeyError: 'label'",
+        "where": "dataset",
+        "lines": ("train.py:8 in __getitem__: row.pop('label')",),
+        "epoch": 1,
+        "batch": 2,
+        "index": 9,
+        "worker": 1,
+    }
+    return Ended(**plain | changes)
+
+
 BROKEN = {
+    "an exception of a worker in the second epoch": (
+        "error-in-a-later-epoch",
+        once(ended=raised()),
+        ("error", "dataset"),
+        "counted from 0\ntrain.py:8 in __getitem__: row.pop('label')",
+    ),
+    "an exception of collate_fn in the main process": (
+        "error-in-a-later-epoch",
+        once(ended=raised(where="collate_fn", index=None, worker=-1)),
+        ("error", "collate_fn"),
+        "KeyError: 'label' in batch 2",
+    ),
+    "an exception of an iterable of batches": (
+        "error-in-a-later-epoch",
+        once(ended=raised(where="", index=None, worker=-1)),
+        ("error", "loader"),
+        "in batch 2 of epoch 1",
+    ),
     "one sample for all indices": (
         "getitem-ignores-index",
         observation(same_samples()),
@@ -160,6 +195,26 @@ BROKEN = {
 }
 
 RIGHT = {
+    "a loader that is read to its end": ("error-in-a-later-epoch", once()),
+    "a loader that is slow": (
+        "error-in-a-later-epoch",
+        once(ended=Ended(reason="out of time", epoch=1, batch=2)),
+    ),
+    "a worker that died": (
+        "error-in-a-later-epoch",
+        once(ended=Ended(reason="worker died", error="killed by SIGKILL")),
+    ),
+    "an exception that a nested subset explains": (
+        "error-in-a-later-epoch",
+        once(
+            ended=raised(error="IndexError: 9"),
+            nested_subsets=(
+                NestedSubset(
+                    "dataset.indices", np.arange(30, 60, 3), np.arange(0, 60, 3)
+                ),
+            ),
+        ),
+    ),
     "different samples": ("getitem-ignores-index", once()),
     "one sample, as expected": (
         "getitem-ignores-index",
