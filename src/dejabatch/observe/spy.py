@@ -57,6 +57,7 @@ from dejabatch.observe.record import (
 )
 from dejabatch.observe.sources import sources_of
 from dejabatch.state import generators
+from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import DIGEST_SIZE, fingerprint
 from dejabatch.state.open_files import Positions
 
@@ -203,7 +204,7 @@ def watch(
         getattr(loader, role),
         role,
         # torch gives __getitems__ the list itself, which must be a plain one.
-        math.inf if hasattr(loader.dataset, "__getitems__") else deadline,
+        math.inf if attribute(loader.dataset, "__getitems__") else deadline,
     )
     # Deleting a running iterator would end its workers, which belong to the parent.
     _never_deleted.append(loader.__dict__.get("_iterator"))

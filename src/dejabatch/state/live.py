@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import torch
 
+from dejabatch.state.attributes import attribute
 from dejabatch.state.reach import is_a, library_of, walk
 
 _MOST_NAMED = 3
@@ -118,7 +119,7 @@ def parts_of(loader: Any) -> dict[str, object]:
     object without a dataset is its own only part, ``loader``.
     """
     names = ("dataset", "sampler", "batch_sampler", "collate_fn", "worker_init_fn")
-    attributes = getattr(loader, "__dict__", {})
+    attributes = attribute(loader, "__dict__", {})
     if "dataset" not in attributes:
         return {"loader": loader}
     return {name: attributes[name] for name in names if name in attributes}

@@ -19,6 +19,7 @@ from torch.utils.data import get_worker_info
 
 from dejabatch.observe.isolate import NoAnswer, in_fork
 from dejabatch.state import generators
+from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
 from dejabatch.state.live import held_by, listed
 from dejabatch.state.shared_memory import SharedMemory
@@ -180,7 +181,7 @@ class Samples:
 
     def fetch(self, index: int) -> Any:
         """Return a sample as ``torch.utils.data._utils.fetch`` does."""
-        if self.batched and getattr(self.dataset, "__getitems__", None):
+        if self.batched and attribute(self.dataset, "__getitems__"):
             return self.dataset.__getitems__([index])[0]
         return self.dataset[index]
 
