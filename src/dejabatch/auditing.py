@@ -50,23 +50,26 @@ def audit(
 ) -> Report:
     """Name the failures in a DataLoader.
 
-    The loader is read in forked child processes, so that your own loader stays as it is:
-    its workers, its sampler, its dataset and all random states.
+    A function that makes the loader is called in child processes. A loader is read in
+    forked copies of this process. Both leave this process as it is: its workers, files,
+    connections, locks, shared memory and random states. See :ref:`harmless`.
 
     Parameters
     ----------
-    loader : torch.utils.data.DataLoader, iterable or callable
-        The loader, or a function without arguments that makes it. Loaders wrapped by
-        accelerate, Lightning Fabric or webdataset are unwrapped. For any other iterable
-        only the batches are inspected, and the report is incomplete. A function shows the most: it is called a second
-        time, and the two loaders are compared.
+    loader : callable, torch.utils.data.DataLoader or iterable
+        A function without arguments that makes the loader, or the loader itself. A
+        function shows the most: it is called a second time, and the two loaders are
+        compared. Loaders wrapped by accelerate, Lightning Fabric or webdataset are
+        unwrapped. For any other iterable only the batches are inspected, and the report
+        is incomplete.
     epochs : int
         How many epochs to read. One epoch shows nothing about repeated epochs.
     max_batches : int
         How many batches of each epoch to read.
     time_limit : float
-        Seconds after which reading stops; the report covers what was observed by then,
-        and is incomplete with fewer than two epochs.
+        Seconds after which reading stops between two samples; the report covers what was
+        observed by then, and is incomplete with fewer than two epochs. A sample has a
+        tenth of the limit and two seconds more to end.
     expect : Expect, optional
         Your expectations of the loader, such as an order that is meant to repeat.
     checks : collection of str, optional

@@ -1,4 +1,4 @@
-"""What a forked process cannot use is named by its path, and nothing else is."""
+"""An object that a forked process cannot use is named by its path; others are not."""
 
 import asyncio
 import concurrent.futures
