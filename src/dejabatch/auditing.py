@@ -35,6 +35,7 @@ from dejabatch.state.live import (
     parts_of,
 )
 from dejabatch.state.main_module import unguarded_line
+from dejabatch.state.reach import walk
 from dejabatch.state.shared_memory import SharedMemory
 
 
@@ -118,7 +119,8 @@ def audit(
     validate_limits(epochs, max_batches, time_limit)
     is_factory = _is_factory(loader)
     roots = {"make_loader": loader} if is_factory else parts_of(unwrap(loader))
-    held = held_by(roots)
+    walked = list(walk(roots))
+    held = held_by(roots, walked=walked)
     fresh = is_factory and (bool(held.live) or forks_break()) and can_be_pickled(loader)
     if held.live and not fresh:
         raise ValueError(_refuse(held, is_factory))
@@ -129,7 +131,8 @@ def audit(
         "max_batches": max_batches,
         "time_limit": time_limit,
     }
-    shared = SharedMemory({} if is_factory else {"loader": loader})
+    shared = SharedMemory(roots, walked=walked)
+    del walked
     try:
         with _Progress(progress) as show:
             make = _Make(loader, is_factory, Held() if fresh else held)

@@ -80,13 +80,13 @@ def compare(
     """
     validate_limits(epochs, max_batches, time_limit)
     loaders = [_loader(name, value) for name, value in (("a", a), ("b", b))]
-    held = held_by(
-        {
-            f"{name}.{part}": value
-            for name, loader in zip("ab", loaders, strict=True)
-            for part, value in parts_of(loader).items()
-        }
-    )
+    roots = {
+        f"{name}.{part}": value
+        for name, loader in zip("ab", loaders, strict=True)
+        for part, value in parts_of(loader).items()
+    }
+    walked = list(walk(roots))
+    held = held_by(roots, walked=walked)
     if held.live:
         msg = (
             f"{listed(held.live)}. compare reads each loader in a forked copy of this "
@@ -95,7 +95,8 @@ def compare(
             "sample, or compare the loaders before that"
         )
         raise ValueError(msg)
-    shared = SharedMemory({"a": loaders[0], "b": loaders[1]})
+    shared = SharedMemory(roots, walked=walked)
+    del walked
     try:
         seen = [
             investigate(

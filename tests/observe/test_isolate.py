@@ -146,7 +146,7 @@ def test_hanging_worker_is_ended_with_the_rest(method):
         send((os.getpgrp(), len(group(os.getpgrp()))))
         next(iterator)
 
-    outcome = run_isolated(function, {"fork": 3, "forkserver": 12, "spawn": 27}[method])
+    outcome = run_isolated(function, {"fork": 3, "forkserver": 15, "spawn": 27}[method])
     assert outcome.out_of_time
     [(number, processes)] = outcome.sent
     assert processes >= 3  # this one and two workers

@@ -12,7 +12,7 @@ import pickle
 import socket
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -69,7 +69,9 @@ class Held:
                 value._at_fork_reinit()
 
 
-def held_by(roots: Mapping[str, object]) -> Held:
+def held_by(
+    roots: Mapping[str, object], *, walked: Iterable[tuple[str, object]] | None = None
+) -> Held:
     """Find the objects that matter when the process forks.
 
     No object is changed, and nothing is sent on a connection.
@@ -78,6 +80,8 @@ def held_by(roots: Mapping[str, object]) -> Held:
     ----------
     roots : mapping of str to object
         Where the walk starts, by the name that begins each path.
+    walked : iterable of tuple of str and object, optional
+        The result of the walk, if it has been made already.
 
     Returns
     -------
@@ -88,7 +92,7 @@ def held_by(roots: Mapping[str, object]) -> Held:
     renewable: list[Any] = []
     reconnect: set[int] = set()
     judges: dict[type, Callable[[Any], str] | None] = {}
-    for path, value in walk(roots):
+    for path, value in walk(roots) if walked is None else walked:
         cls = type(value)
         if cls not in judges:
             judges[cls] = _judge_of(cls)

@@ -22,6 +22,7 @@ from dejabatch.state import generators
 from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
 from dejabatch.state.live import held_by, listed
+from dejabatch.state.reach import walk
 from dejabatch.state.shared_memory import SharedMemory
 
 OTHER_STATES = range(1, 9)
@@ -98,8 +99,9 @@ class Samples:
         # Python seeds `random` anew in every forked child, so the states are saved here.
         found = self.generators()
         self._states = {name: generators.get_state(g) for name, g in found.items()}
-        self._shared = SharedMemory({"dataset": dataset})
-        self._held = held_by(self.roots)
+        walked = list(walk(self.roots))
+        self._shared = SharedMemory(self.roots, walked=walked)
+        self._held = held_by(self.roots, walked=walked)
         if self._held.live:
             msg = f"trials cannot share an object: {listed(self._held.live)}"
             raise NoAnswer(msg)
