@@ -215,6 +215,19 @@ def test_any_options(options, num_workers):
     assert report.observation.fetches
 
 
+class RaisesForUnknownNames(Samples):
+    def __getattr__(self, name):
+        raise KeyError(name)
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_dataset_that_raises_for_unknown_names(num_workers):
+    # torch itself asks for __getitems__ if it makes batches.
+    dataset = RaisesForUnknownNames(same)
+    loader = DataLoader(dataset, batch_size=None, num_workers=num_workers)
+    assert audit(loader).observation.error is None
+
+
 def test_dataset_without_length():
     report = audit(DataLoader(NoLength(same), sampler=[3, 1], num_workers=2))
     assert report.observation.error is None

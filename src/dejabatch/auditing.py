@@ -15,9 +15,27 @@ from tqdm import tqdm
 from dejabatch.checks import CHECKS, judge
 from dejabatch.expect import Expect
 from dejabatch.loaders import unwrap
-from dejabatch.observe.investigate import investigate, validate_limits
+from dejabatch.observe.investigate import (
+    investigate,
+    validate_limits,
+)
+from dejabatch.observe.isolate import (
+    children_started_by,
+    start_method,
+    undo_writes_from_here,
+)
 from dejabatch.observe.sources import source_of
 from dejabatch.report import Report
+from dejabatch.state.live import (
+    Held,
+    can_be_pickled,
+    forks_break,
+    held_by,
+    listed,
+    parts_of,
+)
+from dejabatch.state.main_module import unguarded_line
+from dejabatch.state.reach import walk
 from dejabatch.state.shared_memory import SharedMemory
 
 
@@ -33,23 +51,26 @@ def audit(
 ) -> Report:
     """Name the failures in a DataLoader.
 
-    The loader is read in forked child processes, so that your own loader stays as it is:
-    its workers, its sampler, its dataset and all random states.
+    A function that makes the loader is called in child processes. A loader is read in
+    forked copies of this process. Both leave this process as it is: its workers, files,
+    connections, locks, shared memory and random states. See :ref:`harmless`.
 
     Parameters
     ----------
-    loader : torch.utils.data.DataLoader, iterable or callable
-        The loader, or a function without arguments that makes it. Loaders wrapped by
-        accelerate, Lightning Fabric or webdataset are unwrapped. For any other iterable
-        only the batches are inspected, and the report is incomplete. A function shows the most: it is called a second
-        time, and the two loaders are compared.
+    loader : callable, torch.utils.data.DataLoader or iterable
+        A function without arguments that makes the loader, or the loader itself. A
+        function shows the most: it is called a second time, and the two loaders are
+        compared. Loaders wrapped by accelerate, Lightning Fabric or webdataset are
+        unwrapped. For any other iterable only the batches are inspected, and the report
+        is incomplete.
     epochs : int
         How many epochs to read. One epoch shows nothing about repeated epochs.
     max_batches : int
         How many batches of each epoch to read.
     time_limit : float
-        Seconds after which reading stops; the report covers what was observed by then,
-        and is incomplete with fewer than two epochs.
+        Seconds after which reading stops between two samples; the report covers what was
+        observed by then, and is incomplete with fewer than two epochs. A sample has a
+        tenth of the limit and two seconds more to end.
     expect : Expect, optional
         Your expectations of the loader, such as an order that is meant to repeat.
     checks : collection of str, optional
@@ -67,7 +88,8 @@ def audit(
     TypeError
         If `loader` is neither iterable nor callable, or `expect` is not an `Expect`.
     ValueError
-        If another argument cannot be used. The message names it.
+        If another argument cannot be used, or if the loader holds an object that a forked
+        process cannot use, such as an open connection. The message names it.
     RuntimeError
         If the loader gave not a single batch because it raised or took longer than
         `time_limit`, or the function that makes it did; or on systems that cannot fork.
@@ -96,17 +118,26 @@ def audit(
     _validate_arguments(loader, expect, checks)
     validate_limits(epochs, max_batches, time_limit)
     is_factory = _is_factory(loader)
-    shared = SharedMemory({} if is_factory else {"loader": loader})
+    roots = {"make_loader": loader} if is_factory else parts_of(unwrap(loader))
+    walked = list(walk(roots))
+    held = held_by(roots, walked=walked)
+    fresh = is_factory and (bool(held.live) or forks_break()) and can_be_pickled(loader)
+    if held.live and not fresh:
+        raise ValueError(_refuse(held, is_factory))
+    if not is_factory:
+        _require_guard(unwrap(loader))
+    limits: Any = {
+        "epochs": epochs,
+        "max_batches": max_batches,
+        "time_limit": time_limit,
+    }
+    shared = SharedMemory(roots, walked=walked)
+    del walked
     try:
         with _Progress(progress) as show:
-            seen = investigate(
-                _Make(loader, is_factory),
-                epochs=epochs,
-                max_batches=max_batches,
-                time_limit=time_limit,
-                make_again=is_factory,
-                show=show,
-            )
+            make = _Make(loader, is_factory, Held() if fresh else held)
+            with children_started_by("spawn" if fresh else "fork"):
+                seen = investigate(make, make_again=is_factory, show=show, **limits)
     finally:
         shared.restore()
     maker = source_of("", loader) if is_factory else None
@@ -128,9 +159,46 @@ class _Make:
 
     loader: Any
     is_factory: bool
+    held: Held
 
     def __call__(self) -> DataLoader[Any] | Iterable[Any]:
-        return unwrap(self.loader() if self.is_factory else self.loader)
+        self.held.renew()
+        made = self.loader() if self.is_factory else self.loader
+        # Files that a function makes stay: it may download the dataset.
+        undo_writes_from_here()
+        loader = unwrap(made)
+        _require_guard(loader)
+        return loader
+
+
+def _require_guard(loader: object) -> None:
+    """Raise if the loader's workers would run the program again."""
+    if not isinstance(loader, DataLoader) or not loader.num_workers:
+        return
+    context = loader.multiprocessing_context
+    method = start_method() if context is None else context.get_start_method()
+    if method != "fork" and (line := unguarded_line()) is not None:
+        msg = (
+            f"loader: the workers are started by {method} and import the main module, "
+            f"which would run {line} again. Put this line under "
+            "`if __name__ == '__main__':`"
+        )
+        raise ValueError(msg)
+
+
+def _refuse(held: Held, is_factory: bool) -> str:
+    advice = (
+        "Let the function make the object itself, or define the function at the top of "
+        "a module, so that a new process can import it"
+        if is_factory
+        else "Write a function that makes the loader and all that it needs, and pass "
+        "the function: audit(make_loader)"
+    )
+    return (
+        f"loader: {listed(held.live)}. audit reads a loader in a forked copy of this "
+        "process, which cannot use such an object without harm to this process. Nothing "
+        f"was read. {advice}"
+    )
 
 
 def _is_factory(loader: object) -> bool:

@@ -105,7 +105,7 @@ def _add_audit(commands: Any) -> None:
     command = commands.add_parser(
         "audit",
         help="name the failures of a loader",
-        description="Import a loader, or a function that builds a loader; read several "
+        description="Import a function that builds a loader, or a loader; read several "
         "epochs\nin a separate process; name the loader's failures.",
         epilog=f"{EXIT_CODES}\nFindings below --fail-on do not change the exit code.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -113,8 +113,8 @@ def _add_audit(commands: Any) -> None:
     command.add_argument(
         "target",
         metavar="PKG.MOD:NAME",
-        help="a module, searched from the current directory, and the name of a loader "
-        "in the module or of a function without arguments that builds a loader",
+        help="a module, searched from the current directory, and the name of a function "
+        "without arguments that builds a loader, or of a loader",
     )
     command.add_argument(
         "--epochs",
@@ -200,7 +200,7 @@ def _import_target(target: str) -> Any:
     """Import the object that ``package.module:name`` refers to."""
     module_name, _, name = target.partition(":")
     if not (module_name and name):
-        msg = f"{target!r} is not of the form PKG.MOD:NAME, such as train:loader"
+        msg = f"{target!r} is not of the form PKG.MOD:NAME, such as train:make_loader"
         raise CannotRunError(msg)
     sys.path.insert(0, str(Path.cwd()))
     try:

@@ -14,9 +14,11 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from dejabatch.checks import PAIR_CHECKS, judge
 from dejabatch.loaders import unwrap
 from dejabatch.observe.investigate import investigate, validate_limits
+from dejabatch.observe.isolate import undo_writes_from_here
 from dejabatch.observe.record import Pair
 from dejabatch.report import Report
 from dejabatch.state import generators
+from dejabatch.state.live import Held, held_by, listed, parts_of
 from dejabatch.state.reach import LEAVES, is_a, walk
 from dejabatch.state.shared_memory import SharedMemory
 
@@ -78,11 +80,27 @@ def compare(
     """
     validate_limits(epochs, max_batches, time_limit)
     loaders = [_loader(name, value) for name, value in (("a", a), ("b", b))]
-    shared = SharedMemory({"a": loaders[0], "b": loaders[1]})
+    roots = {
+        f"{name}.{part}": value
+        for name, loader in zip("ab", loaders, strict=True)
+        for part, value in parts_of(loader).items()
+    }
+    walked = list(walk(roots))
+    held = held_by(roots, walked=walked)
+    if held.live:
+        msg = (
+            f"{listed(held.live)}. compare reads each loader in a forked copy of this "
+            "process, which cannot use such an object without harm to this process. "
+            "Nothing was read. Let the dataset open the object when it makes its first "
+            "sample, or compare the loaders before that"
+        )
+        raise ValueError(msg)
+    shared = SharedMemory(roots, walked=walked)
+    del walked
     try:
         seen = [
             investigate(
-                _Return(loader),
+                _Return(loader, held),
                 epochs=epochs,
                 max_batches=max_batches,
                 time_limit=time_limit / 2,
@@ -113,8 +131,11 @@ class _Return:
     """Return a loader that is there already."""
 
     loader: DataLoader[Any]
+    held: Held
 
     def __call__(self) -> DataLoader[Any]:
+        self.held.renew()
+        undo_writes_from_here()
         return self.loader
 
 

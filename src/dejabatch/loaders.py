@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
 from dejabatch.state.reach import LEAVES, is_a, walk
 
@@ -41,7 +42,7 @@ def unwrap(loader: object) -> DataLoader[Any] | Iterable[Any]:
     if isinstance(inner, DataLoader):
         return inner
     name = type(inner).__qualname__
-    if several := getattr(inner, "flattened", None):
+    if several := attribute(inner, "flattened"):
         msg = f"loader is a {name} of {len(several)} loaders: audit each of loader.flattened"
         raise TypeError(msg)
     if isinstance(inner, Dataset):
@@ -58,7 +59,7 @@ def unwrap(loader: object) -> DataLoader[Any] | Iterable[Any]:
 
 def _inside(loader: Any) -> Any:
     """Return what a wrapper wraps, or None."""
-    attributes = getattr(loader, "__dict__", {})
+    attributes = attribute(loader, "__dict__", {})
     # accelerate's DataLoaderShard and DataLoaderDispatcher; Fabric's _FabricDataLoader.
     for name in ("base_dataloader", "_dataloader"):
         if name in attributes:
@@ -80,9 +81,9 @@ def with_set_epoch(loader: DataLoader[Any]) -> dict[str, Any]:
         if value is None or id(value) in seen:
             continue
         seen.add(id(value))
-        if callable(getattr(value, "set_epoch", None)):
+        if callable(attribute(value, "set_epoch")):
             found[path] = value
-        held = getattr(value, "__dict__", {})
+        held = attribute(value, "__dict__", {})
         queue += [(f"{path}.{n}", held[n]) for n in _WRAPPED if n in held]
     return found
 

@@ -29,7 +29,7 @@ def report_as_text(report: Report) -> str:
 
 def scope(report: Report) -> str:
     """Return what would change the verdict, and the number of checks."""
-    told = list(_stopped(report)) + _untold(report)
+    told = [*_stopped(report), *_changed_files(report), *_untold(report)]
     count = f"{len(report.checked)} failure modes in {report.amount}"
     if others := len(report.skipped) - len(report.untold):
         count += f"; {others} do not apply or cannot be told (see .skipped)"
@@ -45,6 +45,15 @@ def _stopped(report: Report) -> Iterator[str]:
         yield "stopped: at time_limit, after two epochs or more"
     if ended.waiting_at:
         yield wrapped("waiting: ", ended.waiting_at[-1])
+
+
+def _changed_files(report: Report) -> Iterator[str]:
+    """Yield the files that the audit could not restore."""
+    changed = report.observation.changed_files
+    if changed:
+        more = f" and {len(changed) - 1} more files" if changed[1:] else ""
+        text = f"{changed[0]}{more}, which the audit could not restore"
+        yield wrapped("changed by samples: ", text)
 
 
 def _untold(report: Report) -> list[str]:

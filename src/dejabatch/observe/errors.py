@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import linecache
 import operator
+import re
 import signal
 import sys
 import sysconfig
@@ -32,6 +34,7 @@ _ENDED: Final = "_dejabatch_ended"
 _WHERE: Final = "_dejabatch_where"
 
 _MOST_LINES = 3
+_FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 _PACKAGES = (
     *(sysconfig.get_path(n) for n in ("stdlib", "platstdlib", "purelib", "platlib")),
     str(Path(torch.__file__).parent),
@@ -107,6 +110,35 @@ def how_it_died(exit_code: int | None) -> str:
         return f"killed by {signal.Signals(-exit_code).name}"
     except ValueError:  # a realtime signal has no name
         return f"killed by signal {-exit_code}"
+
+
+def places_in_dump(dump: str, below: str) -> tuple[str, ...]:
+    """Return the user's lines in the first stack of a dump of faulthandler's.
+
+    Parameters
+    ----------
+    dump : str
+        Stacks of several threads and processes, each with the innermost frame first.
+    below : str
+        The file whose frames, and all frames outside them, are left out.
+
+    Returns
+    -------
+    tuple of str
+        The innermost lines, the outermost first, each as ``path:line in function:
+        source``. Empty if no stack has a line of the user's.
+    """
+    for stack in re.split(r"^(?:Current thread|Thread) ", dump, flags=re.MULTILINE)[1:]:
+        lines: list[str] = []
+        for file, line, function in _FRAME.findall(stack):
+            if file == below or len(lines) == _MOST_LINES:
+                break
+            if not file.startswith((*_PACKAGES, "<")):
+                source = linecache.getline(file, int(line)).strip()
+                lines.append(f"{_short(file)}:{line} in {function}: {source}")
+        if lines:
+            return tuple(reversed(lines))
+    return ()
 
 
 def describe_dead_worker(error: Exception, workers: Iterable[Any]) -> None:

@@ -27,6 +27,7 @@ from dejabatch.observe.record import (
     numpy_recipe,
 )
 from dejabatch.state import generators
+from dejabatch.state.attributes import attribute
 from dejabatch.state.open_files import holds_lock
 from dejabatch.state.reach import library_of
 
@@ -97,7 +98,7 @@ def path_of_inner_loader(batches: object) -> str:
     """Return where an iterable holds a DataLoader, such as ``loader.loader``; or ""."""
     queue = [("loader", batches, 0)]
     for path, holder, depth in queue:  # the queue grows meanwhile
-        for name, value in getattr(holder, "__dict__", {}).items():
+        for name, value in attribute(holder, "__dict__", {}).items():
             inner = f"{path}.{name}"
             if isinstance(value, DataLoader):
                 return inner
@@ -138,7 +139,7 @@ def class_name(value: object) -> str:
 
 def stored(value: object, name: str) -> object:
     """Return an attribute where it is stored, without running a property."""
-    return getattr(value, "__dict__", {}).get(name)
+    return attribute(value, "__dict__", {}).get(name)
 
 
 def _unused_attributes(dataset: object) -> tuple[str, ...]:

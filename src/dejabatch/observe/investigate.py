@@ -130,6 +130,15 @@ def _require_batches(seen: Observation, time_limit: float) -> None:
             f"loader: no batch came within {time_limit * _READING:g} seconds; raise "
             f"time_limit, which is {time_limit:g}"
         )
+        if seen.ended is not None and seen.ended.waiting_at:
+            msg += f". The loader was waiting at {seen.ended.waiting_at[-1]}"
+        raise RuntimeError(msg)
+    if "CUDA in forked subprocess" in (seen.error or ""):
+        msg = (
+            "loader: the dataset uses CUDA, which a forked copy of this process cannot "
+            "use. Write a function that makes the loader and all that it needs, and "
+            "pass the function: audit(make_loader)"
+        )
         raise RuntimeError(msg)
     if seen.error is not None and not _explains_an_error(seen):
         msg = f"loader: it could not be read.\n{seen.error}"

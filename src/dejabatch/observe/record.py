@@ -532,6 +532,8 @@ class Observation:
         without persistent workers, and if ``set_epoch`` could not be tried.
     rebuilt : dejabatch.observe.record.Observation or None
         The loader that the same function made a second time, in another random state.
+    changed_files : tuple of str
+        Paths of the files that samples changed and that could not be restored.
     expect : dejabatch.Expect
         The user's expectations of the loader.
 
@@ -561,6 +563,7 @@ class Observation:
     restarted: Observation | None = None
     unseen_by_workers: tuple[str, ...] | None = None
     rebuilt: Observation | None = None
+    changed_files: tuple[str, ...] = ()
     expect: Expect = field(default_factory=Expect)
 
     @property

@@ -9,10 +9,12 @@ stays the loader's own, because a ``worker_init_fn`` may read or write
 from __future__ import annotations
 
 import dataclasses
+import math
 import operator
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +36,12 @@ from dejabatch.observe.facts import (
     sampler_path,
     stored,
 )
-from dejabatch.observe.isolate import Send, run_isolated
+from dejabatch.observe.isolate import (
+    OutOfTime,
+    Send,
+    files_of_this_child,
+    run_isolated,
+)
 from dejabatch.observe.record import (
     MAIN_PROCESS,
     Census,
@@ -50,6 +57,7 @@ from dejabatch.observe.record import (
 )
 from dejabatch.observe.sources import sources_of
 from dejabatch.state import generators
+from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import DIGEST_SIZE, fingerprint
 from dejabatch.state.open_files import Positions
 
@@ -83,7 +91,7 @@ def observe(
     Observation
         The observation. An error of the loader is part of it, and is not raised.
     """
-    reading = _Reading(make_loader, epochs, max_batches)
+    reading = _Reading(make_loader, epochs, max_batches, time_limit)
     outcome = run_isolated(reading, time_limit)
 
     def sent(kind: type[T]) -> tuple[T, ...]:
@@ -101,6 +109,7 @@ def observe(
         sources=sent(Source),
         nested_subsets=sent(NestedSubset),
         known_states=known_states(0 if facts is None else facts.num_workers),
+        changed_files=outcome.changed_files,
     )
 
 
@@ -118,6 +127,14 @@ def _located(
     return dataclasses.replace(ended, epoch=epoch, batch=batch)
 
 
+class _Limits(TypedDict):
+    """The limits of reading."""
+
+    epochs: int
+    max_batches: int
+    deadline: float
+
+
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """Make a loader and read it; runs in a process of its own."""
@@ -125,12 +142,18 @@ class _Reading:
     make_loader: Callable[[], DataLoader[Any] | Iterable[Any]]
     epochs: int
     max_batches: int
+    time_limit: float
 
     def __call__(self, send: Send) -> None:
+        deadline = time.monotonic() + self.time_limit
         loader = self.make_loader()
+        limits: _Limits = {
+            "epochs": self.epochs,
+            "max_batches": self.max_batches,
+            "deadline": deadline,
+        }
         for source in sources_of(loader):
             send(source)
-        limits = {"epochs": self.epochs, "max_batches": self.max_batches}
         if isinstance(loader, DataLoader):
             send(facts_of(loader))
             for subset in nested_subsets(loader):
@@ -146,6 +169,7 @@ def watch(
     *,
     epochs: int,
     max_batches: int,
+    deadline: float = math.inf,
 ) -> None:
     """Iterate a loader and report each worker's start and each batch.
 
@@ -158,6 +182,13 @@ def watch(
         type whose content cannot be read.
     epochs, max_batches : int
         How many epochs to read, and how many batches of each.
+    deadline : float
+        Value of ``time.monotonic()`` at which reading ends, between two samples.
+
+    Raises
+    ------
+    dejabatch.observe.isolate.OutOfTime
+        At the deadline.
     """
     census = _Spy(loader, in_main=True).census()
     send(WorkerStart(0, MAIN_PROCESS, census, torch.initial_seed()))
@@ -169,7 +200,12 @@ def watch(
         f"{path}.generator": stored(operator.attrgetter(path)(loader), "generator"),
     }
     role = "sampler" if loader.batch_sampler is None else "batch_sampler"
-    sampled = _RecordedSampler(getattr(loader, role), role)
+    sampled = _RecordedSampler(
+        getattr(loader, role),
+        role,
+        # torch gives __getitems__ the list itself, which must be a plain one.
+        math.inf if attribute(loader.dataset, "__getitems__") else deadline,
+    )
     # Deleting a running iterator would end its workers, which belong to the parent.
     _never_deleted.append(loader.__dict__.get("_iterator"))
     # The loader's __setattr__ forbids to change some of these.
@@ -187,6 +223,18 @@ def watch(
         loader.__dict__["drop_last"] = False
     opaque: set[str] = set()
     positions = Positions()
+
+    def epoch_end(epoch: int, *, complete: bool) -> EpochEnd:
+        if loader.num_workers:
+            positions.look()  # reading a file whose position moved may have failed
+        return EpochEnd(
+            epoch,
+            complete,
+            unseeded_generators=_unseeded(own_generators),
+            list_reused=sampled.list_reused,
+            moved_files=positions.moved(loader.dataset),
+        )
+
     for epoch in range(epochs):
         sampled.batches.clear()
         complete = True
@@ -207,22 +255,14 @@ def watch(
                 if number + 1 == max_batches:
                     complete = False
                     break
-        except Exception as error:
-            complete = False
-            describe_dead_worker(error, getattr(iterator, "_workers", ()))
+                _stop_after(deadline)
+        except OutOfTime:  # an epoch that was cut in the middle has no end
             raise
-        finally:
-            if loader.num_workers:
-                positions.look()  # reading a file whose position moved may have failed
-            send(
-                EpochEnd(
-                    epoch,
-                    complete,
-                    unseeded_generators=_unseeded(own_generators),
-                    list_reused=sampled.list_reused,
-                    moved_files=positions.moved(loader.dataset),
-                )
-            )
+        except Exception as error:
+            describe_dead_worker(error, getattr(iterator, "_workers", ()))
+            send(epoch_end(epoch, complete=False))
+            raise
+        send(epoch_end(epoch, complete=complete))
 
 
 def _unseeded(held: Mapping[str, object]) -> tuple[str, ...]:
@@ -240,6 +280,7 @@ def watch_batches(
     *,
     epochs: int,
     max_batches: int,
+    deadline: float = math.inf,
 ) -> None:
     """Iterate any iterable of batches, and report what the batches show.
 
@@ -247,7 +288,7 @@ def watch_batches(
     ----------
     batches : iterable
         Each batch counts as one sample if it cannot be taken apart into rows.
-    send, epochs, max_batches
+    send, epochs, max_batches, deadline
         As for `watch`.
     """
     send(
@@ -275,10 +316,15 @@ def watch_batches(
                 send(Fetch(epoch, number, MAIN_PROCESS, None, digests, census))
                 if number + 1 == max_batches:
                     break
+                _stop_after(deadline)
             else:
                 complete = True
-        finally:
+        except OutOfTime:
+            raise
+        except Exception:
             send(EpochEnd(epoch, complete))
+            raise
+        send(EpochEnd(epoch, complete))
 
 
 def _global_census() -> Census:
@@ -345,10 +391,13 @@ class _Spy:
         self._start: tuple[Census, int] | None = None
         self._found: list[generators.Found] | None = None
         self._counted = 0
+        self._files = files_of_this_child()
 
     def worker_init(self, worker_id: int) -> None:
         """Run the user's function, then record the generators that it left."""
         describe_errors_of_worker()
+        if self._files is not None:
+            self._files.watch()  # a spawned worker is not a fork of the process
         if self._worker_init is not None:
             with blame("worker_init_fn"):
                 self._worker_init(worker_id)
@@ -396,9 +445,10 @@ class _Spy:
 class _RecordedSampler:
     """A sampler that records what it yielded."""
 
-    def __init__(self, sampler: Iterable[Any], role: str) -> None:
+    def __init__(self, sampler: Iterable[Any], role: str, deadline: float) -> None:
         self._sampler = sampler
         self._role = role
+        self._deadline = deadline
         self._last: object = None
         self.batches: list[Any] = []
         self.list_reused = False
@@ -412,7 +462,28 @@ class _RecordedSampler:
                 # reach the workers differs from run to run; with a copy, all do.
                 given = list(batch) if isinstance(batch, list) else batch
                 self.batches.append(given)
-                yield given
+                yield _Indices(given, self._deadline) if type(given) is list else given
 
     def __len__(self) -> int:
         return len(self._sampler)  # type: ignore[arg-type]
+
+
+class _Indices(list[Any]):
+    """The indices of a batch, which end at a deadline between two samples."""
+
+    def __init__(self, indices: list[Any], deadline: float) -> None:
+        super().__init__(indices)
+        self._deadline = deadline
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self[:], self._deadline)
+
+    def __iter__(self) -> Iterator[Any]:
+        for index in super().__iter__():
+            _stop_after(self._deadline)
+            yield index
+
+
+def _stop_after(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise OutOfTime

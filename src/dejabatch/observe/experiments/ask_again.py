@@ -34,6 +34,7 @@ from dejabatch.observe.experiments.trials import (
 )
 from dejabatch.observe.isolate import NoAnswer, Send, run_isolated
 from dejabatch.observe.record import COPIES_IN_BATCH, Answers, Observation
+from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
 from dejabatch.state.reach import contents, holders, lengths
 
@@ -174,14 +175,14 @@ class _Questions:
 
     def __call__(self) -> Answers:
         """Return the answers, or as many as there is time for."""
-        self._samples = Samples(
-            dataset_of_worker(self._dataset),
-            self._collate,
-            batched=self._batched,
-            deadline=time.monotonic() + self._seconds,
-        )
         answers: dict[str, Any] = {}
         try:
+            self._samples = Samples(
+                dataset_of_worker(self._dataset),
+                self._collate,
+                batched=self._batched,
+                deadline=time.monotonic() + self._seconds,
+            )
             rounds = self._about_index() if self._indices else self._about_stream()
             for more in rounds:
                 answers.update(more)
@@ -276,7 +277,7 @@ class _Questions:
     def _about_parts(self, index: int) -> Iterator[dict[str, Any]]:
         """Look at what takes part in making a sample or a batch."""
         attempt = self._samples.attempt
-        if self._batched and getattr(self._samples.dataset, "__getitems__", None):
+        if self._batched and attribute(self._samples.dataset, "__getitems__"):
             yield {"by_getitem": attempt(self._by_getitem, index)}
         if self._batched and self._collate not in {default_collate, default_convert}:
             yield {"batch_of_copies": attempt(self._batch_of_copies, index)}

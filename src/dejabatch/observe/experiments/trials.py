@@ -19,7 +19,10 @@ from torch.utils.data import get_worker_info
 
 from dejabatch.observe.isolate import NoAnswer, in_fork
 from dejabatch.state import generators
+from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
+from dejabatch.state.live import held_by, listed
+from dejabatch.state.reach import walk
 from dejabatch.state.shared_memory import SharedMemory
 
 OTHER_STATES = range(1, 9)
@@ -96,7 +99,12 @@ class Samples:
         # Python seeds `random` anew in every forked child, so the states are saved here.
         found = self.generators()
         self._states = {name: generators.get_state(g) for name, g in found.items()}
-        self._shared = SharedMemory({"dataset": dataset})
+        walked = list(walk(self.roots))
+        self._shared = SharedMemory(self.roots, walked=walked)
+        self._held = held_by(self.roots, walked=walked)
+        if self._held.live:
+            msg = f"trials cannot share an object: {listed(self._held.live)}"
+            raise NoAnswer(msg)
 
     @property
     def roots(self) -> dict[str, object]:
@@ -121,9 +129,15 @@ class Samples:
             If the function raised, or took too long.
         """
         try:
-            return in_fork(partial(function, *arguments), self._deadline)
+            return in_fork(
+                partial(self._run_trial, function, *arguments), self._deadline
+            )
         finally:
             self._shared.restore()
+
+    def _run_trial(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        self._held.renew()
+        return function(*arguments)
 
     def attempt(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Do as `in_fork`, but return None for an answer that the dataset refuses."""
@@ -169,7 +183,7 @@ class Samples:
 
     def fetch(self, index: int) -> Any:
         """Return a sample as ``torch.utils.data._utils.fetch`` does."""
-        if self.batched and getattr(self.dataset, "__getitems__", None):
+        if self.batched and attribute(self.dataset, "__getitems__"):
             return self.dataset.__getitems__([index])[0]
         return self.dataset[index]
 
