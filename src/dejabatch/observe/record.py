@@ -373,11 +373,21 @@ class Answers:
         The same as `first`, in another process.
     same_states : bytes or None
         The sample of `index` right after `first`, from the same states. If it equals
-        `first`, the sample from the same states after all of `other_states`.
+        `first`, the sample from the same states after all of `other_states`. It counts
+        as `first` if only generators that the first sample makes explain the difference.
     other_states : tuple of bytes
         The sample of `index` after those, each from other states.
     other_states_first : tuple of bytes
-        The sample of `index` from other states, each the first in its process.
+        The sample of `index` from other states, each the first in its process, until
+        `kept_parts` differ; empty if there are none.
+    kept_parts : tuple of str
+        Paths of parts of the sample that differ in `other_states_first`, and are the same
+        in all samples after the first of a process. The empty path is the whole sample.
+    error_again : str or None
+        The exception that a later sample of `index` raised, such as ``KeyError: 'y'``.
+    constant_late_generators : tuple of str
+        Paths of generators that the first sample makes in a state that is the same in
+        every process, and from which later samples draw.
     other_index_first : bytes or None
         Digest of the sample of `other`, the first in its process.
     after_other_index : bytes or None
@@ -391,6 +401,10 @@ class Answers:
     changed_objects : mapping of str to str
         Paths of what the first two samples changed in the dataset, each with its kind:
         ``"array"``, ``"value"``, ``"container"`` or ``"cache"``.
+    edited_objects : mapping of str to str
+        The part of `changed_objects` that was edited in place: arrays with other content,
+        values that were replaced in a list or dictionary, and containers that have lost
+        or won items.
     held_by_dataset : tuple of str
         Paths of objects of the dataset that are part of the sample or share its memory.
     by_getitem : bytes or None
@@ -429,11 +443,15 @@ class Answers:
     same_states: bytes | None = None
     other_states: tuple[bytes, ...] = ()
     other_states_first: tuple[bytes, ...] = ()
+    kept_parts: tuple[str, ...] = ()
+    error_again: str | None = None
+    constant_late_generators: tuple[str, ...] = ()
     other_index_first: bytes | None = None
     after_other_index: bytes | None = None
     depends_on: tuple[str, ...] = ()
     reseeded: tuple[str, ...] = ()
     changed_objects: Mapping[str, str] = field(default_factory=dict)
+    edited_objects: Mapping[str, str] = field(default_factory=dict)
     held_by_dataset: tuple[str, ...] = ()
     by_getitem: bytes | None = None
     batch_of_copies: str | None = None

@@ -31,7 +31,7 @@ class SharedMemory:
 
     def __init__(self, roots: Mapping[str, object]) -> None:
         blocks: dict[int, npt.NDArray[np.uint8]] = {}
-        for _, value in walk(roots):
+        for _, value in walk(roots, every_item=True):
             address = memory_address(value)
             if address is not None and address not in blocks:
                 block = _shared_block(value)

@@ -6,6 +6,7 @@ process like the main one if it has none.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib
 import sys
@@ -35,7 +36,7 @@ from dejabatch.observe.experiments.trials import (
 from dejabatch.observe.isolate import NoAnswer, Send, run_isolated
 from dejabatch.observe.record import COPIES_IN_BATCH, Answers, Observation
 from dejabatch.state.fingerprint import fingerprint
-from dejabatch.state.reach import contents, holders, lengths
+from dejabatch.state.reach import edits, holders, lengths, stored_values
 
 _MOST_GENERATORS = 16
 _MOST_SIZES = 8
@@ -236,6 +237,7 @@ class _Questions:
         samples = self._samples
         other = others[0] if others else index
         yield {"index": index, "other": other}
+        self._ignore_what_always_differs(index)
 
         trial = samples.trial(
             Step(index),
@@ -245,14 +247,21 @@ class _Questions:
             Step(other),
         )
         first, second, *other_states, last, _ = trial.digests
-        same_states = last if second == first else second
+        # A generator that the first sample makes is restored from then on.
+        if first != second == last and trial.late:
+            same_states = first
+        else:
+            same_states = last if second == first else second
         yield {
             "first": first,
             "same_states": same_states,
             "other_states": tuple(other_states),
             "unreachable_generators": trial.unreachable_generators,
+            "error_again": next(filter(None, trial.errors), None),
         }
         yield {"first_in_new_process": samples.trial(Step(index)).digests[0]}
+        if first != second and trial.late:
+            yield {"constant_late_generators": self._constant_late(trial, index)}
         overwritten = False
         expected = {index: first}
         if others:
@@ -264,14 +273,69 @@ class _Questions:
                 "other_index_first": reverse.digests[0],
                 "after_other_index": reverse.digests[1],
             }
-        other_states_first = self._until_it_differs(first, other_states, index)
-        yield {"other_states_first": other_states_first}
-        if overwritten or first != same_states or other_states_first:
-            changed, held = samples.in_fork(self._changed_and_held, index)
-            yield {"changed_objects": changed, "held_by_dataset": held}
+        fresh, kept = self._kept_parts(trial, index)
+        yield {"other_states_first": fresh, "kept_parts": kept}
+        if overwritten or first != same_states or kept:
+            changed, edited, held = samples.in_fork(self._changed_and_held, index)
+            yield {
+                "changed_objects": changed,
+                "edited_objects": edited,
+                "held_by_dataset": held,
+            }
         yield {"reseeded": self._reseeded(trial)}
         if first == same_states:
             yield {"depends_on": samples.depends_on(expected, _MOST_GENERATORS)}
+
+    def _ignore_what_always_differs(self, index: int) -> None:
+        """Leave out parts of samples that no state of a generator explains.
+
+        A time stamp beside an image is such a part. A sample without any other part is
+        not reproducible.
+        """
+        one, other = (self._samples.trial(Step(index)).parts[0] for _ in range(2))
+        if one.keys() != other.keys():
+            return
+        differing = {path for path in one if one[path] != other[path]}
+        if differing < one.keys():
+            self._samples.ignored |= differing
+
+    def _constant_late(self, trial: Trial, index: int) -> tuple[str, ...]:
+        """Return generators that the first sample makes in one state in every process."""
+        again = self._samples.trial(Step(index, OTHER_STATES[0]), Step(index))
+        one, two, other = trial.states[0], trial.states[1], again.states[0]
+        return tuple(
+            path
+            for path in trial.late
+            if one[path] == other.get(path) and one[path] != two.get(path)
+        )
+
+    def _kept_parts(
+        self, trial: Trial, index: int
+    ) -> tuple[tuple[bytes, ...], tuple[str, ...]]:
+        """Return samples from new processes, and the parts that vary there alone.
+
+        Such a part is random when the first sample is made, and kept from then on.
+        """
+        first, second, *others = trial.parts[:-1]
+        kept = {
+            path
+            for path in first.keys() - self._samples.ignored
+            if all(parts.get(path) == second.get(path) for parts in others)
+            and first[path] == second.get(path)
+        }
+        digests = []
+        varying: set[str] = set()
+        for state in OTHER_STATES if kept else ():
+            fresh = self._samples.trial(Step(index, state))
+            digests += fresh.digests
+            varying = {
+                path
+                for path in kept
+                if path in fresh.parts[0] and fresh.parts[0][path] != first[path]
+            }
+            if varying:
+                return tuple(digests), tuple(sorted(varying))
+        return (), ()
 
     def _about_parts(self, index: int) -> Iterator[dict[str, Any]]:
         """Look at what takes part in making a sample or a batch."""
@@ -360,33 +424,33 @@ class _Questions:
             )
         )
 
-    def _until_it_differs(
-        self, first: bytes, other_states: list[bytes], index: int
-    ) -> tuple[bytes, ...]:
-        """Reseed in new processes, if reseeding had no effect in an old one."""
-        digests: list[bytes] = []
-        if all(digest == first for digest in other_states):
-            for state in OTHER_STATES:
-                digests += self._samples.trial(Step(index, state)).digests
-                if digests[-1] != first:
-                    break
-        return tuple(digests) if digests and digests[-1] != first else ()
+    def _changed_and_held(
+        self, index: int
+    ) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
+        """Return what two samples change, what they edit, and what the sample shares.
 
-    def _changed_and_held(self, index: int) -> tuple[dict[str, str], tuple[str, ...]]:
+        An array or container is edited if it is the same object with other content; a
+        cache that grows is not edited.
+        """
         roots = {"dataset": self._samples.dataset}
+        positions = {index}
         self._samples.set_states(Step(index))
-        before = contents(roots)
+        before = stored_values(roots, positions=positions)
         sample = self._samples.fetch(index)
-        between = contents(roots)
-        held = tuple(holders(roots, sample))
-        self._samples.fetch(index)
-        changed = {
-            path: kind
-            for earlier, later in ((before, between), (between, contents(roots)))
-            for path, (kind, content) in later.items()
-            if earlier.get(path) != (kind, content)
-        }
-        return changed, held
+        between = stored_values(roots, positions=positions)
+        held = tuple(holders(roots, sample, positions=positions))
+        self._samples.set_states(Step(index))
+        with contextlib.suppress(Exception):  # an edit may leave what raises the next time
+            self._samples.fetch(index)
+        after = stored_values(roots, positions=positions)
+        changed: dict[str, str] = {}
+        edited: dict[str, str] = {}
+        for earlier, later in ((before, between), (between, after)):
+            for path, value in later.items():
+                if earlier.get(path) != value:
+                    changed[path] = value[0]
+            edited |= edits(earlier, later)
+        return changed, edited, held
 
     def _reseeded(self, trial: Trial) -> tuple[str, ...]:
         """Return generators that are in one state after every sample.
