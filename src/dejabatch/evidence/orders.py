@@ -1,5 +1,7 @@
 """Facts about the order of indices, epochs and streams."""
 
+from itertools import combinations
+
 import numpy as np
 import numpy.typing as npt
 
@@ -71,3 +73,29 @@ def streams_coincide(pair: Pair, _evidence: Evidence[Pair]) -> bool:
         return False
     one, other = pair.a.contents(), pair.b.contents()
     return len(one) > 1 and one == other
+
+
+def reseeded_by_sampler(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> tuple[str, ...]:
+    """Return the global generators that the sampler seeds with a constant.
+
+    Such a generator is in other states before two epochs, and in one state when the
+    sampler has yielded its first index. A sampler with a ``set_epoch`` may seed with the
+    epoch's number, and is not asked.
+    """
+    facts = observation.facts
+    if facts is None or facts.sampler_has_set_epoch:
+        return ()
+    ends = [end for end in observation.ends if end.states_at_first_index]
+    return tuple(
+        sorted(
+            {
+                name
+                for one, other in combinations(ends, 2)
+                for name, state in one.states_at_first_index.items()
+                if state == other.states_at_first_index.get(name)
+                and one.states_before.get(name) != other.states_before.get(name)
+            }
+        )
+    )

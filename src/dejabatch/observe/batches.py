@@ -85,6 +85,13 @@ def digest_of_content(sample: Any, digests: Mapping[str, bytes]) -> bytes:
     return fingerprint([digests[path] for path in large])
 
 
+def small_parts(sample: Any) -> frozenset[str]:
+    """Return the paths of a sample's small parts, unless all parts are small."""
+    parts = parts_of(sample)
+    small = frozenset(p for p, part in parts.items() if _num_bytes(part) < _FEWEST_BYTES)
+    return small if len(small) < len(parts) else frozenset()
+
+
 def _num_bytes(value: Any) -> int:
     if isinstance(value, torch.Tensor):
         return value.numel() * value.element_size()

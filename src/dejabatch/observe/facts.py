@@ -39,9 +39,13 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         length = None
     context = loader.multiprocessing_context or multiprocessing
     map_style = not isinstance(loader.dataset, IterableDataset)
+    with_epoch = with_set_epoch(loader)
     path = sampler_path(loader)
     sampler: Any = operator.attrgetter(path)(loader)
-    held = generators.find({"dataset": loader.dataset, "collate_fn": loader.collate_fn})
+    finder = generators.Finder(
+        {"dataset": loader.dataset, "collate_fn": loader.collate_fn}
+    )
+    held = finder.find()
     libraries = {found.path: library_of(found.owner) for found in held}
     return Facts(
         map_style=map_style,
@@ -60,9 +64,8 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         num_weights=len(sampler.weights)
         if isinstance(sampler, WeightedRandomSampler)
         else None,
-        dataset_has_set_epoch=any(
-            path.startswith("dataset") for path in with_set_epoch(loader)
-        ),
+        sampler_has_set_epoch=any("sampler" in path for path in with_epoch),
+        dataset_has_set_epoch=any(path.startswith("dataset") for path in with_epoch),
         holds_lock=holds_lock(loader.dataset),
         unused_attributes=_unused_attributes(loader.dataset),
         one_shot=hasattr(type(sampler if map_style else loader.dataset), "__next__"),
@@ -76,6 +79,7 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         if hasattr(type(sampler), "set_epoch")
         else None,
         library_generators={path: name for path, name in libraries.items() if name},
+        search_stopped_at=finder.stopped_at,
     )
 
 

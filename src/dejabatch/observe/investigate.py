@@ -103,8 +103,8 @@ def _experiment(
     facts = seen.facts
     assert facts is not None
     if left := _seconds_until(deadline):
-        answers = ask(make_loader, seen, time_limit=left / 2)
-        seen = dataclasses.replace(seen, answers=answers)
+        answers, draws = ask(make_loader, seen, time_limit=left / 2)
+        seen = dataclasses.replace(seen, answers=answers, draws=draws)
     # Generators that are Python objects explain the rest without this experiment.
     answers = seen.answers
     unexplained = answers is not None and (

@@ -76,6 +76,8 @@ class Facts:
         Over how many ranks the sampler spreads the indices; 1 if it does not.
     sampler_epoch : int or None
         The epoch that the sampler's ``set_epoch`` has set; None without ``set_epoch``.
+    sampler_has_set_epoch : bool
+        Whether the sampler, or one that it wraps, has a ``set_epoch``.
     dataset_has_set_epoch : bool
         Whether the dataset, or one that it wraps, has a ``set_epoch``.
     drop_last : bool
@@ -91,6 +93,8 @@ class Facts:
     library_generators : mapping of str to str
         Paths of the random generators that objects of installed libraries hold, each
         with the library.
+    search_stopped_at : str or None
+        A path where the search for generators ended because there are too many objects.
 
     Examples
     --------
@@ -119,6 +123,7 @@ class Facts:
     shuffles: bool = False
     num_replicas: int = 1
     sampler_epoch: int | None = None
+    sampler_has_set_epoch: bool = False
     dataset_has_set_epoch: bool = False
     drop_last: bool = False
     num_weights: int | None = None
@@ -126,6 +131,7 @@ class Facts:
     unused_attributes: tuple[str, ...] = ()
     data_loader: bool = True
     library_generators: Mapping[str, str] = field(default_factory=dict)
+    search_stopped_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +277,10 @@ class EpochEnd:
     moved_files : tuple of str
         Paths of the dataset's open files whose position in the main process was moved by
         workers.
+    states_before : dict of str to bytes
+        Digests of the main process's global generators before the epoch.
+    states_at_first_index : dict of str to bytes
+        The same when the sampler had yielded its first index; empty if it yielded none.
 
     Examples
     --------
@@ -287,6 +297,8 @@ class EpochEnd:
     unseeded_generators: tuple[str, ...] = ()
     list_reused: bool = False
     moved_files: tuple[str, ...] = ()
+    states_before: Census = field(default_factory=dict)
+    states_at_first_index: Census = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,6 +362,63 @@ class Ended:
         return self.traceback or self.error or None
 
 
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Indices that a sampler drew when nothing but the sampler was iterated.
+
+    Attributes
+    ----------
+    epochs : tuple of numpy.ndarray
+        The indices of each epoch, int64 of shape (samples,).
+    complete : bool
+        Whether all epochs came to their end. A long epoch is cut.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(6), sampler=[5, 3, 1])
+    >>> draws = dejabatch.audit(loader).observation.draws
+    >>> len(draws.epochs), draws.epochs[0].tolist(), draws.complete
+    (4, [5, 3, 1], True)
+    """
+
+    epochs: tuple[npt.NDArray[np.int64], ...]
+    complete: bool
+
+    def indices(self) -> npt.NDArray[np.int64]:
+        """Return all indices that were drawn in any epoch, sorted, each once.
+
+        Returns
+        -------
+        numpy.ndarray
+            int64 of shape (indices,).
+        """
+        return np.unique(np.concatenate(self.epochs))
+
+
+@dataclass(frozen=True, slots=True)
+class Seeding:
+    """A constructor that seeded a global generator while a loader was made.
+
+    Attributes
+    ----------
+    generator : str
+        The generator's name, such as ``np.random``.
+    where : str
+        The path of the constructor from the loader, such as ``dataset.__init__``.
+
+    Examples
+    --------
+    >>> from dejabatch.observe.record import Seeding
+    >>> Seeding("torch", "dataset.__init__").where
+    'dataset.__init__'
+    """
+
+    generator: str
+    where: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
     """The answers of a dataset that was asked for the same sample again.
@@ -366,7 +435,7 @@ class Answers:
         Why some answers are missing; missing answers are None, or empty.
     first : bytes or None
         Digest of the sample of `index`, the first in its process. For an iterable dataset
-        this is the first sample of its stream, and all answers after it are missing.
+        this is the first sample of its stream, and most answers after it are missing.
     overwritten : bool or None
         Whether the sample's content had changed when later samples had been made.
     first_in_new_process : bytes or None
@@ -394,7 +463,8 @@ class Answers:
         The sample of `index` right after the sample of `other`, from the same states.
     depends_on : tuple of str
         Paths of the generators that change the sample of `index` or of `other` when they
-        alone are reseeded; OpenCV's generator is called ``cv2``.
+        alone are reseeded; OpenCV's generator is called ``cv2``. For an iterable dataset
+        that ends soon, those that change the content of all its samples.
     reseeded : tuple of str
         Paths of the generators that are in one and the same state after the samples of
         `index` and of `other`, whatever their state before.
@@ -414,15 +484,27 @@ class Answers:
         What ``collate_fn`` makes of `COPIES_IN_BATCH` copies of one sample, from several
         random states: ``"rows differ"``, ``"rows vary together"``, ``"rows are fixed"``
         or ``"rows are unclear"``. None for torch's own ``collate_fn``.
+    contents : mapping of int to bytes, or None
+        Digest of the sample of several indices, all from the same states, without labels
+        and other small parts; 16 zero bytes for a blank sample.
     swallowed_errors : mapping of int to str, or None
         Indices for which ``__getitem__`` met an exception and then took another sample,
-        each with the exception's name.
+        or a blank one, each with the exception's name. The name is empty where another
+        sample was taken without an exception.
     idle_transforms : tuple of str, or None
         Paths of random transforms that returned their input.
     periods : tuple of int, or None
         Numbers of indices after which the samples start over.
     unreachable_generators : tuple of str
         Loaded modules that have a generator which no path leads to.
+    seeding_places : tuple of str
+        Paths of functions whose code makes or seeds a generator while the sample is made,
+        the innermost first, such as ``dataset.transform.__call__``.
+    several_images : bool
+        Whether the sample has two parts of three dimensions, as an image and its mask.
+    second_pass_differs : bool or None
+        For an iterable dataset, whether a second pass in one process has the same samples
+        in another order, from the same states; None if it was not asked.
 
     Examples
     --------
@@ -455,10 +537,14 @@ class Answers:
     held_by_dataset: tuple[str, ...] = ()
     by_getitem: bytes | None = None
     batch_of_copies: str | None = None
+    contents: Mapping[int, bytes] | None = None
     swallowed_errors: Mapping[int, str] | None = None
     idle_transforms: tuple[str, ...] | None = None
     periods: tuple[int, ...] | None = None
     unreachable_generators: tuple[str, ...] = ()
+    seeding_places: tuple[str, ...] = ()
+    several_images: bool = False
+    second_pass_differs: bool | None = None
 
     @property
     def reproducible(self) -> bool:
@@ -513,6 +599,11 @@ class Observation:
         without persistent workers, and if ``set_epoch`` could not be tried.
     rebuilt : dejabatch.observe.record.Observation or None
         The loader that the same function made a second time, in another random state.
+    draws : dejabatch.observe.record.Draws or None
+        The indices that the sampler draws in several epochs; None for an iterable
+        dataset, and for indices that are not integers.
+    seedings : tuple of dejabatch.observe.record.Seeding
+        Constructors of the loader's parts that seeded global generators.
     expect : dejabatch.Expect
         The user's expectations of the loader.
 
@@ -541,6 +632,8 @@ class Observation:
     restarted: Observation | None = None
     unseen_by_workers: tuple[str, ...] | None = None
     rebuilt: Observation | None = None
+    draws: Draws | None = None
+    seedings: tuple[Seeding, ...] = ()
     expect: Expect = field(default_factory=Expect)
 
     @property

@@ -34,6 +34,7 @@ from dejabatch.observe.facts import (
     stored,
 )
 from dejabatch.observe.isolate import Send, run_isolated
+from dejabatch.observe.seedings import SeedingConstructors
 from dejabatch.observe.record import (
     MAIN_PROCESS,
     Census,
@@ -43,6 +44,7 @@ from dejabatch.observe.record import (
     Fetch,
     NestedSubset,
     Observation,
+    Seeding,
     WorkerStart,
     as_indices,
 )
@@ -95,6 +97,7 @@ def observe(
         ends=ends,
         opaque_types=sent(str),
         ended=_located(outcome.ended, fetches, ends),
+        seedings=sent(Seeding),
         nested_subsets=sent(NestedSubset),
         known_states=known_states(0 if facts is None else facts.num_workers),
     )
@@ -123,10 +126,13 @@ class _Reading:
     max_batches: int
 
     def __call__(self, send: Send) -> None:
-        loader = self.make_loader()
+        with SeedingConstructors() as constructors:
+            loader = self.make_loader()
         limits = {"epochs": self.epochs, "max_batches": self.max_batches}
         if isinstance(loader, DataLoader):
             send(facts_of(loader))
+            for seeding in constructors.of(loader):
+                send(seeding)
             for subset in nested_subsets(loader):
                 send(subset)
             watch(loader, send, **limits)
@@ -183,6 +189,8 @@ def watch(
     positions = Positions()
     for epoch in range(epochs):
         sampled.batches.clear()
+        sampled.states_at_first_index = {}
+        states_before = _global_census()
         complete = True
         iterator = None
         try:
@@ -215,6 +223,8 @@ def watch(
                     unseeded_generators=_unseeded(own_generators),
                     list_reused=sampled.list_reused,
                     moved_files=positions.moved(loader.dataset),
+                    states_before=states_before,
+                    states_at_first_index=sampled.states_at_first_index,
                 )
             )
 
@@ -395,12 +405,15 @@ class _RecordedSampler:
         self._last: object = None
         self.batches: list[Any] = []
         self.list_reused = False
+        self.states_at_first_index: Census = {}
 
     def __iter__(self) -> Iterator[Any]:
         with blame(self._role):
             for batch in self._sampler:
                 self.list_reused |= isinstance(batch, list) and batch is self._last
                 self._last = batch
+                if not self.states_at_first_index:
+                    self.states_at_first_index = _global_census()
                 # Some batch samplers yield one list again and again. Which batches then
                 # reach the workers differs from run to run; with a copy, all do.
                 given = list(batch) if isinstance(batch, list) else batch

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from torch.utils.data import get_worker_info
 
-from dejabatch.observe.batches import digest_of_parts
+from dejabatch.observe.batches import digest_of_parts, small_parts
 from dejabatch.observe.isolate import NoAnswer, in_fork
 from dejabatch.state import generators
 from dejabatch.state.fingerprint import fingerprint
+from dejabatch.state.generators import Generator
 from dejabatch.state.shared_memory import SharedMemory
 
 OTHER_STATES = range(1, 9)
@@ -67,6 +68,8 @@ class Trial:
         The exception of each step that raised. Its digest is a digest of the exception.
     states : list of dict of str to bytes
         The generators after each step, by path.
+    small_parts : frozenset of str
+        Paths of the parts of the first sample that are small, such as a label.
     late : tuple of str
         Paths of the generators that the first sample made and the second one kept.
     overwritten : bool
@@ -79,6 +82,7 @@ class Trial:
     parts: list[dict[str, bytes]] = field(default_factory=list)
     errors: list[str | None] = field(default_factory=list)
     states: list[dict[str, bytes]] = field(default_factory=list)
+    small_parts: frozenset[str] = frozenset()
     late: tuple[str, ...] = ()
     overwritten: bool = False
     unreachable_generators: tuple[str, ...] = ()
@@ -126,7 +130,7 @@ class Samples:
         """Whether the deadline has passed."""
         return time.monotonic() > self._deadline
 
-    def generators(self, *, again: bool = False) -> dict[str, generators.Generator]:
+    def generators(self, *, again: bool = False) -> dict[str, Generator]:
         """Return the generators that take part in making a sample, by path.
 
         Parameters
@@ -191,6 +195,7 @@ class Samples:
             )
             if not number:
                 kept, digest = sample, fingerprint(sample)
+                trial.small_parts = small_parts(sample)
                 made = self._keep_new_states(after)
             elif number == 1:
                 trial.late = tuple(
@@ -214,7 +219,7 @@ class Samples:
         trial.states.append({})
 
     def _keep_new_states(
-        self, found: Mapping[str, generators.Generator]
+        self, found: Mapping[str, Generator]
     ) -> dict[str, int]:
         """Let later steps restore the generators that the first sample has made.
 
@@ -311,7 +316,7 @@ class Samples:
 
 def reachable_generators(
     roots: Mapping[str, object],
-) -> dict[str, generators.Generator]:
+) -> dict[str, Generator]:
     """Return the global generators and all that some objects can reach, by path."""
     return generators.Finder(roots).all()
 
