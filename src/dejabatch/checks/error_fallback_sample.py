@@ -15,8 +15,10 @@ def check(
     if not swallowed:
         return None
     index, name = next(iter(swallowed.items()))
-    met = f"catches the {name} that index {index} raises" if name else (
-        f"asks itself for another index than {index}"
+    met = (
+        f"catches the {name} that index {index} raises"
+        if name
+        else (f"asks itself for another index than {index}")
     )
     return Diagnosis(
         severity="error",

@@ -20,7 +20,9 @@ def check(
         cannot_tell("only one index was seen")
     if not answers.reseeded:
         return None
-    where = answers.seeding_places[0] if answers.seeding_places else "dataset.__getitem__"
+    where = (
+        answers.seeding_places[0] if answers.seeding_places else "dataset.__getitem__"
+    )
     return Diagnosis(
         severity="error" if {*answers.reseeded} & {*GLOBAL_NAMES} else "warning",
         where=where,

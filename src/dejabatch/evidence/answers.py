@@ -101,7 +101,9 @@ def edited_object(answers: Answers) -> tuple[str, str] | None:
     values = [path for path, kind in edited.items() if kind == "value"]
     if values and (local or len(values) > 1):
         return _common_holder(values), "value"
-    held = [path for path in edited if edited[path] == "container" and path.endswith("]")]
+    held = [
+        path for path in edited if edited[path] == "container" and path.endswith("]")
+    ]
     if held and local:
         return max(held, key=len), "container"
     return None

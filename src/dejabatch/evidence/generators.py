@@ -352,7 +352,10 @@ def _drawn_from(
     starts, firsts = observation.epoch_starts(), observation.first_fetches()
     found = {}
     for path, start in starts[one].items():
-        after, other_after = firsts[one].census.get(path), firsts[other].census.get(path)
+        after, other_after = (
+            firsts[one].census.get(path),
+            firsts[other].census.get(path),
+        )
         unseen_or_unused = {None, start} & {after, other_after}
         if start == starts[other].get(path) and not unseen_or_unused:
             found[path] = after == other_after

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dejabatch.state.fingerprint import DIGEST_SIZE, fingerprint
+from dejabatch.observe.record import BLANK, NO_CONTENT
+from dejabatch.state.fingerprint import fingerprint
 
 _INTEGERS = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 # Keys under which the label of a sample is stored in a dictionary.
@@ -20,8 +21,6 @@ _MOST_ITEMS = 16
 _MOST_PARTS = 32
 # A part of fewer bytes, such as a label or a size, is equal in many samples.
 _FEWEST_BYTES = 64
-NO_CONTENT = bytes(DIGEST_SIZE)
-"""The digest of a sample's content where the sample is blank, or too small to tell."""
 
 # Rows whose values differ by less, relative to the largest, are equal but for rounding.
 _ROUNDING = 0.02
@@ -76,20 +75,30 @@ def digest_of_content(sample: Any, digests: Mapping[str, bytes]) -> bytes:
     Returns
     -------
     bytes
-        `NO_CONTENT` if all parts are small, or if all large parts are blank.
+        `NO_CONTENT` if all parts are small, and `BLANK` if all large parts are blank.
     """
     parts = parts_of(sample)
     large = [path for path, part in parts.items() if _num_bytes(part) >= _FEWEST_BYTES]
-    if all(_is_blank(parts[path]) for path in large):
+    if not large:
         return NO_CONTENT
+    if all(_is_blank(parts[path]) for path in large):
+        return BLANK
     return fingerprint([digests[path] for path in large])
 
 
 def small_parts(sample: Any) -> frozenset[str]:
     """Return the paths of a sample's small parts, unless all parts are small."""
     parts = parts_of(sample)
-    small = frozenset(p for p, part in parts.items() if _num_bytes(part) < _FEWEST_BYTES)
+    small = frozenset(
+        p for p, part in parts.items() if _num_bytes(part) < _FEWEST_BYTES
+    )
     return small if len(small) < len(parts) else frozenset()
+
+
+def largest_part(sample: Any) -> str:
+    """Return the path of the part of a sample with the most bytes."""
+    parts = parts_of(sample)
+    return max(parts, key=lambda path: _num_bytes(parts[path]))
 
 
 def _num_bytes(value: Any) -> int:

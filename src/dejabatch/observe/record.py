@@ -21,6 +21,12 @@ COPIES_IN_BATCH: Final = 7
 Few batches have that many parts, so the rows of the batch can be told from its parts.
 """
 
+NO_CONTENT: Final = bytes(16)
+"""Digest of a sample's content where all parts are small, such as labels."""
+
+BLANK: Final = b"blank".ljust(16)
+"""Digest of a sample's content where each large part has one value, as a blank image."""
+
 DEFAULT_TORCH_GENERATOR: Final = "torch.Generator()"
 """Name of a state in `Observation.known_states`."""
 
@@ -82,6 +88,11 @@ class Facts:
         Whether the dataset, or one that it wraps, has a ``set_epoch``.
     drop_last : bool
         Whether batches that are not full are left out.
+    draws_with_replacement : bool
+        Whether the code of the sampler's own class names a function that draws with
+        replacement or repeats, such as ``choices`` or ``cycle``.
+    given_indices : bool
+        Whether the sampler only has indices that it was given, such as a list.
     num_weights : int or None
         How many weights a :class:`~torch.utils.data.WeightedRandomSampler` has.
     holds_lock : bool
@@ -93,6 +104,13 @@ class Facts:
     library_generators : mapping of str to str
         Paths of the random generators that objects of installed libraries hold, each
         with the library.
+    repeated_references : mapping of str to int
+        Paths of the lists of the dataset's length that hold fewer objects than items,
+        each with the number of objects.
+    repeats_a_dataset : tuple of int
+        Lengths of the datasets inside that the dataset may be meant to repeat.
+    subset : bytes or None
+        Digest of the indices of a :class:`~torch.utils.data.Subset`, at any depth.
     search_stopped_at : str or None
         A path where the search for generators ended because there are too many objects.
 
@@ -126,11 +144,16 @@ class Facts:
     sampler_has_set_epoch: bool = False
     dataset_has_set_epoch: bool = False
     drop_last: bool = False
+    draws_with_replacement: bool = False
+    given_indices: bool = False
     num_weights: int | None = None
     holds_lock: bool = False
     unused_attributes: tuple[str, ...] = ()
     data_loader: bool = True
     library_generators: Mapping[str, str] = field(default_factory=dict)
+    repeated_references: Mapping[str, int] = field(default_factory=dict)
+    repeats_a_dataset: tuple[int, ...] = ()
+    subset: bytes | None = None
     search_stopped_at: str | None = None
 
 
@@ -213,6 +236,12 @@ class Fetch:
     labels : numpy.ndarray or None
         The label of each sample, int64 of shape (samples,). None where samples have no
         part that is a single integer.
+    parts : mapping of str to numpy.ndarray
+        Fingerprints of each part of the samples, uint8 of shape (samples, 16), by a path
+        such as ``['image']``. Empty if samples have one part, or different ones.
+    contents : numpy.ndarray or None
+        Fingerprint of each sample without labels and other small parts, uint8 of shape
+        (samples, 16); `BLANK` or `NO_CONTENT` for a sample without any.
 
     Examples
     --------
@@ -234,6 +263,8 @@ class Fetch:
     census: Census
     rows: int | None = None
     labels: npt.NDArray[np.int64] | None = None
+    parts: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    contents: npt.NDArray[np.uint8] | None = None
 
     def pairs(self) -> list[tuple[int, bytes]]:
         """Return each index with the fingerprint of its sample.
@@ -257,6 +288,19 @@ class Fetch:
             return []
         digests = (digest.tobytes() for digest in self.digests)
         return list(zip(self.indices.tolist(), digests, strict=True))
+
+    def content_by_index(self) -> list[tuple[int, bytes]]:
+        """Return each index with the fingerprint of its content.
+
+        Returns
+        -------
+        list of tuple of int and bytes
+            Empty where `pairs` is, and if no contents were recorded.
+        """
+        if self.contents is None:
+            return []
+        contents = (row.tobytes() for row in self.contents)
+        return [(i, row) for (i, _), row in zip(self.pairs(), contents, strict=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,6 +493,11 @@ class Answers:
     other_states_first : tuple of bytes
         The sample of `index` from other states, each the first in its process, until
         `kept_parts` differ; empty if there are none.
+    fixed_parts : tuple of str
+        Paths of parts of the sample that are the same in all samples that were made. The
+        empty path is the whole sample.
+    largest_part : str
+        Path of the part of the sample with the most bytes.
     kept_parts : tuple of str
         Paths of parts of the sample that differ in `other_states_first`, and are the same
         in all samples after the first of a process. The empty path is the whole sample.
@@ -486,7 +535,7 @@ class Answers:
         or ``"rows are unclear"``. None for torch's own ``collate_fn``.
     contents : mapping of int to bytes, or None
         Digest of the sample of several indices, all from the same states, without labels
-        and other small parts; 16 zero bytes for a blank sample.
+        and other small parts; `BLANK` or `NO_CONTENT` for a sample without any.
     swallowed_errors : mapping of int to str, or None
         Indices for which ``__getitem__`` met an exception and then took another sample,
         or a blank one, each with the exception's name. The name is empty where another
@@ -525,6 +574,8 @@ class Answers:
     same_states: bytes | None = None
     other_states: tuple[bytes, ...] = ()
     other_states_first: tuple[bytes, ...] = ()
+    fixed_parts: tuple[str, ...] = ()
+    largest_part: str = ""
     kept_parts: tuple[str, ...] = ()
     error_again: str | None = None
     constant_late_generators: tuple[str, ...] = ()
@@ -720,6 +771,30 @@ class Observation:
         """
         return {digest.tobytes() for fetch in self.fetches for digest in fetch.digests}
 
+    def parts_by_index(self, epoch: int) -> dict[str, dict[int, bytes]]:
+        """Return the fingerprint of each part of each index's sample in an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Which one.
+
+        Returns
+        -------
+        dict of str to dict
+            By path and index. The empty path is the whole sample, where samples have one
+            part only.
+        """
+        found: dict[str, dict[int, bytes]] = {}
+        for fetch in self.fetches:
+            if fetch.epoch != epoch or not fetch.pairs() or fetch.indices is None:
+                continue
+            for path, digests in (fetch.parts or {"": fetch.digests}).items():
+                rows = [row.tobytes() for row in digests]
+                pairs = zip(fetch.indices.tolist(), rows, strict=True)
+                found.setdefault(path, {}).update(pairs)
+        return found
+
     def by_index(self, epoch: int) -> dict[int, bytes]:
         """Return the fingerprint of each index's sample in an epoch.
 
@@ -800,8 +875,10 @@ class Pair:
         Objects that both hold: the path in `a`, the path in `b`, and the module of the
         object's class, or ``"generator"``.
     common_indices : int or None
-        How many samples of one dataset both hold; None if they have different datasets,
-        or unknown parts of it.
+        How many samples of one dataset both draw; None if they have different datasets,
+        or if it is unknown what they draw.
+    drawn_indices : tuple of int, or None
+        How many samples of that dataset `a` and `b` draw.
 
     Examples
     --------
@@ -819,6 +896,7 @@ class Pair:
     b: Observation
     shared_objects: tuple[tuple[str, str, str], ...]
     common_indices: int | None
+    drawn_indices: tuple[int, int] | None = None
 
 
 def as_indices(indices: Any) -> npt.NDArray[np.int64] | None:

@@ -19,7 +19,13 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from dejabatch.observe.batches import count_different_rows, labels_of, rows_of
+from dejabatch.observe.batches import (
+    count_different_rows,
+    digest_of_content,
+    digest_of_parts,
+    labels_of,
+    rows_of,
+)
 from dejabatch.observe.errors import (
     blame,
     describe_dead_worker,
@@ -34,7 +40,6 @@ from dejabatch.observe.facts import (
     stored,
 )
 from dejabatch.observe.isolate import Send, run_isolated
-from dejabatch.observe.seedings import SeedingConstructors
 from dejabatch.observe.record import (
     MAIN_PROCESS,
     Census,
@@ -48,6 +53,7 @@ from dejabatch.observe.record import (
     WorkerStart,
     as_indices,
 )
+from dejabatch.observe.seedings import SeedingConstructors
 from dejabatch.state import generators
 from dejabatch.state.fingerprint import DIGEST_SIZE, fingerprint
 from dejabatch.state.open_files import Positions
@@ -294,6 +300,14 @@ def _as_array(digests: Iterable[bytes]) -> npt.NDArray[np.uint8]:
     return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, DIGEST_SIZE)
 
 
+def _columns(rows: list[dict[str, bytes]]) -> dict[str, npt.NDArray[np.uint8]]:
+    """Return the digests of each part; nothing if samples have one part, or others."""
+    paths = rows[0].keys() if rows else {}.keys()
+    if len(paths) < 2 or any(row.keys() != paths for row in rows):
+        return {}
+    return {path: _as_array(row[path] for row in rows) for path in paths}
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """The record that the spy sends in place of a batch.
@@ -306,7 +320,7 @@ class _Seen:
         Generators and seed of the worker at its start, with its first batch only.
     opaque : set of str
         Types whose content cannot be read.
-    digests, rows, labels, census
+    digests, rows, labels, census, parts, contents
         As in `Fetch`.
     """
 
@@ -317,6 +331,8 @@ class _Seen:
     labels: npt.NDArray[np.int64] | None
     opaque: set[str]
     census: Census
+    parts: dict[str, npt.NDArray[np.uint8]]
+    contents: npt.NDArray[np.uint8]
 
     def fetch(
         self, epoch: int, batch: int, indices: npt.NDArray[np.int64] | None
@@ -331,6 +347,8 @@ class _Seen:
             self.census,
             self.rows,
             self.labels,
+            self.parts,
+            self.contents,
         )
 
 
@@ -366,6 +384,8 @@ class _Spy:
 
         items = samples if self._batched else [samples]
         digests = _as_array(fingerprint(item, opaque=opaque) for item in items)
+        parts = [digest_of_parts(item) for item in items]
+        contents = _as_array(map(digest_of_content, items, parts))
         with blame("collate_fn"):
             batch = self._collate(samples)
         rows = None
@@ -382,6 +402,8 @@ class _Spy:
             labels=labels_of(items),
             opaque=unclear,
             census=self.census(),
+            parts=_columns(parts),
+            contents=contents,
         )
 
     def census(self) -> Census:

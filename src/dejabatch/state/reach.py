@@ -229,9 +229,9 @@ def edits(
         if same is None or same == (kind, content, identity):
             continue
         holder = path[: path.rfind("[")] if path.endswith("]") else ""
-        if kind == "array" and same[2] == identity:
-            edited[path] = kind
-        elif kind == "container" and same[2] == identity:
+        if (kind == "array" and same[2] == identity) or (
+            kind == "container" and same[2] == identity
+        ):
             edited[path] = kind
         elif kind == "value" and holder in before and holder in after:
             if before[holder][2] == after[holder][2]:
@@ -393,7 +393,9 @@ def _sample(
     kind = next(kind for kind in _CONTAINERS if is_a(value, kind))
     length = kind.__len__(value)
     chosen = {i * length // _SAMPLED_ITEMS for i in range(_SAMPLED_ITEMS)}
-    chosen |= {position % length for position in positions if -length <= position < length}
+    chosen |= {
+        position % length for position in positions if -length <= position < length
+    }
     if kind in {list, tuple}:
         for i in sorted(chosen):
             yield f"{path}[{i}]", kind.__getitem__(value, i)
@@ -478,7 +480,7 @@ def _named_globals(function: Any) -> Iterator[tuple[str, object]]:
     For a module among them, the attributes of the module that the code names are yielded
     in its place.
     """
-    names = _names_in(function.__code__)
+    names = names_in(function.__code__)
     for name in names & function.__globals__.keys():
         item = function.__globals__[name]
         if is_a(item, types.ModuleType):
@@ -494,10 +496,10 @@ def _is_entered(module: str) -> bool:
     return module.partition(".")[0] not in _LIBRARIES_NOT_ENTERED
 
 
-def _names_in(code: types.CodeType) -> set[str]:
+def names_in(code: types.CodeType) -> set[str]:
     """Return the global and attribute names in a code object and in nested ones."""
     names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            names |= _names_in(constant)
+            names |= names_in(constant)
     return names

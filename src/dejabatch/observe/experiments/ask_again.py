@@ -26,7 +26,6 @@ from torch.utils.data import (
 )
 
 from dejabatch.observe.batches import (
-    NO_CONTENT,
     digest_of_content,
     digest_of_parts,
     parts_of,
@@ -44,7 +43,14 @@ from dejabatch.observe.experiments.trials import (
     dataset_of_worker,
 )
 from dejabatch.observe.isolate import NoAnswer, Send, run_isolated
-from dejabatch.observe.record import COPIES_IN_BATCH, Answers, Draws, Observation
+from dejabatch.observe.record import (
+    BLANK,
+    COPIES_IN_BATCH,
+    NO_CONTENT,
+    Answers,
+    Draws,
+    Observation,
+)
 from dejabatch.state import generators
 from dejabatch.state.fingerprint import fingerprint
 from dejabatch.state.reach import edits, holders, lengths, stored_values
@@ -335,6 +341,7 @@ class _Questions:
             "same_states": same_states,
             "other_states": tuple(other_states),
             "unreachable_generators": trial.unreachable_generators,
+            "largest_part": trial.largest_part,
             "error_again": next(filter(None, trial.errors), None),
         }
         yield {"first_in_new_process": in_new_process.digests[0]}
@@ -351,8 +358,8 @@ class _Questions:
                 "other_index_first": reverse.digests[0],
                 "after_other_index": reverse.digests[1],
             }
-        fresh, kept = self._kept_parts(trial, index)
-        yield {"other_states_first": fresh, "kept_parts": kept}
+        fresh, kept, fixed = self._kept_parts(trial, index)
+        yield {"other_states_first": fresh, "kept_parts": kept, "fixed_parts": fixed}
         if overwritten or first != same_states or kept:
             changed, edited, held = samples.in_fork(self._changed_and_held, index)
             yield {
@@ -376,34 +383,29 @@ class _Questions:
 
     def _kept_parts(
         self, trial: Trial, index: int
-    ) -> tuple[tuple[bytes, ...], tuple[str, ...]]:
+    ) -> tuple[tuple[bytes, ...], tuple[str, ...], tuple[str, ...]]:
         """Return samples from new processes, and the parts that vary there alone.
 
-        Such a part is random when the first sample is made, and kept from then on.
+        Such a part is random when the first sample is made, and kept from then on. The
+        last item has the parts that do not vary there either.
         """
-        first, second, *others = trial.parts[:-1]
-        kept = {
+        first, *others = trial.parts[:-1]
+        same = {
             path
             for path in first.keys() - self._samples.ignored
-            if all(parts.get(path) == second.get(path) for parts in others)
-            and first[path] == second.get(path)
+            if all(parts.get(path) == first[path] for parts in others)
         }
-        # A label is kept as well. It takes few trials to see that a part is no label.
-        large = kept - trial.small_parts
-        states = OTHER_STATES if large else OTHER_STATES[:2]
-        digests = []
-        varying: set[str] = set()
-        for state in states if kept else ():
+        # A label is the same as well. It takes few trials to see that a part is no label.
+        states = OTHER_STATES if same - trial.small_parts else OTHER_STATES[:2]
+        digests: list[bytes] = []
+        for state in states if same else ():
             fresh = self._samples.trial(Step(index, state))
             digests += fresh.digests
-            varying = {
-                path
-                for path in kept
-                if path in fresh.parts[0] and fresh.parts[0][path] != first[path]
-            }
-            if varying:
-                return tuple(digests), tuple(sorted(varying))
-        return (), ()
+            parts = fresh.parts[0]
+            kept = {p for p in same if p in parts and parts[p] != first[p]}
+            if kept:
+                return tuple(digests), tuple(sorted(kept)), tuple(sorted(same - kept))
+        return (), (), tuple(sorted(same))
 
     def _about_parts(self, index: int) -> Iterator[dict[str, Any]]:
         """Look at what takes part in making a sample or a batch."""
@@ -484,7 +486,9 @@ class _Questions:
         if 2 * len(returned) <= len(traced):  # otherwise an index is only translated
             replaced |= returned
         shared = Counter(contents.get(index) for index in raising)
-        alike = {i: raising[i] for i in raising if self._shows_no_index(i, contents, shared)}
+        alike = {
+            i: raising[i] for i in raising if self._shows_no_index(i, contents, shared)
+        }
         if 2 * len(alike) > len(raising) and len(alike) < len(traced):
             return replaced | alike
         return replaced if 2 * len(replaced) > len(raising) else {}
@@ -496,7 +500,7 @@ class _Questions:
         content = contents.get(index)
         if content is None:
             return False
-        return content == NO_CONTENT or shared[content] > 1
+        return content == BLANK or (content != NO_CONTENT and shared[content] > 1)
 
     def _trace(self, index: int) -> Traced:
         self._samples.set_states(Step(index))
@@ -557,7 +561,9 @@ class _Questions:
         between = stored_values(roots, positions=positions)
         held = tuple(holders(roots, sample, positions=positions))
         self._samples.set_states(Step(index))
-        with contextlib.suppress(Exception):  # an edit may leave what raises the next time
+        with contextlib.suppress(
+            Exception
+        ):  # an edit may leave what raises the next time
             self._samples.fetch(index)
         after = stored_values(roots, positions=positions)
         changed: dict[str, str] = {}

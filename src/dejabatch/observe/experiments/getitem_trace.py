@@ -141,7 +141,11 @@ class Traced:
             if before is not None and _is_other(_first_argument(frame), before):
                 self.took_another = True
             for asked, inner in self._inner:
-                if inner is value and value is not None and _is_other(asked, self._asked):
+                if (
+                    inner is value
+                    and value is not None
+                    and _is_other(asked, self._asked)
+                ):
                     self.returned_another = _as_index(asked)
         elif self._outer is not None and _dataset_of(frame) is _dataset_of(self._outer):
             self._inner.append((_first_argument(frame), value))

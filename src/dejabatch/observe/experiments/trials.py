@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import get_worker_info
 
-from dejabatch.observe.batches import digest_of_parts, small_parts
+from dejabatch.observe.batches import digest_of_parts, largest_part, small_parts
 from dejabatch.observe.isolate import NoAnswer, in_fork
 from dejabatch.state import generators
 from dejabatch.state.fingerprint import fingerprint
@@ -70,6 +70,8 @@ class Trial:
         The generators after each step, by path.
     small_parts : frozenset of str
         Paths of the parts of the first sample that are small, such as a label.
+    largest_part : str
+        Path of the part of the first sample with the most bytes.
     late : tuple of str
         Paths of the generators that the first sample made and the second one kept.
     overwritten : bool
@@ -83,6 +85,7 @@ class Trial:
     errors: list[str | None] = field(default_factory=list)
     states: list[dict[str, bytes]] = field(default_factory=list)
     small_parts: frozenset[str] = frozenset()
+    largest_part: str = ""
     late: tuple[str, ...] = ()
     overwritten: bool = False
     unreachable_generators: tuple[str, ...] = ()
@@ -196,6 +199,7 @@ class Samples:
             if not number:
                 kept, digest = sample, fingerprint(sample)
                 trial.small_parts = small_parts(sample)
+                trial.largest_part = largest_part(sample)
                 made = self._keep_new_states(after)
             elif number == 1:
                 trial.late = tuple(
@@ -218,9 +222,7 @@ class Samples:
         trial.errors.append(described)
         trial.states.append({})
 
-    def _keep_new_states(
-        self, found: Mapping[str, Generator]
-    ) -> dict[str, int]:
+    def _keep_new_states(self, found: Mapping[str, Generator]) -> dict[str, int]:
         """Let later steps restore the generators that the first sample has made.
 
         Returns
