@@ -103,6 +103,7 @@ def audit(
                 max_batches=max_batches,
                 time_limit=time_limit,
                 make_again=is_factory,
+                make_outer=_MakeOuter(loader, is_factory),
                 show=show,
             )
     finally:
@@ -123,6 +124,18 @@ class _Make:
 
     def __call__(self) -> DataLoader[Any] | Iterable[Any]:
         return unwrap(self.loader() if self.is_factory else self.loader)
+
+
+@dataclass(frozen=True, slots=True)
+class _MakeOuter:
+    """Return what the program iterates, with its wrapper."""
+
+    loader: Any
+    is_factory: bool
+
+    def __call__(self) -> Iterable[Any]:
+        outer: Iterable[Any] = self.loader() if self.is_factory else self.loader
+        return outer
 
 
 def _is_factory(loader: object) -> bool:

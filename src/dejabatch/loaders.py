@@ -21,8 +21,8 @@ def unwrap(loader: object) -> DataLoader[Any] | Iterable[Any]:
     Parameters
     ----------
     loader : object
-        A DataLoader, a wrapper of accelerate, Lightning Fabric or webdataset around one,
-        or any other iterable of batches.
+        A DataLoader, a wrapper of accelerate, Lightning Fabric, webdataset or any other
+        iterable that holds one, or an iterable of batches without a DataLoader.
 
     Returns
     -------
@@ -63,6 +63,10 @@ def _inside(loader: Any) -> Any:
     for name in ("base_dataloader", "_dataloader"):
         if name in attributes:
             return attributes[name]
+    if not isinstance(loader, DataLoader) and isinstance(loader, Iterable):
+        held = [v for v in attributes.values() if isinstance(v, DataLoader)]
+        if len(held) == 1:  # a prefetcher, such as timm's
+            return held[0]
     # webdataset's WebLoader is a pipeline that begins with the DataLoader.
     pipeline = attributes.get("pipeline")
     if isinstance(pipeline, list) and pipeline and isinstance(pipeline[0], DataLoader):

@@ -38,7 +38,7 @@ def check(
     if replacement is False:
         return Diagnosis("error", facts.sampler_path, evidence)
     meant = "pass expect=Expect(replacement=True) if that is meant, or False if not"
-    if _may_be_meant(facts, epoch, counts):
+    if _may_be_meant(facts, counts):
         cannot_tell(f"{evidence}; {meant}")
     return Diagnosis(
         severity="warning",
@@ -63,9 +63,7 @@ def _whole_epoch(observation: Observation) -> npt.NDArray[np.int64]:
     return np.concatenate(indices or [np.empty(0, np.int64)])
 
 
-def _may_be_meant(
-    facts: Facts, epoch: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
-) -> bool:
+def _may_be_meant(facts: Facts, counts: npt.NDArray[np.int64]) -> bool:
     """Return whether repeated indices look like a choice of the user."""
     if facts.draws_with_replacement or facts.given_indices:
         return True

@@ -52,9 +52,10 @@ def _contents(observation: Observation) -> set[bytes]:
     owners: dict[bytes, int | None] = {}
     shared: set[bytes] = set()
     for fetch in observation.fetches:
-        indices = [index for index, _ in fetch.pairs()] or [None] * len(fetch.digests)
+        indices = [index for index, _ in fetch.pairs()]
         contents = fetch.contents
-        for row, index in enumerate(indices):
+        for row in range(len(fetch.digests)):
+            index = indices[row] if indices else None
             digest = fetch.digests[row].tobytes()
             blank = contents is not None and contents[row].tobytes() == BLANK
             if blank or owners.setdefault(digest, index) != index:

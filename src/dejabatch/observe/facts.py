@@ -83,6 +83,8 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         dataset_has_set_epoch=any(path.startswith("dataset") for path in with_epoch),
         holds_lock=holds_lock(loader.dataset),
         unused_attributes=_unused_attributes(loader.dataset),
+        own_iter=has_own_iter(loader),
+        index_lists=asks_for_lists(loader),
         one_shot=hasattr(type(sampler if map_style else loader.dataset), "__next__"),
         replacement=stored(sampler, "replacement") is True,
         sampler_has_generator=stored(sampler, "generator") is not None,
@@ -110,6 +112,21 @@ def sampler_path(loader: DataLoader[Any]) -> str:
         return "batch_sampler"
     same = batch_sampler.sampler is loader.sampler
     return "sampler" if same else "batch_sampler.sampler"
+
+
+def has_own_iter(loader: DataLoader[Any]) -> bool:
+    """Return whether a subclass delivers batches in a way of its own.
+
+    torchdata's loader restores its position there, and delivers what torch's does.
+    """
+    cls = type(loader)
+    top = cls.__module__.partition(".")[0]
+    return cls.__iter__ is not DataLoader.__iter__ and top != "torchdata"
+
+
+def asks_for_lists(loader: DataLoader[Any]) -> bool:
+    """Return whether the dataset is asked for a list of indices at once."""
+    return loader.batch_sampler is None and isinstance(loader.sampler, BatchSampler)
 
 
 def nested_subsets(loader: DataLoader[Any]) -> Iterator[NestedSubset]:

@@ -34,6 +34,11 @@ Census: TypeAlias = dict[str, bytes]
 """Digest of every random generator, by its path."""
 
 
+CopiesInBatch: TypeAlias = Literal[
+    "rows differ", "rows vary together", "rows are fixed", "rows are unclear"
+]
+"""The rows of batches that are made of copies of one sample."""
+
 EndReason: TypeAlias = Literal["raised", "died", "worker died", "out of time"]
 """Why reading a loader ended early."""
 
@@ -101,6 +106,12 @@ class Facts:
         Attributes of a :class:`~torch.utils.data.Subset` that have no effect.
     data_loader : bool
         False for any other iterable, of which only the batches are observed.
+    own_iter : bool
+        Whether the loader's class has an ``__iter__`` of its own, or the loader a wrapper
+        that the program iterates.
+    index_lists : bool
+        Whether the dataset is asked for a list of indices, by a
+        :class:`~torch.utils.data.BatchSampler` as the sampler.
     library_generators : mapping of str to str
         Paths of the random generators that objects of installed libraries hold, each
         with the library.
@@ -150,6 +161,8 @@ class Facts:
     holds_lock: bool = False
     unused_attributes: tuple[str, ...] = ()
     data_loader: bool = True
+    own_iter: bool = False
+    index_lists: bool = False
     library_generators: Mapping[str, str] = field(default_factory=dict)
     repeated_references: Mapping[str, int] = field(default_factory=dict)
     repeats_a_dataset: tuple[int, ...] = ()
@@ -533,6 +546,9 @@ class Answers:
         What ``collate_fn`` makes of `COPIES_IN_BATCH` copies of one sample, from several
         random states: ``"rows differ"``, ``"rows vary together"``, ``"rows are fixed"``
         or ``"rows are unclear"``. None for torch's own ``collate_fn``.
+    getitems_of_copies : str or None
+        The same for the samples of one call of ``__getitems__``, or of the dataset for a
+        list of indices; None if the dataset is asked for one index at a time.
     contents : mapping of int to bytes, or None
         Digest of the sample of several indices, all from the same states, without labels
         and other small parts; `BLANK` or `NO_CONTENT` for a sample without any.
@@ -587,7 +603,8 @@ class Answers:
     edited_objects: Mapping[str, str] = field(default_factory=dict)
     held_by_dataset: tuple[str, ...] = ()
     by_getitem: bytes | None = None
-    batch_of_copies: str | None = None
+    batch_of_copies: CopiesInBatch | None = None
+    getitems_of_copies: CopiesInBatch | None = None
     contents: Mapping[int, bytes] | None = None
     swallowed_errors: Mapping[int, str] | None = None
     idle_transforms: tuple[str, ...] | None = None
@@ -650,6 +667,11 @@ class Observation:
         without persistent workers, and if ``set_epoch`` could not be tried.
     rebuilt : dejabatch.observe.record.Observation or None
         The loader that the same function made a second time, in another random state.
+    delivered : dejabatch.observe.record.Observation or None
+        The batches as the program gets them, where the loader's class has an ``__iter__``
+        of its own, or the loader a wrapper.
+    delivered_copies : str or None
+        As `Answers.batch_of_copies`, for what that ``__iter__`` delivers.
     draws : dejabatch.observe.record.Draws or None
         The indices that the sampler draws in several epochs; None for an iterable
         dataset, and for indices that are not integers.
@@ -683,6 +705,8 @@ class Observation:
     restarted: Observation | None = None
     unseen_by_workers: tuple[str, ...] | None = None
     rebuilt: Observation | None = None
+    delivered: Observation | None = None
+    delivered_copies: CopiesInBatch | None = None
     draws: Draws | None = None
     seedings: tuple[Seeding, ...] = ()
     expect: Expect = field(default_factory=Expect)

@@ -32,6 +32,7 @@ from dejabatch.observe.errors import (
     describe_errors_of_worker,
 )
 from dejabatch.observe.facts import (
+    asks_for_lists,
     class_name,
     facts_of,
     known_states,
@@ -362,6 +363,7 @@ class _Spy:
         self._collate = loader.collate_fn
         self._worker_init = loader.worker_init_fn
         self._batched = loader.batch_sampler is not None
+        self._index_lists = asks_for_lists(loader)
         self._dataset = loader.dataset if in_main else None
         self._start: tuple[Census, int] | None = None
         self._found: list[generators.Found] | None = None
@@ -383,6 +385,8 @@ class _Spy:
             unclear.add(f"{kind.__module__}.{kind.__qualname__}")
 
         items = samples if self._batched else [samples]
+        if self._index_lists:
+            items = rows_of(samples) or items
         digests = _as_array(fingerprint(item, opaque=opaque) for item in items)
         parts = [digest_of_parts(item) for item in items]
         contents = _as_array(map(digest_of_content, items, parts))

@@ -229,13 +229,13 @@ def edits(
         if same is None or same == (kind, content, identity):
             continue
         holder = path[: path.rfind("[")] if path.endswith("]") else ""
-        if (kind == "array" and same[2] == identity) or (
-            kind == "container" and same[2] == identity
-        ):
+        if kind == "value":
+            in_one_holder = holder in before and holder in after
+            same_object = in_one_holder and before[holder][2] == after[holder][2]
+        else:
+            same_object = kind in {"array", "container"} and same[2] == identity
+        if same_object:
             edited[path] = kind
-        elif kind == "value" and holder in before and holder in after:
-            if before[holder][2] == after[holder][2]:
-                edited[path] = kind
     return edited
 
 

@@ -29,9 +29,9 @@ from dejabatch.observe.batches import (
     digest_of_content,
     digest_of_parts,
     parts_of,
-    rows_differ,
     rows_of,
 )
+from dejabatch.observe.experiments.delivered import compare_rows
 from dejabatch.observe.experiments.draws import draw
 from dejabatch.observe.experiments.getitem_trace import Traced
 from dejabatch.observe.experiments.idle_transforms import idle_transforms
@@ -42,12 +42,14 @@ from dejabatch.observe.experiments.trials import (
     Trial,
     dataset_of_worker,
 )
+from dejabatch.observe.facts import asks_for_lists
 from dejabatch.observe.isolate import NoAnswer, Send, run_isolated
 from dejabatch.observe.record import (
     BLANK,
     COPIES_IN_BATCH,
     NO_CONTENT,
     Answers,
+    CopiesInBatch,
     Draws,
     Observation,
 )
@@ -204,6 +206,7 @@ class _Questions:
         self._dataset = None if loader.num_workers else loader.dataset
         self._worker_init = loader.worker_init_fn
         self._batched = loader.batch_sampler is not None
+        self._index_lists = asks_for_lists(loader)
         self._indices = indices
         self._seconds = seconds
         self.sender: Connection | None = None
@@ -222,6 +225,7 @@ class _Questions:
             dataset_of_worker(self._dataset),
             self._collate,
             batched=self._batched,
+            index_lists=self._index_lists,
             deadline=time.monotonic() + self._seconds,
         )
         answers: dict[str, Any] = {}
@@ -412,6 +416,9 @@ class _Questions:
         attempt = self._samples.attempt
         if self._batched and getattr(self._samples.dataset, "__getitems__", None):
             yield {"by_getitem": attempt(self._by_getitem, index)}
+            yield {"getitems_of_copies": attempt(self._getitems_of_copies, index)}
+        if self._index_lists:
+            yield {"getitems_of_copies": attempt(self._getitems_of_copies, index)}
         if self._batched and self._collate not in {default_collate, default_convert}:
             yield {"batch_of_copies": attempt(self._batch_of_copies, index)}
         contents = attempt(self._contents)
@@ -431,7 +438,7 @@ class _Questions:
         self._samples.set_states(Step(index))
         return fingerprint(self._samples.dataset[index])
 
-    def _batch_of_copies(self, index: int) -> str:
+    def _batch_of_copies(self, index: int) -> CopiesInBatch:
         """Return whether copies of a sample make equal rows, and rows that vary."""
         sample = self._samples.make(Step(index))
         batches = []
@@ -439,16 +446,21 @@ class _Questions:
             self._samples.set_states(Step(index, state))
             copies = [copy.deepcopy(sample) for _ in range(COPIES_IN_BATCH)]
             batches.append(rows_of(self._collate(copies), COPIES_IN_BATCH))
-        if not all(batches):
-            return "rows are unclear"
-        if any(rows_differ(row, rows[0]) for rows in batches for row in rows[1:]):
-            return "rows differ"
-        varies = any(
-            rows_differ(row, other)
-            for rows in batches[1:]
-            for row, other in zip(rows, batches[0], strict=False)
-        )
-        return "rows vary together" if varies else "rows are fixed"
+        return compare_rows(batches)
+
+    def _getitems_of_copies(self, index: int) -> CopiesInBatch:
+        """Return whether samples vary together when they are asked for at once."""
+        indices = [index] * COPIES_IN_BATCH
+        dataset = self._samples.dataset
+        batches = []
+        for state in (0, *OTHER_STATES):
+            self._samples.set_states(Step(index, state))
+            if self._index_lists:
+                rows = rows_of(dataset[indices], COPIES_IN_BATCH)
+            else:
+                rows = [(sample,) for sample in dataset.__getitems__(indices)]
+            batches.append(rows)
+        return compare_rows(batches)
 
     def _contents(self) -> dict[int, bytes]:
         """Return the content of several indices, made from the same states."""

@@ -100,6 +100,8 @@ class Samples:
         The dataset and the ``collate_fn`` of a loader.
     batched : bool
         Whether the loader makes batches.
+    index_lists : bool
+        Whether the loader asks the dataset for a list of indices at once.
     deadline : float
         Value of ``time.monotonic()`` at which trials end.
 
@@ -110,11 +112,18 @@ class Samples:
     """
 
     def __init__(
-        self, dataset: Any, collate_fn: Any, *, batched: bool, deadline: float
+        self,
+        dataset: Any,
+        collate_fn: Any,
+        *,
+        batched: bool,
+        deadline: float,
+        index_lists: bool = False,
     ) -> None:
         self.dataset = dataset
         self.collate_fn = collate_fn
         self.batched = batched
+        self._index_lists = index_lists
         self.ignored: frozenset[str] = frozenset()
         self._deadline = deadline
         self._finder = generators.Finder(self.roots)
@@ -255,6 +264,8 @@ class Samples:
         """Return a sample as ``torch.utils.data._utils.fetch`` does."""
         if self.batched and getattr(self.dataset, "__getitems__", None):
             return self.dataset.__getitems__([index])[0]
+        if self._index_lists:
+            return self.dataset[[index]]
         return self.dataset[index]
 
     def set_states(self, step: Step) -> None:
