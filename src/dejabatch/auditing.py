@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from dejabatch.checks import CHECKS, judge
 from dejabatch.expect import Expect
-from dejabatch.loaders import unwrap
+from dejabatch.loaders import WRAPPED, held_by_wrapper, unwrap
 from dejabatch.observe.investigate import investigate, validate_limits
 from dejabatch.report import Report
 from dejabatch.state.shared_memory import SharedMemory
@@ -123,7 +123,11 @@ class _Make:
     is_factory: bool
 
     def __call__(self) -> DataLoader[Any] | Iterable[Any]:
-        return unwrap(self.loader() if self.is_factory else self.loader)
+        outer = self.loader() if self.is_factory else self.loader
+        inner = unwrap(outer)
+        if inner is held_by_wrapper(outer):
+            inner.__dict__[WRAPPED] = True  # in the process that reads the loader
+        return inner
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -13,6 +13,9 @@ from dejabatch.state.reach import LEAVES, is_a, walk
 
 # Attributes under which samplers, batch samplers and datasets store what they wrap.
 _WRAPPED = ("sampler", "batch_sampler", "dataset")
+
+WRAPPED: Final = "_wrapped_by_another_iterable"
+"""Attribute of a DataLoader, in a process that reads it, whose wrapper is iterated."""
 
 
 def unwrap(loader: object) -> DataLoader[Any] | Iterable[Any]:
@@ -56,6 +59,18 @@ def unwrap(loader: object) -> DataLoader[Any] | Iterable[Any]:
     raise TypeError(msg)
 
 
+def held_by_wrapper(loader: object) -> DataLoader[Any] | None:
+    """Return the only DataLoader that an iterable holds, as a prefetcher does.
+
+    The program iterates the wrapper, which may change what the DataLoader gives.
+    """
+    if isinstance(loader, DataLoader) or not isinstance(loader, Iterable):
+        return None
+    attributes = getattr(loader, "__dict__", {})
+    held = [value for value in attributes.values() if isinstance(value, DataLoader)]
+    return held[0] if len(held) == 1 else None
+
+
 def _inside(loader: Any) -> Any:
     """Return what a wrapper wraps, or None."""
     attributes = getattr(loader, "__dict__", {})
@@ -63,15 +78,11 @@ def _inside(loader: Any) -> Any:
     for name in ("base_dataloader", "_dataloader"):
         if name in attributes:
             return attributes[name]
-    if not isinstance(loader, DataLoader) and isinstance(loader, Iterable):
-        held = [v for v in attributes.values() if isinstance(v, DataLoader)]
-        if len(held) == 1:  # a prefetcher, such as timm's
-            return held[0]
     # webdataset's WebLoader is a pipeline that begins with the DataLoader.
     pipeline = attributes.get("pipeline")
     if isinstance(pipeline, list) and pipeline and isinstance(pipeline[0], DataLoader):
         return pipeline[0]
-    return None
+    return held_by_wrapper(loader)
 
 
 def with_set_epoch(loader: DataLoader[Any]) -> dict[str, Any]:

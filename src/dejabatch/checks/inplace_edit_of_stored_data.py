@@ -16,6 +16,8 @@ _COPIES = {
     "array": "Edit a copy: call `.copy()` on the array, or `.clone()` on the tensor, "
     "before the edit.",
     "value": "Edit a copy: `copy.deepcopy(record)`, before the numbers in it are replaced.",
+    "replaced": "Compute the new value in a local variable, and store nothing in the "
+    "dataset.",
     "container": "Edit a copy: `copy.deepcopy(record)`, before items are added or removed.",
 }
 

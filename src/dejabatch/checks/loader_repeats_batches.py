@@ -3,16 +3,21 @@
 from itertools import pairwise
 
 from dejabatch.evidence import Evidence
+from dejabatch.evidence.orders import reseeded_by_loader, reseeded_by_sampler
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
 
 UNLESS = {"getitem-ignores-index"}
 
 _FEWEST_BATCHES = 3
+_FIX = (
+    "Yield from `super().__iter__()` in each epoch, and neither keep batches nor set a "
+    "seed in the loader's `__iter__`."
+)
 
 
 def check(
-    observation: Observation, _evidence: Evidence[Observation]
+    observation: Observation, evidence: Evidence[Observation]
 ) -> Diagnosis | None:
     """Look for one batch several times in a row, and for an epoch that comes again.
 
@@ -42,7 +47,7 @@ def check(
         )
     if delivered is observation:
         return None
-    return _same_epochs(observation, epochs)
+    return _same_epochs(observation, epochs) or _reseeds(evidence)
 
 
 def _same_epochs(
@@ -50,13 +55,10 @@ def _same_epochs(
 ) -> Diagnosis | None:
     """Look for epochs that differ when torch iterates the loader, and not as delivered."""
     one, other = epochs.get(0, []), epochs.get(1, [])
-    inside = {
-        e: [f.digests.tobytes() for f in observation.fetches if f.epoch == e]
-        for e in (0, 1)
-    }
-    if one != other or inside[0] == inside[1] or observation.expect.fixed_order:
+    inside = _batches(observation)
+    if one != other or not inside.get(1) or inside[0] == inside[1]:
         return None
-    if not inside[1] or observation.expect.deterministic:
+    if observation.expect.fixed_order or observation.expect.deterministic:
         return None
     return Diagnosis(
         severity="error",
@@ -64,8 +66,26 @@ def _same_epochs(
         evidence=f"all {len(one)} batches of the second epoch are those of the first, and "
         "with the `__iter__` of torch's DataLoader they are not",
         title="A DataLoader subclass repeats its first epoch",
-        fix="Yield from `super().__iter__()` in each epoch, and neither keep batches nor "
-        "set a seed in the loader's `__iter__`.",
+        fix=_FIX,
+    )
+
+
+def _reseeds(evidence: Evidence[Observation]) -> Diagnosis | None:
+    """Look for global generators that the loader's ``__iter__`` seeds in each epoch."""
+    names = [
+        name
+        for name in evidence.of(reseeded_by_loader)
+        if name not in evidence.of(reseeded_by_sampler)
+    ]
+    if not names:
+        return None
+    return Diagnosis(
+        severity="error",
+        where="loader.__iter__",
+        evidence=f"{', '.join(names)} is in the same state after the first batch of every "
+        "epoch, and with the `__iter__` of torch's DataLoader it is not",
+        title="A DataLoader subclass resets the random seed in every epoch",
+        fix=_FIX,
     )
 
 

@@ -27,8 +27,8 @@ def check(
         period = min(periods, default=None)
     if period is None or period in facts.repeats_a_dataset:
         return None  # a wrapper that repeats a dataset on purpose
-    if facts.repeated_references:
-        return None  # the list holds one object several times
+    if facts.repeated_references or _length_is_stored(observation):
+        return None  # the length is right, and stored items repeat
     same = "give the same sample"
     if observation.random:
         same += " when the random generators are in the same states"
@@ -40,6 +40,10 @@ def check(
         fix=f"Return {period} in `__len__`, or pass `expect=Expect(repeats=True)` to "
         "`audit` if an epoch is to repeat the samples.",
     )
+
+
+def _length_is_stored(observation: Observation) -> bool:
+    return observation.answers is not None and observation.answers.length_is_stored
 
 
 def _period(observation: Observation) -> int | None:

@@ -86,7 +86,7 @@ def edited_object(answers: Answers) -> tuple[str, str] | None:
     path : str
         The array, or the list or dictionary that holds all values that were replaced.
     kind : str
-        ``"array"``, ``"value"`` or ``"container"``.
+        ``"array"``, ``"value"``, ``"container"`` or ``"replaced"``.
     """
     if not answers.changes_by_itself or counts_its_calls(answers):
         return None
@@ -106,6 +106,9 @@ def edited_object(answers: Answers) -> tuple[str, str] | None:
     ]
     if held and local:
         return max(held, key=len), "container"
+    replaced = [path for path, kind in edited.items() if kind == "replaced"]
+    if replaced and local:
+        return min(replaced, key=len), "replaced"
     return None
 
 

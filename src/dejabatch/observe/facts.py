@@ -22,7 +22,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from dejabatch.loaders import with_set_epoch
+from dejabatch.loaders import WRAPPED, with_set_epoch
 from dejabatch.observe.record import (
     DEFAULT_TORCH_GENERATOR,
     Facts,
@@ -121,7 +121,8 @@ def has_own_iter(loader: DataLoader[Any]) -> bool:
     """
     cls = type(loader)
     top = cls.__module__.partition(".")[0]
-    return cls.__iter__ is not DataLoader.__iter__ and top != "torchdata"
+    own = cls.__iter__ is not DataLoader.__iter__ and top != "torchdata"
+    return own or WRAPPED in vars(loader)
 
 
 def asks_for_lists(loader: DataLoader[Any]) -> bool:

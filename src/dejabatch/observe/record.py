@@ -534,9 +534,10 @@ class Answers:
         Paths of what the first two samples changed in the dataset, each with its kind:
         ``"array"``, ``"value"``, ``"container"`` or ``"cache"``.
     edited_objects : mapping of str to str
-        The part of `changed_objects` that was edited in place: arrays with other content,
-        values that were replaced in a list or dictionary, and containers that have lost
-        or won items.
+        The part of `changed_objects` that was there before, each with its kind:
+        ``"array"`` if edited in place, ``"value"`` for a value of a list or dictionary,
+        ``"container"`` for one that has lost or won items, and ``"replaced"`` for an
+        attribute with another array or value.
     held_by_dataset : tuple of str
         Paths of objects of the dataset that are part of the sample or share its memory.
     by_getitem : bytes or None
@@ -560,6 +561,8 @@ class Answers:
         Paths of random transforms that returned their input.
     periods : tuple of int, or None
         Numbers of indices after which the samples start over.
+    length_is_stored : bool
+        Whether the dataset holds a container with as many items as it has indices.
     unreachable_generators : tuple of str
         Loaded modules that have a generator which no path leads to.
     seeding_places : tuple of str
@@ -609,6 +612,7 @@ class Answers:
     swallowed_errors: Mapping[int, str] | None = None
     idle_transforms: tuple[str, ...] | None = None
     periods: tuple[int, ...] | None = None
+    length_is_stored: bool = False
     unreachable_generators: tuple[str, ...] = ()
     seeding_places: tuple[str, ...] = ()
     several_images: bool = False

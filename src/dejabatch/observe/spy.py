@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -197,6 +198,7 @@ def watch(
     for epoch in range(epochs):
         sampled.batches.clear()
         sampled.states_at_first_index = {}
+        _draw_between_epochs(epoch)
         states_before = _global_census()
         complete = True
         iterator = None
@@ -278,6 +280,8 @@ def watch_batches(
     send(WorkerStart(0, MAIN_PROCESS, _global_census(), torch.initial_seed()))
     for epoch in range(epochs):
         complete = False
+        _draw_between_epochs(epoch)
+        states_before = _global_census()
         try:
             for number, batch in enumerate(batches):
                 digests = _as_array(map(fingerprint, rows_of(batch) or [batch]))
@@ -288,7 +292,18 @@ def watch_batches(
             else:
                 complete = True
         finally:
-            send(EpochEnd(epoch, complete))
+            send(EpochEnd(epoch, complete, states_before=states_before))
+
+
+def _draw_between_epochs(epoch: int) -> None:
+    """Draw from the global generators, as training does between two epochs.
+
+    Otherwise a generator that an epoch resets could be in that state already.
+    """
+    if epoch:
+        random.random()
+        np.random.random()
+        torch.rand(1)
 
 
 def _global_census() -> Census:

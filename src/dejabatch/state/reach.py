@@ -220,8 +220,8 @@ def edits(
     dict of str to str
         The kind of each edited value, by path: ``"array"`` for an array with other
         content, ``"value"`` for a number or text that was replaced in a list or
-        dictionary, and ``"container"`` for a list or dictionary that has lost or won
-        items.
+        dictionary, ``"container"`` for a list or dictionary that has lost or won items,
+        and ``"replaced"`` for any other value or array with another content.
     """
     edited = {}
     for path, (kind, content, identity) in before.items():
@@ -236,6 +236,8 @@ def edits(
             same_object = kind in {"array", "container"} and same[2] == identity
         if same_object:
             edited[path] = kind
+        elif kind in {"array", "value"}:
+            edited[path] = "replaced"
     return edited
 
 

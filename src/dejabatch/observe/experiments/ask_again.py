@@ -428,6 +428,7 @@ class _Questions:
         yield {"seeding_places": attempt(self._seeding_places, index) or ()}
         yield {"several_images": bool(attempt(self._several_images, index))}
         yield {"idle_transforms": attempt(self._idle_transforms)}
+        yield {"length_is_stored": bool(attempt(self._length_is_stored))}
         yield {"periods": attempt(self._periods)}
 
     def _imports_opencv(self, index: int) -> bool:
@@ -534,6 +535,9 @@ class _Questions:
     def _make_all(self, state: int) -> None:
         for index in self._indices:
             self._samples.make(Step(index, state))
+
+    def _length_is_stored(self) -> bool:
+        return len(self._samples.dataset) in lengths(self._samples.roots)
 
     def _periods(self) -> tuple[int, ...]:
         """Return numbers of indices after which the samples start over."""
