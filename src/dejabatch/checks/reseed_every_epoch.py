@@ -6,7 +6,7 @@ from dejabatch.evidence.orders import repeated_order, reseeded_by_sampler
 from dejabatch.findings import CannotTell, Diagnosis
 from dejabatch.observe.record import Observation
 
-UNLESS = {"reseed-in-getitem", "batch-sampler-reuses-its-list"}
+UNLESS = {"reseed-in-getitem"}
 
 
 def check(

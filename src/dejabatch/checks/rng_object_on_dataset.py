@@ -18,17 +18,15 @@ def check(
     observation: Observation, evidence: Evidence[Observation]
 ) -> Diagnosis | None:
     """Look for stored generators that repeat themselves."""
+    if late := _made_late(observation):
+        return late
     libraries = facts_of(observation).library_generators
     found = {
         path: axes
         for path, axes in evidence.of(repeated_in_samples).items()
         if path not in libraries
     }
-    return (
-        diagnose(found, observation)
-        or _made_late(observation)
-        or _hidden(observation, evidence)
-    )
+    return diagnose(found, observation) or _hidden(observation, evidence)
 
 
 def _made_late(observation: Observation) -> Diagnosis | None:

@@ -135,7 +135,8 @@ def constructed(state, state_again, where=("dataset.__init__",)):
         )
         for after in (state, state_again)
     ]
-    return dataclasses.replace(seen[0], starts=seen[0].starts[1:], rebuilt=seen[1])
+    one, other = (dataclasses.replace(s, starts=s.starts[1:]) for s in seen)
+    return dataclasses.replace(one, rebuilt=other)
 
 
 def sampled(before, at_first, orders=(), **kind):
@@ -427,9 +428,7 @@ RIGHT = {
         worker_runs(
             RNG,
             OF_THEIR_OWN,
-            answers=answers(
-                same_states=b"1", changed_objects={"dataset.data": "array"}
-            ),
+            answers=answers(same_states=b"1", edited_objects={"dataset.data": "array"}),
             replay=SAME_NOISE,
         ),
     ),

@@ -362,7 +362,7 @@ RIGHT = {
             rebuilt=captioned([2 + i % 2 for i in ORDER]),
         ),
     ),
-    "blank samples": (
+    "blank images": (
         "indices-share-a-sample",
         shared([BLANK if i % 2 else i for i in ORDER]),
     ),
