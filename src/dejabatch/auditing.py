@@ -14,11 +14,8 @@ from tqdm import tqdm
 
 from dejabatch.checks import CHECKS, judge
 from dejabatch.expect import Expect
-from dejabatch.loaders import unwrap
-from dejabatch.observe.investigate import (
-    investigate,
-    validate_limits,
-)
+from dejabatch.loaders import WRAPPED, held_by_wrapper, unwrap
+from dejabatch.observe.investigate import investigate, validate_limits
 from dejabatch.observe.isolate import (
     children_started_by,
     start_method,
@@ -119,7 +116,7 @@ def audit(
     validate_limits(epochs, max_batches, time_limit)
     is_factory = _is_factory(loader)
     roots = {"make_loader": loader} if is_factory else parts_of(unwrap(loader))
-    walked = list(walk(roots))
+    walked = list(walk(roots, every_item=True))
     held = held_by(roots, walked=walked)
     fresh = is_factory and (bool(held.live) or forks_break()) and can_be_pickled(loader)
     if held.live and not fresh:
@@ -137,7 +134,13 @@ def audit(
         with _Progress(progress) as show:
             make = _Make(loader, is_factory, Held() if fresh else held)
             with children_started_by("spawn" if fresh else "fork"):
-                seen = investigate(make, make_again=is_factory, show=show, **limits)
+                seen = investigate(
+                    make,
+                    make_again=is_factory,
+                    make_outer=_MakeOuter(make),
+                    show=show,
+                    **limits,
+                )
     finally:
         shared.restore()
     maker = source_of("", loader) if is_factory else None
@@ -162,13 +165,31 @@ class _Make:
     held: Held
 
     def __call__(self) -> DataLoader[Any] | Iterable[Any]:
+        outer = self.outer()
+        inner = unwrap(outer)
+        if inner is held_by_wrapper(outer):
+            inner.__dict__[WRAPPED] = True  # in the process that reads the loader
+        return inner
+
+    def outer(self) -> Any:
+        """Return what the program iterates, with its wrapper."""
         self.held.renew()
         made = self.loader() if self.is_factory else self.loader
         # Files that a function makes stay: it may download the dataset.
         undo_writes_from_here()
-        loader = unwrap(made)
-        _require_guard(loader)
-        return loader
+        _require_guard(unwrap(made))
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class _MakeOuter:
+    """Return what the program iterates, with its wrapper."""
+
+    make: _Make
+
+    def __call__(self) -> Iterable[Any]:
+        outer: Iterable[Any] = self.make.outer()
+        return outer
 
 
 def _require_guard(loader: object) -> None:

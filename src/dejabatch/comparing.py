@@ -5,9 +5,10 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 
@@ -109,11 +110,14 @@ def compare(
         ]
     finally:
         shared.restore()
+    drawn = (one.draws.indices() if one.draws is not None else None for one in seen)
+    common = _common_indices(*zip(loaders, drawn, strict=True))
     pair = Pair(
         a=seen[0],
         b=seen[1],
         shared_objects=tuple(_shared_objects(*loaders)),
-        common_indices=_common_indices(*loaders),
+        common_indices=None if common is None else common[0],
+        drawn_indices=None if common is None else common[1:],
     )
     judgement = judge(pair, PAIR_CHECKS)
     return Report(
@@ -187,15 +191,37 @@ def _shared_objects(
     return list(shared.values())
 
 
-def _common_indices(a: DataLoader[Any], b: DataLoader[Any]) -> int | None:
-    """Count the samples of one source that two datasets have in common."""
-    sources = {id(source): (source, set(i)) for source, i in _sources(a.dataset)}
-    common = [
-        len(sources[id(source)][1].intersection(indices))
-        for source, indices in _sources(b.dataset)
-        if id(source) in sources
-    ]
+_Drawn: TypeAlias = tuple[DataLoader[Any], npt.NDArray[np.int64] | None]
+
+
+def _common_indices(a: _Drawn, b: _Drawn) -> tuple[int, int, int] | None:
+    """Count the samples of one source that both loaders draw, and that each draws.
+
+    Returns
+    -------
+    tuple of int, or None
+        The common samples, those of `a` and those of `b`, for the source with the most
+        common samples; None if there is no common source.
+    """
+    sources = {id(source): (source, set(i)) for source, i in _drawn_sources(*a)}
+    common = []
+    for source, indices in _drawn_sources(*b):
+        if id(source) in sources:
+            one, other = sources[id(source)][1], set(indices)
+            common.append((len(one & other), len(one), len(other)))
     return max(common, default=None)
+
+
+def _drawn_sources(
+    loader: DataLoader[Any], drawn: npt.NDArray[np.int64] | None
+) -> Iterator[tuple[Any, Sequence[int]]]:
+    """Yield the sources of a loader's samples, each with the indices that are drawn."""
+    length = _length(loader.dataset)
+    if drawn is None or length is None or not len(drawn):
+        return
+    if drawn.min() < -length or drawn.max() >= length:
+        return  # reading shows the exception
+    yield from _sources(loader.dataset, (drawn % length).tolist())
 
 
 def _sources(

@@ -79,11 +79,15 @@ class Diagnosis:
     ----------
     severity, where, evidence : str
         As in `Finding`.
+    title, fix : str or None
+        Words that fit this variant of the failure mode better than those of the catalogue.
     """
 
     severity: Severity
     where: str
     evidence: str
+    title: str | None = None
+    fix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,9 @@ class Finding:
         loader's own attributes, such as ``dataset.transform.rng``.
     evidence : str
         The measurement, in numbers. More lines follow where an exception has a traceback.
+    special_title, special_fix : str or None
+        Words that fit this variant of the failure mode; None where the words of the
+        catalogue fit.
 
     Examples
     --------
@@ -119,16 +126,18 @@ class Finding:
     severity: Severity
     where: str
     evidence: str
+    special_title: str | None = None
+    special_fix: str | None = None
 
     @property
     def title(self) -> str:
         """The symptom, in the words of a user who has it."""
-        return FAILURE_MODES[self.slug].title
+        return self.special_title or FAILURE_MODES[self.slug].title
 
     @property
     def fix(self) -> str:
         """The repair, in a sentence."""
-        return FAILURE_MODES[self.slug].fix
+        return self.special_fix or FAILURE_MODES[self.slug].fix
 
     @property
     def url(self) -> str:

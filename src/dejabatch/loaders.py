@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -15,6 +15,9 @@ from dejabatch.state.reach import LEAVES, is_a, walk
 # Attributes under which samplers, batch samplers and datasets store what they wrap.
 _WRAPPED = ("sampler", "batch_sampler", "dataset")
 
+WRAPPED: Final = "_wrapped_by_another_iterable"
+"""Attribute of a DataLoader, in a process that reads it, whose wrapper is iterated."""
+
 
 def unwrap(loader: object) -> DataLoader[Any] | Iterable[Any]:
     """Return the DataLoader that makes a loader's batches.
@@ -22,8 +25,8 @@ def unwrap(loader: object) -> DataLoader[Any] | Iterable[Any]:
     Parameters
     ----------
     loader : object
-        A DataLoader, a wrapper of accelerate, Lightning Fabric or webdataset around one,
-        or any other iterable of batches.
+        A DataLoader, a wrapper of accelerate, Lightning Fabric, webdataset or any other
+        iterable that holds one, or an iterable of batches without a DataLoader.
 
     Returns
     -------
@@ -57,6 +60,18 @@ def unwrap(loader: object) -> DataLoader[Any] | Iterable[Any]:
     raise TypeError(msg)
 
 
+def held_by_wrapper(loader: object) -> DataLoader[Any] | None:
+    """Return the only DataLoader that an iterable holds, as a prefetcher does.
+
+    The program iterates the wrapper, which may change what the DataLoader gives.
+    """
+    if isinstance(loader, DataLoader) or not isinstance(loader, Iterable):
+        return None
+    attributes = getattr(loader, "__dict__", {})
+    held = [value for value in attributes.values() if isinstance(value, DataLoader)]
+    return held[0] if len(held) == 1 else None
+
+
 def _inside(loader: Any) -> Any:
     """Return what a wrapper wraps, or None."""
     attributes = attribute(loader, "__dict__", {})
@@ -68,7 +83,7 @@ def _inside(loader: Any) -> Any:
     pipeline = attributes.get("pipeline")
     if isinstance(pipeline, list) and pipeline and isinstance(pipeline[0], DataLoader):
         return pipeline[0]
-    return None
+    return held_by_wrapper(loader)
 
 
 def with_set_epoch(loader: DataLoader[Any]) -> dict[str, Any]:

@@ -58,6 +58,23 @@ RECORDS = (
         fix="Create one loader for each loop.",
     ),
     FailureMode(
+        slug="loader-repeats-batches",
+        title="Custom DataLoader yields the same batch several times",
+        section="3_order",
+        symptom="A subclass or wrapper of the DataLoader delivers the same batches again, "
+        "although the sampler draws new indices.",
+        seen=("number", "order"),
+        words=(
+            "DataLoader subclass __iter__",
+            "cached batches",
+            "same batch repeated",
+            "prefetcher returns the same batch",
+        ),
+        cause="The loader's own `__iter__` keeps a batch, and yields it again.",
+        fix="Yield from `super().__iter__()` in the loader's `__iter__`.",
+        has_page=False,
+    ),
+    FailureMode(
         slug="order-fixed-at-construction",
         title="The shuffled order is the same in every epoch",
         section="3_order",

@@ -112,6 +112,26 @@ RECORDS = (
         "`torchvision.transforms.v2` transform.",
     ),
     FailureMode(
+        slug="seed-in-constructor",
+        title="Creating the dataset resets the random seed",
+        section="2_randomness",
+        symptom="Every run shuffles and augments in the same way, although you set "
+        "another seed or none.",
+        seen=("runs",),
+        words=(
+            "random.seed in __init__",
+            "torch.manual_seed in a dataset",
+            "np.random.seed in a dataset",
+            "same random numbers in every run",
+            "dataset sets the global seed",
+        ),
+        cause="The constructor of the dataset or sampler seeds a global random "
+        "generator with a constant.",
+        fix="Use a generator of its own in the constructor, such as "
+        "`random.Random(seed)` or `np.random.default_rng(seed)`.",
+        has_page=False,
+    ),
+    FailureMode(
         slug="reseed-every-epoch",
         title="DataLoader shuffles in the same order every epoch",
         section="2_randomness",

@@ -132,6 +132,24 @@ RECORDS = (
         "error stop the program.",
     ),
     FailureMode(
+        slug="indices-share-a-sample",
+        title="Dataset returns the same sample under different indices",
+        section="1_sample",
+        symptom="The sampler draws each index once, and yet some samples come several "
+        "times in an epoch.",
+        seen=("number",),
+        words=(
+            "duplicate samples",
+            "list of references to one object",
+            "same data for different indices",
+            "augmented copies are identical",
+        ),
+        cause="Several indices lead to one stored sample: a list holds one object "
+        "several times, or an index is computed wrongly.",
+        fix="Store a copy for each index: `samples.append(copy.deepcopy(sample))`.",
+        has_page=False,
+    ),
+    FailureMode(
         slug="split-shares-transform",
         title="random_split uses the same transform for training and validation",
         section="1_sample",

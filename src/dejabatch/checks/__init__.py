@@ -112,7 +112,14 @@ def judge(
         else:
             found[slug] = None if explained else diagnosis
     findings = [
-        Finding(slug, diagnosis.severity, diagnosis.where, diagnosis.evidence)
+        Finding(
+            slug,
+            diagnosis.severity,
+            diagnosis.where,
+            diagnosis.evidence,
+            special_title=diagnosis.title,
+            special_fix=diagnosis.fix,
+        )
         for slug in reported
         if (diagnosis := found.get(slug)) is not None
     ]

@@ -8,6 +8,8 @@ from dejabatch.evidence.orders import repeated_order
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
 
+UNLESS = {"reseed-every-epoch"}
+
 
 def check(
     observation: Observation, evidence: Evidence[Observation]

@@ -25,6 +25,16 @@ def check(
         return None
     restarted = observation.restarted
     at_start = restarted is not None and restarted.repeats() is False
+    if _counts_epochs(observation):
+        return Diagnosis(
+            severity="error",
+            where="dataset.__iter__",
+            evidence="a second pass over the dataset in one process has another order, but "
+            "both epochs of the loader have the same: new workers start with a copy that "
+            "has made no pass",
+            fix="Pass the epoch from the main process, with a `set_epoch` that the loop "
+            "calls before each epoch, or set `persistent_workers=True`.",
+        )
     if not at_start and facts.dataset_has_set_epoch:
         cannot_tell(
             "the dataset has a set_epoch", "check that your loop calls set_epoch"
@@ -40,3 +50,10 @@ def check(
     if at_start:
         evidence += ", and with new workers they do not"
     return Diagnosis(severity="error", where="dataset.__iter__", evidence=evidence)
+
+
+def _counts_epochs(observation: Observation) -> bool:
+    """Return whether the stream itself counts its passes, in workers that end."""
+    facts, answers = iterable_style(observation), observation.answers
+    in_new_workers = facts.num_workers > 0 and not facts.persistent_workers
+    return bool(in_new_workers and answers and answers.second_pass_differs)

@@ -81,12 +81,54 @@ def counts_its_calls(answers: Answers) -> bool:
     )
 
 
-def edited_array(answers: Answers) -> str | None:
-    """Return the path of a stored array that making a sample changes with the sample."""
-    if not answers.changes_by_itself or answers.first == answers.other_index_first:
-        return None
-    # A generator in C++ code, whose numbers are stored, shows in the same way.
+def hidden_generator(answers: Answers) -> str | None:
+    """Return a module whose generator, out of reach, may explain another second sample.
+
+    A generator in C++ code, whose numbers are stored, shows like an edit of the numbers.
+    """
     hidden = answers.unreachable_generators
     if hidden and answers.after_other_index != answers.first:
+        return hidden[0]
+    return None
+
+
+def edited_object(answers: Answers) -> tuple[str, str] | None:
+    """Return what making a sample edits in place and thereby changes the next one.
+
+    Returns
+    -------
+    path : str
+        The array, or the list or dictionary that holds all values that were replaced.
+    kind : str
+        ``"array"``, ``"value"``, ``"container"`` or ``"replaced"``.
+    """
+    if not answers.changes_by_itself or counts_its_calls(answers):
         return None
-    return changed(answers, "array")
+    if hidden_generator(answers):
+        return None
+    edited = answers.edited_objects
+    arrays = [path for path, kind in edited.items() if kind == "array"]
+    if arrays:
+        return min(arrays, key=len), "array"
+    # A list that grows may be a cache. It is an edit if it makes this sample another one.
+    local = answers.after_other_index == answers.first
+    values = [path for path, kind in edited.items() if kind == "value"]
+    if values and (local or len(values) > 1):
+        return _common_holder(values), "value"
+    held = [
+        path for path in edited if edited[path] == "container" and path.endswith("]")
+    ]
+    if held and local:
+        return max(held, key=len), "container"
+    replaced = [path for path, kind in edited.items() if kind == "replaced"]
+    if replaced and local:
+        return min(replaced, key=len), "replaced"
+    return None
+
+
+def _common_holder(paths: list[str]) -> str:
+    """Return the path of the innermost container that holds all values."""
+    holder = min((path[: path.rfind("[")] for path in paths), key=len)
+    while not all(path.startswith((f"{holder}[", f"{holder}.")) for path in paths):
+        holder = holder[: max(holder.rfind("["), holder.rfind("."))]
+    return holder

@@ -12,7 +12,7 @@ from dejabatch.formats.places import place_of
 
 if TYPE_CHECKING:
     from dejabatch.lint import Place
-    from dejabatch.observe.record import Observation
+    from dejabatch.observe.record import Facts, Observation
     from dejabatch.report import Report
 
 SCHEMA: Final = 2
@@ -25,7 +25,10 @@ def report_as_json(report: Report) -> str:
     """Return an object with the findings, what was checked, and each loader's facts."""
     findings = [
         {
-            **asdict(finding),
+            "slug": finding.slug,
+            "severity": finding.severity,
+            "where": finding.where,
+            "evidence": finding.evidence,
             "title": finding.title,
             "fix": finding.fix,
             "url": finding.url,
@@ -51,10 +54,17 @@ def report_as_json(report: Report) -> str:
     return json.dumps(content, indent=2)
 
 
+def _facts(facts: Facts) -> Mapping[str, Any]:
+    """Return the facts but for the digest of a subset, which is not text."""
+    found = asdict(facts)
+    del found["subset"]
+    return found
+
+
 def _loader(seen: Observation) -> Mapping[str, Any]:
     facts, answers = seen.facts, seen.answers
     return {
-        "facts": None if facts is None else asdict(facts),
+        "facts": None if facts is None else _facts(facts),
         "batches": len(seen.fetches),
         "depends_on": None if answers is None else answers.depends_on,
         "ended": None if seen.ended is None else asdict(seen.ended),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from dejabatch.observe.experiments.ask_again import ask
+from dejabatch.observe.experiments.delivered import delivered, delivered_copies
 from dejabatch.observe.experiments.made_again import made_again
 from dejabatch.observe.experiments.new_workers import new_workers
 from dejabatch.observe.experiments.same_work import same_work
@@ -27,6 +28,7 @@ def investigate(
     max_batches: int,
     time_limit: float,
     make_again: bool = False,
+    make_outer: Callable[[], Iterable[Any]] | None = None,
     show: Callable[[str], object] = lambda _: None,
 ) -> Observation:
     """Read a loader's epochs, then make experiments with its dataset.
@@ -41,6 +43,9 @@ def investigate(
         Seconds after which the investigation ends with what was observed so far.
     make_again : bool
         Whether `make_loader` makes a new loader each time, which is then compared.
+    make_outer : callable, optional
+        Returns what the program iterates, where this is a wrapper of the loader or may
+        have an ``__iter__`` of its own.
     show : callable, optional
         Called with what is going on.
 
@@ -67,6 +72,10 @@ def investigate(
     if facts is not None and facts.data_loader:
         show("asking again")
         seen = _experiment(make_loader, seen, deadline)
+    if make_outer is not None and facts is not None and facts.own_iter:
+        show("reading as your program does")
+        limits = {"epochs": epochs, "max_batches": max_batches}
+        seen = _read_as_program(make_outer, seen, deadline, **limits)
     if make_again and (left := _seconds_until(deadline)):
         show("making it again")
         rebuilt = made_again(make_loader, max_batches=max_batches, time_limit=left)
@@ -103,8 +112,8 @@ def _experiment(
     facts = seen.facts
     assert facts is not None
     if left := _seconds_until(deadline):
-        answers = ask(make_loader, seen, time_limit=left / 2)
-        seen = dataclasses.replace(seen, answers=answers)
+        answers, draws = ask(make_loader, seen, time_limit=left / 2)
+        seen = dataclasses.replace(seen, answers=answers, draws=draws)
     # Generators that are Python objects explain the rest without this experiment.
     answers = seen.answers
     unexplained = answers is not None and (
@@ -119,6 +128,27 @@ def _experiment(
     if facts.persistent_workers and (left := _seconds_until(deadline)):
         unseen = unseen_by_workers(make_loader, time_limit=left / 2)
         seen = dataclasses.replace(seen, unseen_by_workers=unseen)
+    return seen
+
+
+def _read_as_program(
+    make_outer: Callable[[], Iterable[Any]],
+    seen: Observation,
+    deadline: float,
+    *,
+    epochs: int,
+    max_batches: int,
+) -> Observation:
+    """Add what the loader's own ``__iter__`` delivers."""
+    if left := _seconds_until(deadline):
+        batches = delivered(
+            make_outer, epochs=epochs, max_batches=max_batches, time_limit=left / 2
+        )
+        seen = dataclasses.replace(seen, delivered=batches)
+    index = None if seen.answers is None else seen.answers.index
+    if index is not None and (left := _seconds_until(deadline)):
+        copies = delivered_copies(make_outer, index, time_limit=left / 2)
+        seen = dataclasses.replace(seen, delivered_copies=copies)
     return seen
 
 

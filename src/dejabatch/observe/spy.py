@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import operator
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,13 +22,20 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from dejabatch.observe.batches import count_different_rows, labels_of, rows_of
+from dejabatch.observe.batches import (
+    count_different_rows,
+    digest_of_content,
+    digest_of_parts,
+    labels_of,
+    rows_of,
+)
 from dejabatch.observe.errors import (
     blame,
     describe_dead_worker,
     describe_errors_of_worker,
 )
 from dejabatch.observe.facts import (
+    asks_for_lists,
     class_name,
     facts_of,
     known_states,
@@ -51,10 +59,12 @@ from dejabatch.observe.record import (
     Fetch,
     NestedSubset,
     Observation,
+    Seeding,
     Source,
     WorkerStart,
     as_indices,
 )
+from dejabatch.observe.seedings import SeedingConstructors
 from dejabatch.observe.sources import sources_of
 from dejabatch.state import generators
 from dejabatch.state.attributes import attribute
@@ -107,6 +117,7 @@ def observe(
         opaque_types=sent(str),
         ended=_located(outcome.ended, fetches, ends),
         sources=sent(Source),
+        seedings=sent(Seeding),
         nested_subsets=sent(NestedSubset),
         known_states=known_states(0 if facts is None else facts.num_workers),
         changed_files=outcome.changed_files,
@@ -146,7 +157,8 @@ class _Reading:
 
     def __call__(self, send: Send) -> None:
         deadline = time.monotonic() + self.time_limit
-        loader = self.make_loader()
+        with SeedingConstructors() as constructors:
+            loader = self.make_loader()
         limits: _Limits = {
             "epochs": self.epochs,
             "max_batches": self.max_batches,
@@ -156,6 +168,8 @@ class _Reading:
             send(source)
         if isinstance(loader, DataLoader):
             send(facts_of(loader))
+            for seeding in constructors.of(loader):
+                send(seeding)
             for subset in nested_subsets(loader):
                 send(subset)
             watch(loader, send, **limits)
@@ -224,7 +238,7 @@ def watch(
     opaque: set[str] = set()
     positions = Positions()
 
-    def epoch_end(epoch: int, *, complete: bool) -> EpochEnd:
+    def epoch_end(epoch: int, states_before: Census, *, complete: bool) -> EpochEnd:
         if loader.num_workers:
             positions.look()  # reading a file whose position moved may have failed
         return EpochEnd(
@@ -233,10 +247,15 @@ def watch(
             unseeded_generators=_unseeded(own_generators),
             list_reused=sampled.list_reused,
             moved_files=positions.moved(loader.dataset),
+            states_before=states_before,
+            states_at_first_index=sampled.states_at_first_index,
         )
 
     for epoch in range(epochs):
         sampled.batches.clear()
+        sampled.states_at_first_index = {}
+        _draw_between_epochs(epoch)
+        states_before = _global_census()
         complete = True
         iterator = None
         try:
@@ -260,9 +279,9 @@ def watch(
             raise
         except Exception as error:
             describe_dead_worker(error, getattr(iterator, "_workers", ()))
-            send(epoch_end(epoch, complete=False))
+            send(epoch_end(epoch, states_before, complete=False))
             raise
-        send(epoch_end(epoch, complete=complete))
+        send(epoch_end(epoch, states_before, complete=complete))
 
 
 def _unseeded(held: Mapping[str, object]) -> tuple[str, ...]:
@@ -309,6 +328,8 @@ def watch_batches(
     send(WorkerStart(0, MAIN_PROCESS, _global_census(), torch.initial_seed()))
     for epoch in range(epochs):
         complete = False
+        _draw_between_epochs(epoch)
+        states_before = _global_census()
         try:
             for number, batch in enumerate(batches):
                 digests = _as_array(map(fingerprint, rows_of(batch) or [batch]))
@@ -322,9 +343,20 @@ def watch_batches(
         except OutOfTime:
             raise
         except Exception:
-            send(EpochEnd(epoch, complete))
+            send(EpochEnd(epoch, complete, states_before=states_before))
             raise
-        send(EpochEnd(epoch, complete))
+        send(EpochEnd(epoch, complete, states_before=states_before))
+
+
+def _draw_between_epochs(epoch: int) -> None:
+    """Draw from the global generators, as training does between two epochs.
+
+    Otherwise a generator that an epoch resets could be in that state already.
+    """
+    if epoch:
+        random.random()
+        np.random.random()
+        torch.rand(1)
 
 
 def _global_census() -> Census:
@@ -335,6 +367,14 @@ def _global_census() -> Census:
 def _as_array(digests: Iterable[bytes]) -> npt.NDArray[np.uint8]:
     """Return digests as uint8 of shape (samples, 16)."""
     return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, DIGEST_SIZE)
+
+
+def _columns(rows: list[dict[str, bytes]]) -> dict[str, npt.NDArray[np.uint8]]:
+    """Return the digests of each part; nothing if samples have one part, or others."""
+    paths = rows[0].keys() if rows else {}.keys()
+    if len(paths) < 2 or any(row.keys() != paths for row in rows):
+        return {}
+    return {path: _as_array(row[path] for row in rows) for path in paths}
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +389,7 @@ class _Seen:
         Generators and seed of the worker at its start, with its first batch only.
     opaque : set of str
         Types whose content cannot be read.
-    digests, rows, labels, census
+    digests, rows, labels, census, parts, contents
         As in `Fetch`.
     """
 
@@ -360,6 +400,8 @@ class _Seen:
     labels: npt.NDArray[np.int64] | None
     opaque: set[str]
     census: Census
+    parts: dict[str, npt.NDArray[np.uint8]]
+    contents: npt.NDArray[np.uint8]
 
     def fetch(
         self, epoch: int, batch: int, indices: npt.NDArray[np.int64] | None
@@ -374,6 +416,8 @@ class _Seen:
             self.census,
             self.rows,
             self.labels,
+            self.parts,
+            self.contents,
         )
 
 
@@ -387,6 +431,7 @@ class _Spy:
         self._collate = loader.collate_fn
         self._worker_init = loader.worker_init_fn
         self._batched = loader.batch_sampler is not None
+        self._index_lists = asks_for_lists(loader)
         self._dataset = loader.dataset if in_main else None
         self._start: tuple[Census, int] | None = None
         self._found: list[generators.Found] | None = None
@@ -411,7 +456,11 @@ class _Spy:
             unclear.add(f"{kind.__module__}.{kind.__qualname__}")
 
         items = samples if self._batched else [samples]
+        if self._index_lists:
+            items = rows_of(samples) or items
         digests = _as_array(fingerprint(item, opaque=opaque) for item in items)
+        parts = [digest_of_parts(item) for item in items]
+        contents = _as_array(map(digest_of_content, items, parts))
         with blame("collate_fn"):
             batch = self._collate(samples)
         rows = None
@@ -428,6 +477,8 @@ class _Spy:
             labels=labels_of(items),
             opaque=unclear,
             census=self.census(),
+            parts=_columns(parts),
+            contents=contents,
         )
 
     def census(self) -> Census:
@@ -452,12 +503,15 @@ class _RecordedSampler:
         self._last: object = None
         self.batches: list[Any] = []
         self.list_reused = False
+        self.states_at_first_index: Census = {}
 
     def __iter__(self) -> Iterator[Any]:
         with blame(self._role):
             for batch in self._sampler:
                 self.list_reused |= isinstance(batch, list) and batch is self._last
                 self._last = batch
+                if not self.states_at_first_index:
+                    self.states_at_first_index = _global_census()
                 # Some batch samplers yield one list again and again. Which batches then
                 # reach the workers differs from run to run; with a copy, all do.
                 given = list(batch) if isinstance(batch, list) else batch

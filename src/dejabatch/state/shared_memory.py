@@ -38,7 +38,9 @@ class SharedMemory:
         walked: Iterable[tuple[str, object]] | None = None,
     ) -> None:
         blocks: dict[int, npt.NDArray[np.uint8]] = {}
-        for _, value in walk(roots) if walked is None else walked:
+        if walked is None:
+            walked = walk(roots, every_item=True)
+        for _, value in walked:
             address = memory_address(value)
             if address is not None and address not in blocks:
                 block = _shared_block(value)
