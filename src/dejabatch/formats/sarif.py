@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dejabatch.catalogue import FAILURE_MODES
-from dejabatch.lint import RULES, Place
+from dejabatch.lint.place import TOOL_TITLES, Place
+from dejabatch.lint.rules import RULES
 
 
 def places_as_sarif(places: Sequence[Place]) -> str:
@@ -20,7 +20,7 @@ def places_as_sarif(places: Sequence[Place]) -> str:
     driver = {
         "name": "dejabatch",
         "version": version("dejabatch"),
-        "rules": [_rule(slug) for slug in RULES],
+        "rules": [_rule(slug) for slug in (*RULES, *TOOL_TITLES)],
     }
     results = [_result(place) for place in places]
     log = {
@@ -32,23 +32,28 @@ def places_as_sarif(places: Sequence[Place]) -> str:
 
 
 def _rule(slug: str) -> dict[str, Any]:
-    mode = FAILURE_MODES[slug]
+    place = Place(path="", line=1, column=1, slug=slug)
     return {
         "id": slug,
-        "shortDescription": {"text": mode.title},
-        "help": {"text": mode.fix},
-        "helpUri": mode.url,
+        "shortDescription": {"text": place.title},
+        "help": {"text": place.fix},
+        "helpUri": place.url,
     }
 
 
 def _result(place: Place) -> dict[str, Any]:
-    location = {
-        "artifactLocation": {"uri": Path(place.path).as_posix()},
-        "region": {"startLine": place.line, "startColumn": place.column},
+    location: dict[str, Any] = {
+        "artifactLocation": {"uri": Path(place.path).as_posix()}
     }
+    text = f"{place.title}. {place.why}".strip()
+    if place.cell is None:
+        region = {"startLine": place.line, "startColumn": place.column}
+        location["region"] = region
+    else:
+        text = f"Cell {place.cell}, line {place.line}: {text}"
     return {
         "ruleId": place.slug,
-        "level": "warning",
-        "message": {"text": FAILURE_MODES[place.slug].title},
+        "level": place.severity,
+        "message": {"text": text},
         "locations": [{"physicalLocation": location}],
     }
