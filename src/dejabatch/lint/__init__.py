@@ -8,8 +8,10 @@ misses a failure than reports code that is right.
 from __future__ import annotations
 
 import ast
+import gc
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -133,7 +135,9 @@ def _lint(
 ) -> list[Place]:
     texts = {source.path: source for source in sources}
     found: dict[tuple[object, ...], _Raw] = {}
-    for raw in _raw_places(sources, settings.select, jobs):
+    with _no_collections():
+        raws = list(_raw_places(sources, settings.select, jobs))
+    for raw in raws:
         # Several files may lead to one place; the worst severity is the first.
         key = raw.place.key
         order = ("error", "warning", "note")
@@ -202,53 +206,63 @@ def _unreadable(path: str, error: Exception) -> Place:
     )
 
 
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Stop the garbage collector, which would walk through all trees many times."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 # Reading the files, in one process or in several
 
 
 def _raw_places(
     sources: Sequence[Source], select: frozenset[str], jobs: int
 ) -> Iterable[_Raw]:
-    triggers = [RULES[slug].trigger for slug in sorted(select)]
-    paths = [s.path for s in sources if any(t.search(s.text) for t in triggers)]
-    jobs = min(jobs, len(paths) // _WORTH_A_POOL)
+    rules = [(slug, RULES[slug]) for slug in sorted(select)]
+    read = [(s.path, [g for g, r in rules if r.reads(s.text)]) for s in sources]
+    work = [(path, slugs) for path, slugs in read if slugs]
+    jobs = min(jobs, len(work) // _WORTH_A_POOL)
     if jobs < 2:
         run = Run(sources)
-        return [raw for path in paths for raw in _of_file(run, path, select)]
+        return [raw for path, slugs in work for raw in _of_file(run, path, slugs)]
     # Importing a pool takes a third of the time to start.
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
 
     # Neighbouring files import each other, so each process gets neighbours.
-    size = -(-len(paths) // (4 * jobs))
-    parts = [paths[i : i + size] for i in range(0, len(paths), size)]
+    size = -(-len(work) // (4 * jobs))
+    parts = [work[i : i + size] for i in range(0, len(work), size)]
     with ProcessPoolExecutor(
-        jobs, initializer=_start_process, initargs=(sources, select)
+        jobs, initializer=_start_process, initargs=(sources,)
     ) as pool:
         return [raw for part in pool.map(_of_files, parts) for raw in part]
 
 
-_in_process: dict[str, tuple[Run, frozenset[str]]] = {}
+_in_process: dict[str, Run] = {}
 
 
-def _start_process(sources: Sequence[Source], select: frozenset[str]) -> None:
-    _in_process["run"] = Run(sources), select
+def _start_process(sources: Sequence[Source]) -> None:
+    gc.disable()
+    _in_process["run"] = Run(sources)
 
 
-def _of_files(paths: Sequence[str]) -> list[_Raw]:
-    run, select = _in_process["run"]
-    return [raw for path in paths for raw in _of_file(run, path, select)]
+def _of_files(work: Sequence[tuple[str, list[str]]]) -> list[_Raw]:
+    run = _in_process["run"]
+    return [raw for path, slugs in work for raw in _of_file(run, path, slugs)]
 
 
-def _of_file(run: Run, path: str, select: frozenset[str]) -> list[_Raw]:
+def _of_file(run: Run, path: str, slugs: Iterable[str]) -> list[_Raw]:
     module = run.project.module(path)
     if module is None:
         place = _unreadable(path, run.project.unreadable[path])
         return [_Raw(place, place.line)]
-    text = module.source.text
     return [
-        _raw(slug, found)
-        for slug, rule in RULES.items()
-        if slug in select and rule.trigger.search(text)
-        for found in rule.check(module, run)
+        _raw(slug, found) for slug in slugs for found in RULES[slug].check(module, run)
     ]
 
 

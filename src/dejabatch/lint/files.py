@@ -67,6 +67,9 @@ class Excluded:
 
 def _walk(top: Path, excluded: Excluded) -> Iterator[Path]:
     specs = _specs_above(top)
+    if _is_ignored(specs, str(top.resolve()), folder=True):
+        # The user named a folder that git ignores, such as an installed package.
+        specs = {}
     for folder, subfolders, names in os.walk(top):
         path = os.path.abspath(folder)  # noqa: PTH100
         if ".gitignore" in names:
@@ -103,8 +106,11 @@ def _is_ignored(
     specs: dict[str, GitIgnoreSpec], path: str, *, folder: bool = False
 ) -> bool:
     ignored = False
-    for root in sorted(specs, key=len):
-        if path.startswith(root + os.sep):
+    parents = path.split(os.sep)
+    for length in range(1, len(parents)):
+        root = os.sep.join(parents[:length])
+        if root in specs:
+            # A file below an ignored folder is ignored as well.
             decided = _matches(specs[root], root, path, folder=folder)
             ignored = ignored if decided is None else decided
     return ignored

@@ -66,7 +66,7 @@ class Ignore:
 
 def ignore_comments(source: str) -> list[Ignore]:
     """Return the comments of a file that exclude lines or the file."""
-    if "dejabatch:" not in source:
+    if not _IGNORE.search(source):
         return []
     found = []
     try:

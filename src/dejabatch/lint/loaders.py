@@ -72,13 +72,23 @@ class Loaders:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._is_loader: dict[ast.AST, int] = {}
+        self._is_loader_call: dict[ast.AST, bool] = {}
+        self._loaded: dict[str, list[tuple[ast.Call, ast.ClassDef]]] = {}
 
     def is_loader_call(self, module: Module, node: ast.AST) -> bool:
         """Return whether a node is a call of a DataLoader class."""
         if not isinstance(node, ast.Call):
             return False
+        if node not in self._is_loader_call:
+            self._is_loader_call[node] = self._calls_a_loader_class(module, node)
+        return self._is_loader_call[node]
+
+    def _calls_a_loader_class(self, module: Module, node: ast.Call) -> bool:
         name = module.called_name(node)
         last = name.rpartition(".")[2]
+        # A class has a capital letter; most calls are of functions.
+        if not last[:1].isupper() and not last.startswith("_"):
+            return False
         if _OTHER_FRAMEWORK.match(name):
             return False
         for definition in self.project.values(module, node.func):
@@ -177,6 +187,21 @@ class Loaders:
                     result = result.elts[index]
                 best = max(best, self._judge(inner, result, depth + 1))
         return best
+
+    def loaded_classes(self, module: Module) -> list[tuple[ast.Call, ast.ClassDef]]:
+        """Return the loaders of a file, each with the class of its dataset."""
+        path = module.source.path
+        if path not in self._loaded:
+            self._loaded[path] = [
+                (call, made.node)
+                for call in module.calls()
+                if self.is_loader_call(module, call)
+                for dataset in [self.arguments(module, call).values.get("dataset")]
+                if dataset is not None and isinstance(dataset.node, ast.AST)
+                for value in self.project.values(dataset.module, dataset.node)
+                if (made := self.project.class_of_instance(value)) is not None
+            ]
+        return self._loaded[path]
 
     # Arguments
 

@@ -138,6 +138,11 @@ class Tracer:
                 | ast.Dict()
                 | ast.Set()
             ):
+                if isinstance(node, (ast.List, ast.Dict)) and not any(
+                    True for _ in ast.iter_child_nodes(node) if isinstance(_, ast.expr)
+                ):
+                    # Other code fills the list.
+                    return Origins({UNKNOWN})
                 parts = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)]
                 return self._all(parts, frame, depth)
         return Origins({UNKNOWN})

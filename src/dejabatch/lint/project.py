@@ -18,6 +18,11 @@ from dejabatch.lint.source import Source, UnreadableError
 _DEEPEST: Final = 8
 """Number of names that are followed from one expression."""
 
+_IMPORT: Final = re.compile(
+    r"^[ \t]*(?:from[ \t]+(?P<dots>\.*)[ \t]*(?P<base>[\w.]*)[ \t]+import[ \t]+"
+    r"(?P<names>\([^)]*\)|[^\n#]+)|import[ \t]+(?P<plain>\w[\w., \t]*))",
+    re.MULTILINE,
+)
 _DATASET: Final = re.compile(r"(Dataset|DataPipe|ImageFolder|DatasetFolder)$")
 _SAMPLER: Final = re.compile(r"Sampler$")
 
@@ -51,6 +56,8 @@ class Project:
         self._modules: dict[str, Module | None] = {}
         self._mentions: dict[str, bool] = {}
         self._values: dict[ast.AST, list[Definition]] = {}
+        self._imports: dict[str, set[str]] = {}
+        self._folders: dict[str, tuple[str, ...]] = {}
         self._by_parts: dict[tuple[str, ...], str] = {}
         self._by_last: dict[str, list[tuple[str, ...]]] = {}
         for path in self.sources:
@@ -219,11 +226,16 @@ class Project:
         self, parts: tuple[str, ...], level: int, importer: str
     ) -> str | None:
         """Return the file of an imported module, or None."""
-        folder = tuple(os.path.abspath(importer).split(os.sep))[:-1]  # noqa: PTH100
+        if importer not in self._folders:
+            absolute = os.path.abspath(importer)  # noqa: PTH100
+            self._folders[importer] = tuple(absolute.split(os.sep))[:-1]
+        folder = self._folders[importer]
         if level:
             base = folder[: len(folder) - level + 1]
             return self._by_parts.get((*base, *parts))
         if not parts:
+            return None
+        if parts[-1] not in self._by_last:
             return None
         for length in range(len(folder), 0, -1):
             path = self._by_parts.get((*folder[:length], *parts))
@@ -239,17 +251,26 @@ class Project:
             return self._by_parts[candidates[0]]
         return None
 
-    def imports(self, module: Module) -> set[str]:
-        """Return the files of the run that a file imports."""
-        found = set()
-        for name in (*module.imported.values(), *module.star_imports):
-            parts = tuple(name.name.split(".")) if name.name else ()
-            for length in range(len(parts), -1, -1):
-                path = self._find(parts[:length], name.level, module.source.path)
-                if path is not None:
-                    found.add(path)
-                    break
-        return found - {module.source.path}
+    def imports(self, path: str) -> set[str]:
+        """Return the files of the run that a file imports; the file is not parsed."""
+        if path not in self._imports:
+            found = set()
+            for match in _IMPORT.finditer(self.sources[path].text):
+                if match["plain"]:
+                    names = [name.split()[0] for name in match["plain"].split(",")]
+                    modules = [(0, tuple(name.split("."))) for name in names]
+                else:
+                    level = len(match["dots"])
+                    base = tuple(filter(None, match["base"].split(".")))
+                    modules = [(level, base)]
+                    for name in re.findall(r"\w+", match["names"]):
+                        modules.append((level, (*base, name)))
+                for level, parts in modules:
+                    file = self._find(parts, level, path)
+                    if file is not None:
+                        found.add(file)
+            self._imports[path] = found - {path}
+        return self._imports[path]
 
     # Classes
 

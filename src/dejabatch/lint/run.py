@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 from dejabatch.lint.loaders import Loaders
@@ -55,53 +55,30 @@ class Run:
         self.tracer = Tracer(self.project)
         self.loaders = Loaders(self.project)
         self.seeds = Seeds(self.project, self.tracer)
-        self._importers: dict[str, set[str]] = {}
+        self._connected: dict[str, set[str]] = {}
+        self._users: dict[str, set[str]] | None = None
 
     def connected(self, module: Module) -> set[str]:
-        """Return the files that a file imports or that import the file.
+        """Return the files of the program that a file is a part of.
 
-        The file itself, the files that import the file, and all that these import, are
-        the program that runs with the file, as far as the source shows.
+        They are the file, the files that import the file, directly or through others,
+        and all files that these import.
         """
         path = module.source.path
-        if path not in self._importers:
-            users = self._users(module)
-            found = {path, *users}
-            for name in list(found):
-                found |= self._imports(name, set())
-            self._importers[path] = found
-        return self._importers[path]
+        if path not in self._connected:
+            users = _closure({path}, self._importers())
+            self._connected[path] = _closure(users, self.project.imports)
+        return self._connected[path]
 
-    def _users(self, module: Module) -> set[str]:
-        """Return the files that import a file, directly or through others."""
-        found: set[str] = set()
-        frontier = [module.source.path]
-        for path in frontier:
-            stem = re.split(r"[\\/.]", path)[-2]
-            if stem == "__init__":
-                stem = re.split(r"[\\/.]", path)[-3]
-            word = re.compile(rf"import.*\b{re.escape(stem)}\b|\b{re.escape(stem)} import")
-            for source in self.project.sources.values():
-                known = source.path in found or source.path == module.source.path
-                if known or not word.search(source.text):
-                    continue
-                user = self.project.module(source.path)
-                if user is not None and path in self.project.imports(user):
-                    found.add(source.path)
-                    frontier.append(source.path)
-            if len(found) > 60:
-                break
-        return found
-
-    def _imports(self, path: str, seen: set[str]) -> set[str]:
-        if path in seen or len(seen) > 200:
-            return seen
-        seen.add(path)
-        module = self.project.module(path)
-        if module is not None:
-            for imported in self.project.imports(module):
-                self._imports(imported, seen)
-        return seen
+    def _importers(self) -> Callable[[str], set[str]]:
+        """Return a function from a file to the files that import the file."""
+        if self._users is None:
+            self._users = {}
+            for path in self.project.sources:
+                for imported in self.project.imports(path):
+                    self._users.setdefault(imported, set()).add(path)
+        users = self._users
+        return lambda path: users.get(path, set())
 
     def connected_text(self, module: Module, pattern: str) -> bool:
         """Return whether a regular expression matches in the program of a file."""
@@ -110,6 +87,17 @@ class Run:
         search = re.compile(pattern).search
         sources = self.project.sources
         return any(search(sources[path].text) for path in self.connected(module))
+
+
+def _closure(start: set[str], following: Callable[[str], set[str]]) -> set[str]:
+    """Return all that can be reached from a set."""
+    found = set(start)
+    frontier = list(start)
+    for item in frontier:
+        new = following(item) - found
+        found |= new
+        frontier += new
+    return found
 
 
 def short(node: ast.AST, length: int = 60) -> str:

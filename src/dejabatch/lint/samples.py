@@ -81,23 +81,12 @@ def is_loaded(cls: Class, run: Run) -> bool:
 def loaders_of(cls: Class, run: Run) -> Iterator[tuple[Module, ast.Call]]:
     """Yield the loaders whose dataset is an instance of a class."""
     for source in run.project.sources.values():
-        if "DataLoader" not in source.text:
-            continue
-        if cls.node.name not in source.text:
-            continue
-        module = run.project.module(source.path)
-        if module is None:
-            continue
-        for call in module.calls():
-            if not run.loaders.is_loader_call(module, call):
-                continue
-            dataset = run.loaders.arguments(module, call).values.get("dataset")
-            if dataset is None or not isinstance(dataset.node, ast.AST):
-                continue
-            for definition in run.project.values(dataset.module, dataset.node):
-                made = run.project.class_of_instance(definition)
-                if made is not None and made.node is cls.node:
-                    yield module, call
+        if "DataLoader" in source.text and cls.node.name in source.text:
+            module = run.project.module(source.path)
+            if module is not None:
+                for call, made in run.loaders.loaded_classes(module):
+                    if made is cls.node:
+                        yield module, call
 
 
 def is_read_without_workers(cls: Class, run: Run) -> bool:

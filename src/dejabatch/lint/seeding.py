@@ -10,7 +10,7 @@ from typing import Final
 
 from dejabatch.lint.module import FUNCTIONS, Module
 from dejabatch.lint.origins import Frame, Origins, Tracer, frame_of_call
-from dejabatch.lint.project import Project
+from dejabatch.lint.project import Definition, Project
 
 _ALL: Final = frozenset({"numpy", "random", "torch"})
 
@@ -92,6 +92,7 @@ class Seeds:
     def __init__(self, project: Project, tracer: Tracer) -> None:
         self.project, self.tracer = project, tracer
         self._drawn: dict[str, bool] = {}
+        self._seeding: dict[ast.AST, bool] = {}
 
     def inside(
         self, frame: Frame, node: ast.AST | None = None, depth: int = 0
@@ -138,7 +139,7 @@ class Seeds:
         for definition in self.project.values(module, call.func):
             if not isinstance(definition.node, ast.FunctionDef):
                 continue
-            if not re.search("seed", definition.module.source.text, re.IGNORECASE):
+            if not self._may_seed(definition, 0):
                 continue
             inner = frame_of_call(call, definition, frame)
             if inner is None:
@@ -148,6 +149,28 @@ class Seeds:
                 first = found[0]
                 libraries = frozenset[str]().union(*(s.libraries for s in found))
                 yield Seeding(module, call, first.seed, first.origins, libraries)
+
+    def _may_seed(self, definition: Definition, depth: int) -> bool:
+        """Return whether a function, or a function that it calls, seeds."""
+        module, function = definition
+        if not isinstance(function, ast.FunctionDef) or depth > 3:
+            return False
+        if function not in self._seeding:
+            # A function that calls itself ends here.
+            self._seeding[function] = False
+            for call in module.calls(function):
+                name = module.called_name(call)
+                last = name.rpartition(".")[2]
+                if name in SEED_FUNCTIONS or _HELPER.match(last):
+                    self._seeding[function] = True
+                    break
+                if any(
+                    self._may_seed(called, depth + 1)
+                    for called in self.project.values(module, call.func)
+                ):
+                    self._seeding[function] = True
+                    break
+        return self._seeding[function]
 
     def are_drawn(self, libraries: frozenset[str]) -> bool:
         """Return whether code that makes samples draws from one of the libraries."""

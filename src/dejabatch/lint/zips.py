@@ -9,8 +9,8 @@ from typing import Final
 from dejabatch.lint.module import Module
 from dejabatch.lint.run import Run
 
-ZIP: Final = r"\bzip(_longest)?\s*\("
-"""The text of a call of ``zip``."""
+ZIP: Final = ("zip", "oader|_dl", r"zip(_longest)?\s*\(")
+"""The text of a file that may call ``zip`` on loaders."""
 
 PERSISTENT: Final = "persistent workers"
 DISTRIBUTED: Final = "DistributedSampler"

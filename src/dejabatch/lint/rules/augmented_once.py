@@ -10,7 +10,7 @@ from typing import Final
 from dejabatch.lint.module import Module
 from dejabatch.lint.run import Found, Run, short
 
-TRIGGER = r"def [^\n]*=|random|rand"
+TRIGGER = (r"def \w+\([^)]*=[^)]*(rand|uniform|normal|choice|sample|gauss)\w*\s*\(",)
 
 _DRAW: Final = re.compile(
     r"^(random\.(random|randint|uniform|choices?|sample|gauss|randrange|betavariate"

@@ -12,7 +12,7 @@ from dejabatch.lint.run import Found, Run, short
 from dejabatch.lint.samples import makers
 from dejabatch.lint.seeding import GENERATOR_CLASSES
 
-TRIGGER = r"\bcache\b|lru_cache"
+TRIGGER = ("functools", "cache", "__getitem__|__iter__|__call__|random|torch")
 
 _CACHES: Final = {"functools.lru_cache", "functools.cache"}
 _TRANSFORM: Final = re.compile(r"_?(transforms?|aug\w*|crop\w*)", re.IGNORECASE)

@@ -9,7 +9,7 @@ from dejabatch.lint.origins import FIXED, TIME
 from dejabatch.lint.run import Found, Run
 from dejabatch.lint.worker_seeds import severity_of, why, worker_seeds
 
-TRIGGER = "worker_init_fn"
+TRIGGER = ("worker_init_fn",)
 
 
 def check(module: Module, run: Run) -> Iterator[Found]:

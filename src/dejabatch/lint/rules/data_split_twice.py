@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dejabatch.lint.module import Item, Module
 from dejabatch.lint.run import Found, Run, short
 
-TRIGGER = "DistributedSampler"
+TRIGGER = ("DistributedSampler",)
 
 
 def check(module: Module, run: Run) -> Iterator[Found]:

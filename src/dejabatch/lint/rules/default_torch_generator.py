@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dejabatch.lint.module import Module
 from dejabatch.lint.run import Found, Run, short
 
-TRIGGER = r"torch\.Generator|import Generator"
+TRIGGER = ("Generator(", "generator", "torch")
 
 
 def check(module: Module, run: Run) -> Iterator[Found]:

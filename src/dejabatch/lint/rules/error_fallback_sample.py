@@ -9,7 +9,7 @@ from dejabatch.lint.module import FUNCTIONS, Module
 from dejabatch.lint.run import Found, Run, short
 from dejabatch.lint.samples import makers
 
-TRIGGER = "except"
+TRIGGER = ("__getitem__", "except")
 
 
 def check(module: Module, run: Run) -> Iterator[Found]:

@@ -9,7 +9,7 @@ from dejabatch.lint.origins import STATE, Frame
 from dejabatch.lint.run import Found, Run, short
 from dejabatch.lint.seeding import SEED_FUNCTIONS, first_argument
 
-TRIGGER = "get_state"
+TRIGGER = ("get_state(", "seed")
 
 
 def check(module: Module, run: Run) -> Iterator[Found]:

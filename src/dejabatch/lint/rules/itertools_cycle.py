@@ -10,7 +10,7 @@ from dejabatch.lint.loops import enclosing_loops
 from dejabatch.lint.module import FUNCTIONS, Module
 from dejabatch.lint.run import Found, Run, Severity, short
 
-TRIGGER = "cycle"
+TRIGGER = ("itertools", "cycle")
 
 
 def check(module: Module, run: Run) -> Iterator[Found]:

@@ -16,7 +16,7 @@ from dejabatch.lint.loops import (
 from dejabatch.lint.module import Module
 from dejabatch.lint.run import Found, Run, Severity, short
 
-TRIGGER = r"next\s*\(\s*iter\s*\(|iter\s*\([^()]*\)\s*\.\s*(__)?next"
+TRIGGER = ("iter(", "next", r"next\s*\(\s*iter\s*\(|iter\s*\([^()]*\)\s*\.\s*(__)?next")
 
 
 def check(module: Module, run: Run) -> Iterator[Found]:

@@ -12,7 +12,7 @@ from dejabatch.lint.module import Module
 from dejabatch.lint.project import Class
 from dejabatch.lint.run import Found, Run, short
 
-TRIGGER = "DistributedSampler"
+TRIGGER = ("DistributedSampler",)
 
 # Frameworks that call set_epoch, and dejabatch.forever, which does as well.
 _CALLED: Final = (

@@ -12,7 +12,7 @@ from dejabatch.lint.run import Found, Run, short
 from dejabatch.lint.samples import Maker, is_conditional_on_mode, makers
 from dejabatch.lint.seeding import Seeding, restores_state
 
-TRIGGER = r"seed"
+TRIGGER = ("seed", "__getitem__|__call__|__iter__|__next__", r"\bclass\b")
 
 
 def check(module: Module, run: Run) -> Iterator[Found]:

@@ -18,7 +18,10 @@ from dejabatch.lint.samples import (
 )
 from dejabatch.lint.seeding import GENERATOR_CLASSES
 
-TRIGGER = r"default_rng|RandomState|Random\(|Generator"
+TRIGGER = (
+    "__getitem__|__iter__|__call__",
+    r"default_rng|RandomState|Random\(|Generator\(|\(\w*(Mixin|Dataset)\w*[),]",
+)
 
 _FIX = (
     "Create the generator in each worker and each epoch, from "
@@ -30,10 +33,11 @@ _FIX = (
 def check(module: Module, run: Run) -> Iterator[Found]:
     """Yield the generators that workers copy in the same state."""
     for maker in makers(module, run):
-        if maker.kind == "sampler" or is_read_without_workers(maker.cls, run):
+        if maker.kind == "sampler":
             continue
-        yield from _on_instances(maker, run)
-        yield from _of_modules(maker, run)
+        found = [*_on_instances(maker, run), *_of_modules(maker, run)]
+        if found and not is_read_without_workers(maker.cls, run):
+            yield from found
 
 
 def _on_instances(maker: Maker, run: Run) -> Iterator[Found]:

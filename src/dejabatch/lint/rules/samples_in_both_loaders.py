@@ -8,7 +8,7 @@ from typing import Final
 from dejabatch.lint.module import Module
 from dejabatch.lint.run import Found, Run, short
 
-TRIGGER = "random_split"
+TRIGGER = ("random_split",)
 
 _SEEDED: Final = (
     r"torch\.(random\.)?manual_seed\(|seed_everything\(|set_\w*seed\w*\(|\bseed\w*\("

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dejabatch.lint.module import Module
 from dejabatch.lint.run import Found, Run, short
 
-TRIGGER = "get_worker_info"
+TRIGGER = ("get_worker_info", "__init__")
 
 
 def check(module: Module, run: Run) -> Iterator[Found]:

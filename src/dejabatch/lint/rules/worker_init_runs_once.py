@@ -10,7 +10,7 @@ from dejabatch.lint.origins import EPOCH
 from dejabatch.lint.run import Found, Run, short
 from dejabatch.lint.seeding import GENERATOR_CLASSES, SEED_FUNCTIONS
 
-TRIGGER = "persistent_workers"
+TRIGGER = ("worker_init_fn", "persistent_workers")
 
 
 def check(module: Module, run: Run) -> Iterator[Found]:
