@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from dejabatch.lint.module import FUNCTIONS, Item, Module, Opaque
-from dejabatch.lint.origins import WORKER, Frame, frame_of_call
+from dejabatch.lint.origins import WORKER, Frame, default_value, frame_of_call
 from dejabatch.lint.project import Class, Definition, Project
 
 _LOADER_CLASS: Final = re.compile(r"^(?!.*(Infinite|Cycl|Endless|Forever)).*DataLoader$")
@@ -272,11 +272,15 @@ class Loaders:
         if value is None:
             return False
         constant = self.constant(value)
+        if constant is not ... or not isinstance(value.node, ast.AST):
+            return constant is True
         # `num_workers > 0` and the like are true whenever there are workers.
-        return constant is True or (
-            constant is ...
-            and isinstance(value.node, ast.AST)
-            and "worker" in ast.unparse(value.node)
+        if re.search(r"num_workers|n_workers|\bworkers", ast.unparse(value.node)):
+            return True
+        return any(
+            isinstance(found.node, ast.arg)
+            and getattr(default_of(found), "value", None) is True
+            for found in self.project.values(value.module, value.node)
         )
 
     def is_for_evaluation(self, module: Module, node: ast.AST) -> bool:
@@ -409,6 +413,14 @@ def subscript_stores(module: Module) -> Iterator[tuple[str, str, ast.expr]]:
                     value=ast.Name(id=name), slice=ast.Constant(value=str() as key)
                 ):
                     yield name, key, node.value
+
+
+def default_of(argument: Definition) -> ast.expr | None:
+    """Return the default of an argument."""
+    module, node = argument
+    if not isinstance(node, ast.arg):
+        return None
+    return default_value(module.function(node), node)
 
 
 def _makes_something_else(module: Module, call: ast.Call) -> bool:

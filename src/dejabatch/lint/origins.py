@@ -224,7 +224,7 @@ class Tracer:
         module = definition.module
         function = module.function(argument)
         if function is frame.function:
-            default = _default(function, argument)
+            default = default_value(function, argument)
             if default is not None:
                 # The default holds unless a call passes the argument.
                 found = self._of(default, Frame(module, frame.function), depth + 1)
@@ -444,7 +444,8 @@ def _passes_on(value: ast.AST) -> bool:
     )
 
 
-def _default(function: ast.AST, argument: ast.arg) -> ast.expr | None:
+def default_value(function: ast.AST, argument: ast.arg) -> ast.expr | None:
+    """Return the default of a function's argument."""
     if not isinstance(function, FUNCTIONS):
         return None
     arguments = function.args

@@ -17,6 +17,7 @@ _TRANSFORM: Final = re.compile(
     re.IGNORECASE,
 )
 _TRANSFORM_FILE: Final = re.compile(r"transform|augment|preprocess|collat", re.IGNORECASE)
+_APPLIES: Final = frozenset({"__call__", "augment", "transform", "apply"})
 _DATASET_NAME: Final = re.compile(r"(Dataset|Data|Loader)(_?[A-Z0-9]\w*)?$")
 
 
@@ -49,8 +50,8 @@ def makers(module: Module, run: Run) -> Iterator[Maker]:
             yield Maker(cls, "dataset", ("__getitem__", "__getitems__"))
         elif "__iter__" in methods and run.project.is_dataset(cls):
             yield Maker(cls, "stream", ("__iter__",))
-        elif "__call__" in methods and _is_transform(cls):
-            yield Maker(cls, "transform", ("__call__",))
+        elif _APPLIES.intersection(methods) and _is_transform(cls):
+            yield Maker(cls, "transform", tuple(sorted(_APPLIES.intersection(methods))))
 
 
 def _is_dataset(cls: Class, methods: dict[str, Definition], run: Run) -> bool:

@@ -124,7 +124,8 @@ class Seeds:
                     yield from self._of_helper(call, frame, depth)
                     continue
                 last = name.rpartition(".")[2]
-                libraries = _ALL if _HELPER.match(last) else None
+                known = _HELPER.match(last) and not name.startswith("torch.")
+                libraries = _ALL if known else None
             seed = first_argument(call)
             if libraries is None or seed is None:
                 continue

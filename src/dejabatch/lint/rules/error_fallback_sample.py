@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from dejabatch.lint.module import FUNCTIONS, Module
+from dejabatch.lint.project import Class
 from dejabatch.lint.run import Found, Run, short
 from dejabatch.lint.samples import makers
 
@@ -21,7 +22,7 @@ def check(module: Module, run: Run) -> Iterator[Found]:
             if not isinstance(method, FUNCTIONS):
                 continue
             for handler in inner.walk(ast.ExceptHandler, method):
-                other = _other_sample(inner, handler)
+                other = _other_sample(inner, handler, maker.cls, run)
                 if other is not None:
                     yield Found(
                         inner,
@@ -33,17 +34,28 @@ def check(module: Module, run: Run) -> Iterator[Found]:
                     )
 
 
-def _other_sample(module: Module, handler: ast.ExceptHandler) -> ast.expr | None:
+def _other_sample(
+    module: Module, node: ast.AST, cls: Class, run: Run, depth: int = 0
+) -> ast.expr | None:
     """Return the expression that makes another sample of the same dataset."""
-    if any(isinstance(node, ast.Raise) for node in handler.body):
-        return None
-    for node in ast.walk(handler):
-        match node:
+    for inner in ast.walk(node):
+        match inner:
+            case ast.Raise():
+                return None
             case ast.Subscript(value=ast.Name(id="self"), ctx=ast.Load()):
-                return node
+                return inner
             case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
                 if name == "__getitem__":
-                    return node
-            case ast.Call(func=ast.Attribute(value=ast.Call(), attr="__getitem__")):
-                return node
+                    return inner
+                method = run.project.methods(cls).get(name)
+                # A helper such as `self.skip_sample(index)`.
+                if method is None or depth or not isinstance(method.node, ast.AST):
+                    continue
+                if _other_sample(method.module, method.node, cls, run, 1) or any(
+                    _other_sample(m.module, m.node, cls, run, 1)
+                    for m in run.project.reachable(cls, name)
+                    if isinstance(m.node, ast.FunctionDef)
+                    and m.node.name != "__getitem__"
+                ):
+                    return inner
     return None

@@ -20,10 +20,15 @@ def check(module: Module, run: Run) -> Iterator[Found]:
             continue
         frame = Frame(module, module.function(call))
         if STATE in run.tracer.origins(seed, frame).kinds:
+            name = getattr(module.function(call), "name", None)
+            # A function that no loader gets does no harm yet.
+            used = name is None or run.project.mentions(
+                rf"worker_init_fn\W+[^\n]*\b{name}\b"
+            )
             yield Found(
                 module,
                 call,
-                "error",
+                "error" if used else "warning",
                 f"`{short(seed)}` contains the first word of NumPy's state. NumPy seeds "
                 "a worker from an array, and the first word is then 2147483648 in every "
                 "worker, epoch and run.",

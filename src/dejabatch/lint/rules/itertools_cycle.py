@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from dejabatch.lint.loops import enclosing_loops
-from dejabatch.lint.module import FUNCTIONS, Module
+from dejabatch.lint.loops import enclosing_loops, is_epoch_loop
+from dejabatch.lint.module import Module
 from dejabatch.lint.run import Found, Run, Severity, short
 
 TRIGGER = ("itertools", "cycle")
@@ -67,8 +67,17 @@ def _effect(module: Module, call: ast.Call, loader: ast.expr) -> tuple[Severity,
 
 
 def _is_made_each_epoch(module: Module, call: ast.Call) -> bool:
+    """Return whether a loop over epochs makes the cycle again."""
     if any(True for _ in enclosing_loops(module, call)):
         return True
     function = module.function(call)
-    name = getattr(function, "name", "")
-    return isinstance(function, FUNCTIONS) and bool(re.search("epoch|step", name))
+    if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return False
+    names = [a.arg for a in (*function.args.args, *function.args.kwonlyargs)]
+    if any(re.search("epoch", name) for name in (function.name, *names)):
+        return True
+    return any(
+        module.called_name(other) == function.name
+        and any(is_epoch_loop(loop) for loop in enclosing_loops(module, other))
+        for other in module.calls()
+    )

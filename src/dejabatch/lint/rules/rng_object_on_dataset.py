@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
+from dejabatch.lint.loaders import subscript_stores
 from dejabatch.lint.module import FUNCTIONS, Item, Module, Opaque
-from dejabatch.lint.project import Definition
+from dejabatch.lint.project import Class, Definition
 from dejabatch.lint.run import Found, Run, short
 from dejabatch.lint.samples import (
     Maker,
@@ -19,7 +21,7 @@ from dejabatch.lint.samples import (
 from dejabatch.lint.seeding import GENERATOR_CLASSES
 
 TRIGGER = (
-    "__getitem__|__iter__|__call__",
+    "__getitem__|__iter__|__call__|Dataset|[aA]ug|[tT]ransform",
     r"default_rng|RandomState|Random\(|Generator\(|\(\w*(Mixin|Dataset)\w*[),]",
 )
 
@@ -38,41 +40,165 @@ def check(module: Module, run: Run) -> Iterator[Found]:
         found = [*_on_instances(maker, run), *_of_modules(maker, run)]
         if found and not is_read_without_workers(maker.cls, run):
             yield from found
+    yield from _for_mixins(module, run)
 
 
-def _on_instances(maker: Maker, run: Run) -> Iterator[Found]:
+class _Uses(NamedTuple):
+    """What methods do with the attributes of their object."""
+
+    read: set[str]
+    """Attributes that making a sample reads."""
+    replaced: set[str]
+    """Attributes that a method other than the constructor sets or seeds."""
+    seeded_on_request: set[str]
+    """Attributes that an ``if`` seeds."""
+
+
+def _uses(maker: Maker, run: Run) -> _Uses:
     project = run.project
-    running = project.reachable(maker.cls, *maker.entries)
-    made_by = project.reachable(maker.cls, "__init__", "__post_init__")
-    at_start = {id(d.node) for d in made_by}
-    # A helper of __init__ that __getitem__ calls, too, makes the generator anew.
-    used, assigned, reseeded = set(), set(), set()
+    running = {id(d.node) for d in project.reachable(maker.cls, *maker.entries)}
+    at_start = {id(d.node) for d in _constructors(maker.cls, run)}
+    uses = _Uses(set(), set(), set())
     for inner, node in project.methods(maker.cls).values():
         if not isinstance(node, ast.AST):
             continue
-        runs = any(d.node is node for d in running)
+        runs = id(node) in running
+        # A helper that runs in __init__ and for samples makes the generator anew.
+        later = id(node) not in at_start or runs
         for attribute in inner.walk(ast.Attribute, node):
             name = own_attribute(attribute)
             if name is None:
                 continue
-            if isinstance(attribute.ctx, ast.Store):
-                if id(node) not in at_start or runs:
-                    assigned.add(name)
+            if later and isinstance(attribute.ctx, ast.Store):
+                uses.replaced.add(name)
+            elif later and _is_reseeded(inner, attribute):
+                on_request = any(
+                    isinstance(outer, ast.If) for outer in inner.ancestors(attribute)
+                )
+                (uses.seeded_on_request if on_request else uses.replaced).add(name)
             elif runs:
-                used.add(name)
-            if _is_reseeded(inner, attribute) and id(node) not in at_start:
-                reseeded.add(name)
-    for inner, node in made_by:
-        if not isinstance(node, ast.AST):
+                uses.read.add(name)
+    return uses
+
+
+def _constructors(cls: Class, run: Run) -> list[Definition]:
+    return run.project.reachable(cls, "__init__", "__post_init__")
+
+
+def _on_instances(maker: Maker, run: Run) -> Iterator[Found]:
+    uses = _uses(maker, run)
+    wanted = uses.read - uses.replaced
+    for inner, target, name, value in _stored_at_start(maker.cls, run):
+        if name not in wanted:
             continue
-        for statement in inner.walk(ast.AST, node):
-            for target, value in _stores(statement):
-                name = own_attribute(target)
-                if name is None or name not in used - assigned - reseeded:
-                    continue
-                made = _generator(Definition(inner, value), run)
-                if made and not _is_replaced_in_workers(name, maker, run):
-                    yield _found(maker, inner, target, name, made, run)
+        made = _generator(Definition(inner, value), run)
+        place = target
+        if not made:
+            passed = _passed(inner, value, run)
+            if passed is None:
+                continue
+            inner, place, made = passed
+        if _is_replaced_in_workers(name, maker, run):
+            continue
+        yield _found(
+            maker, inner, place, name, made, run, name in uses.seeded_on_request
+        )
+
+
+def _stored_at_start(
+    cls: Class, run: Run
+) -> Iterator[tuple[Module, ast.expr, str, ast.expr]]:
+    """Yield the attributes that a constructor sets: file, target, name and value."""
+    for inner, node in _constructors(cls, run):
+        if isinstance(node, ast.AST):
+            for statement in inner.walk(ast.AST, node):
+                for target, value in _stores(statement):
+                    name = own_attribute(target)
+                    if name is not None:
+                        yield inner, target, name, value
+
+
+def _passed(
+    module: Module, value: ast.expr, run: Run
+) -> tuple[Module, ast.expr, str] | None:
+    """Return the new generator that a program passes as an argument, if any.
+
+    The argument may be a keyword, or an entry of a dictionary with that key.
+    """
+    if not isinstance(value, ast.Name) or not re.search(
+        r"rng|random|generator|^rs$|^rand", value.id
+    ):
+        return None
+    definitions = run.project.lookup(module, value)
+    if not definitions or not all(isinstance(d.node, ast.arg) for d in definitions):
+        return None
+    near = re.compile(
+        rf"\b{re.escape(value.id)}\b[\"'\]]*\s*[=:][^=\n]*"
+        r"(RandomState|default_rng|Random|Generator)\("
+    )
+    for path in sorted(run.connected(module)):
+        if not near.search(run.project.sources[path].text):
+            continue
+        other = run.project.module(path)
+        if other is None:
+            continue
+        for passed in _arguments_named(other, value.id):
+            made = _generator(Definition(other, passed), run)
+            if made:
+                return other, passed, made
+    return None
+
+
+def _arguments_named(module: Module, name: str) -> Iterator[ast.expr]:
+    for keyword in module.walk(ast.keyword):
+        if keyword.arg == name:
+            yield keyword.value
+    for _, key, value in subscript_stores(module):
+        if key == name:
+            yield value
+    for entries in module.walk(ast.Dict):
+        for key, value in zip(entries.keys, entries.values, strict=True):
+            if isinstance(key, ast.Constant) and key.value == name:
+                yield value
+
+
+def _for_mixins(module: Module, run: Run) -> Iterator[Found]:
+    """Yield the generators of datasets whose ``__getitem__`` is in another class.
+
+    A program may join the two classes at run time. The attribute's name tells.
+    """
+    for cls in run.project.classes(module):
+        if not run.project.is_dataset(cls):
+            continue
+        if {"__getitem__", "__iter__"} & run.project.methods(cls).keys():
+            continue
+        for inner, target, name, value in _stored_at_start(cls, run):
+            made = _generator(Definition(inner, value), run)
+            if not made:
+                continue
+            maker = _reader(name, run)
+            if maker is not None and not _is_replaced_in_workers(name, maker, run):
+                joined = Maker(cls, "dataset", maker.entries)
+                yield _found(joined, inner, target, name, made, run, False)
+
+
+def _reader(name: str, run: Run) -> Maker | None:
+    """Return a class whose samples read an attribute that the class never sets."""
+    word = re.compile(rf"self\.{re.escape(name)}\b")
+    for source in run.project.sources.values():
+        if "__getitem__" not in source.text or not word.search(source.text):
+            continue
+        other = run.project.module(source.path)
+        if other is None:
+            continue
+        for maker in makers(other, run):
+            if maker.kind != "dataset":
+                continue
+            uses = _uses(maker, run)
+            own = {stored for _, _, stored, _ in _stored_at_start(maker.cls, run)}
+            if name in uses.read - uses.replaced - own:
+                return maker
+    return None
 
 
 def _stores(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -139,18 +265,25 @@ def _is_replaced_in_workers(name: str, maker: Maker, run: Run) -> bool:
 
 
 def _found(
-    maker: Maker, module: Module, target: ast.expr, name: str, made: str, run: Run
+    maker: Maker,
+    module: Module,
+    target: ast.expr,
+    name: str,
+    made: str,
+    run: Run,
+    on_request: bool,
 ) -> Found:
     loaded = any(True for _ in loaders_of(maker.cls, run))
     who = f"`{maker.cls.node.name}`"
     entry = " or ".join(f"`{entry}`" for entry in maker.entries[:1])
-    severity = "error" if maker.kind != "transform" or loaded else "warning"
+    certain = (maker.kind != "transform" or loaded) and not on_request
+    unless = " Only an `if` seeds the copies." if on_request else ""
     return Found(
         module,
         target,
-        severity,  # type: ignore[arg-type]
-        f"{who} makes `{short(target)}` once, as a `{made}`, and {entry} draws from "
-        f"`self.{name}`. Each worker gets a copy in the same state, in each epoch.",
+        "error" if certain else "warning",
+        f"{who} gets `{short(target)}` once, a `{made}`, and {entry} draws from "
+        f"`self.{name}`. Each worker gets a copy in the same state, in each epoch.{unless}",
         _FIX,
     )
 
