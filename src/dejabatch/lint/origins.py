@@ -10,6 +10,7 @@ from typing import Final
 
 from dejabatch.lint.module import FUNCTIONS, Function, Item, Module, Opaque
 from dejabatch.lint.project import Class, Definition, Project
+from dejabatch.lint.source import Source
 
 WORKER: Final = "the number of the worker"
 EPOCH: Final = "the epoch"
@@ -101,6 +102,7 @@ class Tracer:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self._changed: dict[str, list[Source]] = {}
 
     def origins(self, expression: ast.AST, frame: Frame) -> Origins:
         """Return what an expression is computed from."""
@@ -272,8 +274,6 @@ class Tracer:
         for module, inherited in self.project.lineage(cls):
             for target, value in module.stored_attributes().get(node.attr, []):
                 if module.class_of(target) is not inherited:
-                    # Code outside the class may change the attribute at any time.
-                    whole.kinds.add(UNKNOWN)
                     continue
                 method = module.function(target)
                 if getattr(method, "name", "") not in {"__init__", "__post_init__"}:
@@ -288,9 +288,8 @@ class Tracer:
                     whole.add(part)
                 else:
                     whole.kinds.add(UNKNOWN)
-        changed = rf"\.{re.escape(node.attr)}\s*(?:[-+*/%|^]|//|<<)?=[^=]"
         if found and whole.is_fixed():
-            if self._is_changed_elsewhere(node.attr, changed, cls):
+            if self._is_changed_elsewhere(node.attr, cls):
                 return Origins({UNKNOWN})
             whole.kinds.add(SETTING)
             whole.trail.append(f"`{_short(node)}` is set in `__init__` only")
@@ -302,15 +301,22 @@ class Tracer:
             )
         return whole
 
-    def _is_changed_elsewhere(self, name: str, pattern: str, cls: Class) -> bool:
+    def _is_changed_elsewhere(self, name: str, cls: Class) -> bool:
         """Return whether code of the run assigns an attribute of other objects."""
-        search = re.compile(rf"(?<!self)(?<!cls){pattern}").search
-        lineage = {module.source.path for module, _ in self.project.lineage(cls)}
-        for source in self.project.sources.values():
-            mentions_the_class = cls.node.name in source.text or source.path in lineage
-            if mentions_the_class and name in source.text and search(source.text):
-                return True
-        return False
+        if name not in self._changed:
+            search = re.compile(
+                rf"(?<!self)(?<!cls)\.{re.escape(name)}\s*(?:[-+*/%|^]|//|<<)?=[^=]"
+            ).search
+            self._changed[name] = [
+                source
+                for source in self.project.sources.values()
+                if f".{name}" in source.text and search(source.text)
+            ]
+        own = {module.source.path for module, _ in self.project.lineage(cls)}
+        return any(
+            cls.node.name in source.text or source.path in own
+            for source in self._changed[name]
+        )
 
     def _subscript(self, node: ast.Subscript, frame: Frame, depth: int) -> Origins:
         if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):

@@ -108,19 +108,38 @@ def own_attribute(node: ast.AST) -> str | None:
 
 
 def is_conditional_on_mode(module: Module, node: ast.AST) -> bool:
-    """Return whether a node runs only for validation, for tests or on request."""
+    """Return whether a node runs only in one mode or on request."""
+    return any(
+        re.search(
+            r"train|val|test|eval|split|mode|phase|determin|fixed|seed|debug|repro",
+            test,
+            re.IGNORECASE,
+        )
+        for test in _tests_around(module, node)
+    )
+
+
+def is_for_evaluation_only(module: Module, node: ast.AST) -> bool:
+    """Return whether a node runs only under ``if split == "test"`` or the like."""
+    return any(
+        re.search(r"\b(val|valid|validation|test|eval)\b", test)
+        and not re.search(r"train|\bnot\b|!=", test)
+        for test in _tests_around(module, node, body_only=True)
+    )
+
+
+def _tests_around(
+    module: Module, node: ast.AST, *, body_only: bool = False
+) -> Iterator[str]:
+    """Yield the conditions under which a node of a function runs."""
     child = node
     for outer in module.ancestors(node):
         if isinstance(outer, FUNCTIONS):
-            return False
-        if isinstance(outer, (ast.If, ast.IfExp)):
-            test = ast.unparse(outer.test)
-            if re.search(
-                r"train|val|test|eval|split|mode|phase|determin|fixed|seed|debug|repro",
-                test,
-                re.IGNORECASE,
-            ):
-                return True
+            return
+        if isinstance(outer, ast.If):
+            if not body_only or child in outer.body:
+                yield ast.unparse(outer.test)
+        elif isinstance(outer, ast.IfExp):
+            if not body_only or child is outer.body:
+                yield ast.unparse(outer.test)
         child = outer
-    del child
-    return False

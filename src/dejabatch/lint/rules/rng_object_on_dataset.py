@@ -13,6 +13,7 @@ from dejabatch.lint.project import Class, Definition
 from dejabatch.lint.run import Found, Run, short
 from dejabatch.lint.samples import (
     Maker,
+    is_for_evaluation_only,
     is_read_without_workers,
     loaders_of,
     makers,
@@ -52,13 +53,15 @@ class _Uses(NamedTuple):
     """Attributes that a method other than the constructor sets or seeds."""
     seeded_on_request: set[str]
     """Attributes that an ``if`` seeds."""
+    read_in_training: set[str]
+    """Attributes that making a sample reads outside of ``if split == "test"``."""
 
 
 def _uses(maker: Maker, run: Run) -> _Uses:
     project = run.project
     running = {id(d.node) for d in project.reachable(maker.cls, *maker.entries)}
     at_start = {id(d.node) for d in _constructors(maker.cls, run)}
-    uses = _Uses(set(), set(), set())
+    uses = _Uses(set(), set(), set(), set())
     for inner, node in project.methods(maker.cls).values():
         if not isinstance(node, ast.AST):
             continue
@@ -78,6 +81,8 @@ def _uses(maker: Maker, run: Run) -> _Uses:
                 (uses.seeded_on_request if on_request else uses.replaced).add(name)
             elif runs:
                 uses.read.add(name)
+                if not is_for_evaluation_only(inner, attribute):
+                    uses.read_in_training.add(name)
     return uses
 
 
@@ -100,9 +105,12 @@ def _on_instances(maker: Maker, run: Run) -> Iterator[Found]:
             inner, place, made = passed
         if _is_replaced_in_workers(name, maker, run):
             continue
-        yield _found(
+        found = _found(
             maker, inner, place, name, made, run, name in uses.seeded_on_request
         )
+        if name not in uses.read_in_training:
+            found = found._replace(severity="note")
+        yield found
 
 
 def _stored_at_start(
