@@ -13,5 +13,5 @@ def test_each_file_is_a_rule():
 
 
 def test_rule_is_the_check_of_its_file():
-    for slug, check in RULES.items():
-        assert check.__module__.endswith(f".rules.{slug.replace('-', '_')}")
+    for slug, rule in RULES.items():
+        assert rule.check.__module__.endswith(f".rules.{slug.replace('-', '_')}")

@@ -174,7 +174,8 @@ def _unused(
     path: str, comments: Iterable[Ignore], settings: Settings
 ) -> Iterable[Place]:
     for comment in comments:
-        problem = comment.unused([*RULES, "unreadable-file"], settings.select)
+        known = {*RULES, "unreadable-file"}
+        problem = comment.unused(known, {*settings.select, "unreadable-file"})
         if problem:
             yield Place(
                 path=path,

@@ -73,7 +73,7 @@ class Loaders:
         self.project = project
         self._is_loader: dict[ast.AST, int] = {}
         self._is_loader_call: dict[ast.AST, bool] = {}
-        self._loaded: dict[str, list[tuple[ast.Call, ast.ClassDef]]] = {}
+        self._passed: dict[tuple[str, str], list[tuple[ast.Call, ast.ClassDef]]] = {}
 
     def is_loader_call(self, module: Module, node: ast.AST) -> bool:
         """Return whether a node is a call of a DataLoader class."""
@@ -188,20 +188,22 @@ class Loaders:
                 best = max(best, self._judge(inner, result, depth + 1))
         return best
 
-    def loaded_classes(self, module: Module) -> list[tuple[ast.Call, ast.ClassDef]]:
-        """Return the loaders of a file, each with the class of its dataset."""
-        path = module.source.path
-        if path not in self._loaded:
-            self._loaded[path] = [
+    def classes_passed(
+        self, module: Module, argument: str
+    ) -> list[tuple[ast.Call, ast.ClassDef]]:
+        """Return the loaders of a file, each with the class of one of its arguments."""
+        key = module.source.path, argument
+        if key not in self._passed:
+            self._passed[key] = [
                 (call, made.node)
                 for call in module.calls()
                 if self.is_loader_call(module, call)
-                for dataset in [self.arguments(module, call).values.get("dataset")]
-                if dataset is not None and isinstance(dataset.node, ast.AST)
-                for value in self.project.values(dataset.module, dataset.node)
+                for passed in [self.arguments(module, call).values.get(argument)]
+                if passed is not None and isinstance(passed.node, ast.AST)
+                for value in self.project.values(passed.module, passed.node)
                 if (made := self.project.class_of_instance(value)) is not None
             ]
-        return self._loaded[path]
+        return self._passed[key]
 
     # Arguments
 

@@ -79,13 +79,15 @@ def is_loaded(cls: Class, run: Run) -> bool:
     return any(True for _ in loaders_of(cls, run))
 
 
-def loaders_of(cls: Class, run: Run) -> Iterator[tuple[Module, ast.Call]]:
-    """Yield the loaders whose dataset is an instance of a class."""
+def loaders_of(
+    cls: Class, run: Run, argument: str = "dataset"
+) -> Iterator[tuple[Module, ast.Call]]:
+    """Yield the loaders whose dataset, or other argument, is an instance of a class."""
     for source in run.project.sources.values():
         if "DataLoader" in source.text and cls.node.name in source.text:
             module = run.project.module(source.path)
             if module is not None:
-                for call, made in run.loaders.loaded_classes(module):
+                for call, made in run.loaders.classes_passed(module, argument):
                     if made is cls.node:
                         yield module, call
 

@@ -44,6 +44,9 @@ def _user(module: Module, made: ast.Call, run: Run) -> ast.Call | None:
     for call in module.calls():
         last = module.called_name(call).rpartition(".")[2]
         draws = last == "random_split" or last.endswith("Sampler")
+        # A sampler of the run may seed the generator itself.
+        if draws and run.project.values(module, call.func):
+            continue
         if not draws and not run.loaders.is_loader_call(module, call):
             continue
         for keyword in call.keywords:

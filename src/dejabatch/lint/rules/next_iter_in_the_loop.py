@@ -86,9 +86,25 @@ def _is_a_peek(module: Module, loop: Loop, call: ast.Call, run: Run) -> bool:
             break
         # A batch that is looked at now and then, while another loader is read.
         if isinstance(outer, ast.If) and child is not outer.test and reads:
-            return True
+            return not _restarts_the_loop(module, loop, call, run)
         child = outer
     return False
+
+
+def _restarts_the_loop(module: Module, loop: Loop, call: ast.Call, run: Run) -> bool:
+    """Return whether the loop reads the same loader, and the workers are persistent."""
+    loader = _restarted(module, call)
+    if loader is None or isinstance(loop, ast.While):
+        return False
+    if ast.unparse(loader) not in {
+        ast.unparse(n) for n in ast.walk(loop.iter) if isinstance(n, ast.expr)
+    }:
+        return False
+    return any(
+        isinstance(node, ast.Call)
+        and run.loaders.has_persistent_workers(run.loaders.arguments(inner, node))
+        for inner, node in run.project.values(module, loader)
+    )
 
 
 def _ends_at_once(module: Module, loop: Loop, call: ast.Call) -> bool:
