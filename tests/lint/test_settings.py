@@ -61,7 +61,10 @@ def test_section_decides(section, expected, found):
         ("select = ['itertools-cycl']", "did you mean 'itertools-cycle'"),
         ("ignore = 'itertools-cycle'", "ignore must be a list of strings"),
         ("per-file-ignores = []", "per-file-ignores must be a table"),
-        ("per-file-ignores = {'a' = ['b']}", "per-file-ignores.a: there is no rule 'b'"),
+        (
+            "per-file-ignores = {'a' = ['b']}",
+            "per-file-ignores.a: there is no rule 'b'",
+        ),
         ("select = [", "pyproject.toml: "),
     ],
 )

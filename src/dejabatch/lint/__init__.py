@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import gc
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,7 +21,7 @@ from dejabatch.lint.files import Excluded, find_files
 from dejabatch.lint.ignores import Ignore, ignore_comments
 from dejabatch.lint.place import Place
 from dejabatch.lint.rules import RULES
-from dejabatch.lint.run import Found, Run
+from dejabatch.lint.run import Found, Run, Severity
 from dejabatch.lint.settings import Settings
 from dejabatch.lint.source import Source, UnreadableError
 
@@ -52,7 +53,7 @@ def lint_paths(
         are followed between all these files. In a folder, files that git ignores,
         virtual environments and build folders are left out.
     settings : Settings, optional
-        What is searched, by default everything.
+        The rules and files, by default all.
     jobs : int
         Number of processes that read the files. More than one needs a main module that
         can be imported.
@@ -100,7 +101,7 @@ def lint_source(
     path : str
         The name of the file in the results.
     settings : Settings, optional
-        What is searched, by default everything.
+        The rules and files, by default all.
 
     Returns
     -------
@@ -149,8 +150,9 @@ def _lint(
     for raw in found.values():
         lines = range(raw.place.line, raw.last_line + 1)
         comments = ignores[raw.place.path]
-        # Each comment must learn what it excludes.
-        if not any([i.excludes(raw.place.slug, lines) for i in comments]):
+        # Each comment must note what it excludes.
+        excluding = [i for i in comments if i.excludes(raw.place.slug, lines)]
+        if not excluding:
             places.append(raw.place)
     for path, comments in ignores.items():
         places += _unused(path, comments, settings)
@@ -196,7 +198,9 @@ def _in_cell(place: Place, source: Source | None) -> Place:
 
 
 def _unreadable(path: str, error: Exception) -> Place:
-    position = (error.line, error.column) if isinstance(error, UnreadableError) else (1, 1)
+    position = (
+        (error.line, error.column) if isinstance(error, UnreadableError) else (1, 1)
+    )
     return Place(
         path=path,
         line=position[0],
@@ -267,6 +271,14 @@ def _of_file(run: Run, path: str, slugs: Iterable[str]) -> list[_Raw]:
     ]
 
 
+def _severity(found: Found) -> Severity:
+    """Return the severity; a failure in a test does no harm in training."""
+    in_a_test = re.search(
+        r"(^|[\\/])(tests?[\\/]|test_[^\\/]*$)", found.module.source.path
+    )
+    return "warning" if found.severity == "error" and in_a_test else found.severity
+
+
 def _raw(slug: str, found: Found) -> _Raw:
     node = found.node
     if not isinstance(node, (ast.expr, ast.stmt)):
@@ -277,7 +289,7 @@ def _raw(slug: str, found: Found) -> _Raw:
         line=node.lineno,
         column=node.col_offset + 1,
         slug=slug,
-        severity=found.severity,
+        severity=_severity(found),
         why=found.why,
         variant_fix=found.fix,
     )

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from dejabatch.lint.conditions import is_for_evaluation_only
 from dejabatch.lint.loaders import subscript_stores
 from dejabatch.lint.module import FUNCTIONS, Item, Module, Opaque
 from dejabatch.lint.project import Class, Definition
 from dejabatch.lint.run import Found, Run, short
 from dejabatch.lint.samples import (
     Maker,
-    is_for_evaluation_only,
     is_read_without_workers,
     loaders_of,
     makers,
@@ -53,7 +53,7 @@ def is_collate_function(maker: Maker, run: Run) -> bool:
 
 
 class _Uses(NamedTuple):
-    """What methods do with the attributes of their object."""
+    """The attributes that methods read and set."""
 
     read: set[str]
     """Attributes that making a sample reads."""
@@ -113,17 +113,16 @@ def _on_instances(maker: Maker, run: Run) -> Iterator[Found]:
         if name not in wanted:
             continue
         made = _generator(Definition(inner, value), run)
-        place = target
+        holder, place = inner, target
         if not made:
             passed = _passed(inner, value, run)
             if passed is None:
                 continue
-            inner, place, made = passed
+            holder, place, made = passed
         if _is_replaced_in_workers(name, maker, run):
             continue
-        found = _found(
-            maker, inner, place, name, made, run, name in uses.seeded_on_request
-        )
+        on_request = name in uses.seeded_on_request
+        found = _found(maker, holder, place, name, made, run, on_request)
         if name not in uses.read_in_training:
             found = found._replace(severity="note")
         yield found
@@ -177,8 +176,8 @@ def _arguments_named(module: Module, name: str) -> Iterator[ast.expr]:
     for keyword in module.walk(ast.keyword):
         if keyword.arg == name:
             yield keyword.value
-    for _, key, value in subscript_stores(module):
-        if key == name:
+    for _, stored, value in subscript_stores(module):
+        if stored == name:
             yield value
     for entries in module.walk(ast.Dict):
         for key, value in zip(entries.keys, entries.values, strict=True):
@@ -288,9 +287,9 @@ def _is_replaced_in_workers(name: str, maker: Maker, run: Run) -> bool:
     )
     for path in run.connected(maker.cls.module):
         source = run.project.sources[path]
-        if re.search(r"worker_init|get_worker_info|seed_worker", source.text):
-            if re.search(pattern, source.text):
-                return True
+        in_workers = re.search(r"worker_init|get_worker_info|seed_worker", source.text)
+        if in_workers and re.search(pattern, source.text):
+            return True
     return False
 
 

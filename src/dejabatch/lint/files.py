@@ -106,9 +106,9 @@ def _is_ignored(
     specs: dict[str, GitIgnoreSpec], path: str, *, folder: bool = False
 ) -> bool:
     ignored = False
-    parents = path.split(os.sep)
+    parents = path.split(os.sep)  # noqa: PTH206
     for length in range(1, len(parents)):
-        root = os.sep.join(parents[:length])
+        root = os.sep.join(parents[:length])  # noqa: PTH118
         if root in specs:
             # A file below an ignored folder is ignored as well.
             decided = _matches(specs[root], root, path, folder=folder)
@@ -116,9 +116,7 @@ def _is_ignored(
     return ignored
 
 
-def _matches(
-    spec: GitIgnoreSpec, root: str, path: str, *, folder: bool
-) -> bool | None:
+def _matches(spec: GitIgnoreSpec, root: str, path: str, *, folder: bool) -> bool | None:
     relative = os.path.relpath(path, root).replace(os.sep, "/")
     if relative.startswith("../"):
         return None

@@ -47,9 +47,8 @@ def fixed_seeds(method: Definition, run: Run) -> Iterator[tuple[ast.Call, str]]:
 def _is_new_generator(module: Module, node: ast.expr, run: Run) -> bool:
     """Return whether an expression is a generator that the same function made."""
     for inner, value in run.project.values(module, node):
-        if isinstance(value, ast.Call):
-            if inner.called_name(value) in GENERATOR_CLASSES:
-                return True
+        if inner.called_name(value) in GENERATOR_CLASSES:
+            return True
     return False
 
 

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from dejabatch.lint.module import FUNCTIONS, Item, Module, Opaque
+from dejabatch.lint.module import FUNCTIONS, Item, Module, Opaque, Value
 from dejabatch.lint.origins import WORKER, Frame, default_value, frame_of_call
 from dejabatch.lint.project import Class, Definition, Project
 
-_LOADER_CLASS: Final = re.compile(r"^(?!.*(Infinite|Cycl|Endless|Forever)).*DataLoader$")
+_LOADER_CLASS: Final = re.compile(
+    r"^(?!.*(Infinite|Cycl|Endless|Forever)).*DataLoader$"
+)
 _OTHER_FRAMEWORK: Final = re.compile(
     r"^(paddle|mxnet|gluon|tensorflow|mindspore|jittor|grain|keras|oneflow|dgl|jax)\b"
 )
@@ -139,14 +141,16 @@ class Loaders:
             case ast.arg():
                 if value.annotation is not None:
                     text = ast.unparse(value.annotation)
-                    if "DataLoader" in text and not re.search("List|Dict|list|dict", text):
+                    if "DataLoader" in text and not re.search(
+                        "List|Dict|list|dict", text
+                    ):
                         return KNOWN
                     if not re.search(r"Iterable|Any|\bdata\.", text):
                         return 0
                 return named
             case Opaque(ast.AnnAssign(annotation=annotation)):
                 return KNOWN if "DataLoader" in ast.unparse(annotation) else named
-            case Item(value=ast.Call() as call, index=index):
+            case Item(value=ast.Call() as call, position=index):
                 return self._judge_result(module, call, index, depth) or named
             case ast.Call():
                 if self.is_loader_call(module, value):
@@ -179,13 +183,9 @@ class Loaders:
         best = 0
         for definition in self.project.values(module, call.func):
             for inner, result in self.project.returned(definition):
-                if not isinstance(result, ast.AST):
-                    continue
-                if index is not None:
-                    if not isinstance(result, ast.Tuple) or index >= len(result.elts):
-                        continue
-                    result = result.elts[index]
-                best = max(best, self._judge(inner, result, depth + 1))
+                part = result if index is None else _element(result, index)
+                if isinstance(part, ast.AST):
+                    best = max(best, self._judge(inner, part, depth + 1))
         return best
 
     def classes_passed(
@@ -246,9 +246,9 @@ class Loaders:
                 case _:
                     return None
         if isinstance(node, ast.Name):
-            for name, key, entry in subscript_stores(module):
-                if name == node.id:
-                    found[key] = Definition(module, entry)
+            for owner, name, stored in subscript_stores(module):
+                if owner == node.id:
+                    found[name] = Definition(module, stored)
         return found
 
     def constant(self, definition: Definition | None) -> object:
@@ -299,7 +299,7 @@ class Loaders:
                     names.append(name)
                     break
                 case ast.Dict() if child in outer.values:
-                    key = outer.keys[outer.values.index(child)]  # type: ignore[arg-type]
+                    key = outer.keys[outer.values.index(child)]
                     names.append(ast.unparse(key) if key else "")
             child = outer
         if isinstance(node, ast.Call) and node.args:
@@ -332,10 +332,10 @@ class Loaders:
                 }
                 arguments = Arguments(others, complete=False)
                 yield self._init(module, value, Definition(module, value), arguments)
-        for _, value in module.stored_attributes().get(name, []):
-            if isinstance(value, ast.AST):
+        for _, stored in module.stored_attributes().get(name, []):
+            if isinstance(stored, ast.AST):
                 arguments = Arguments({}, complete=False)
-                yield self._init(module, value, Definition(module, value), arguments)
+                yield self._init(module, stored, Definition(module, stored), arguments)
 
     def _init(
         self, module: Module, node: ast.AST, value: Definition, arguments: Arguments
@@ -415,6 +415,13 @@ def subscript_stores(module: Module) -> Iterator[tuple[str, str, ast.expr]]:
                     value=ast.Name(id=name), slice=ast.Constant(value=str() as key)
                 ):
                     yield name, key, node.value
+
+
+def _element(value: Value, index: int) -> ast.expr | None:
+    """Return one element of a tuple."""
+    if isinstance(value, ast.Tuple) and index < len(value.elts):
+        return value.elts[index]
+    return None
 
 
 def default_of(argument: Definition) -> ast.expr | None:

@@ -40,12 +40,10 @@ def enclosing_loops(module: Module, node: ast.AST) -> Iterator[Loop]:
 
 def epoch_loops(module: Module) -> Iterator[ast.For | ast.While]:
     """Yield the loops over epochs."""
-    for loop in module.walk(ast.For):
-        if is_epoch_loop(loop):
-            yield loop
-    for loop in module.walk(ast.While):
-        if is_epoch_loop(loop):
-            yield loop
+    for kind in (ast.For, ast.While):
+        for loop in module.walk(kind):
+            if isinstance(loop, (ast.For, ast.While)) and is_epoch_loop(loop):
+                yield loop
 
 
 def is_epoch_loop(loop: Loop) -> bool:
@@ -69,7 +67,8 @@ def reads_a_loader(module: Module, loop: Loop, run: Run) -> bool:
         else:
             continue
         for inner in inside:
-            if isinstance(inner, (ast.Name, ast.Attribute)):
-                if run.loaders.is_loader(module, inner):
-                    return True
+            if isinstance(inner, (ast.Name, ast.Attribute)) and run.loaders.is_loader(
+                module, inner
+            ):
+                return True
     return False

@@ -34,7 +34,7 @@ class Item(NamedTuple):
     """One element of an unpacked value, as `b` in ``a, b = value``."""
 
     value: ast.expr
-    index: int
+    position: int
 
 
 class Opaque(NamedTuple):
@@ -51,7 +51,7 @@ class Import(NamedTuple):
 
 
 Value: TypeAlias = ast.AST | Item | Opaque
-"""What a name is bound to: a definition, an expression, an argument, and others."""
+"""A value of a name: a definition, an expression, an argument, and others."""
 
 
 @dataclass(slots=True, eq=False)
@@ -197,7 +197,7 @@ class Module:
             return node.id
         return "." * imported.level + imported.name
 
-    def called_name(self, node: ast.AST) -> str:
+    def called_name(self, node: Value) -> str:
         """Return the full name of the object that a call calls; "" for other nodes."""
         return self.full_name(node.func) if isinstance(node, ast.Call) else ""
 
@@ -293,8 +293,8 @@ def _assignments(nodes: Iterable[ast.AST]) -> Iterator[tuple[ast.AST, Value]]:
             case ast.AugAssign() | ast.NamedExpr():
                 yield node.target, node.value
             case ast.For() | ast.AsyncFor() | ast.comprehension():
-                for target in ast.walk(node.target):
-                    yield target, Opaque(node)
+                for part in ast.walk(node.target):
+                    yield part, Opaque(node)
             case ast.withitem(optional_vars=ast.expr() as target):
                 yield target, node.context_expr
 

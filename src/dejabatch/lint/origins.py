@@ -25,7 +25,9 @@ UNKNOWN: Final = "a value that the source does not show"
 FIXED: Final = frozenset({SETTING, RANK})
 """Origins with one value in all workers and epochs of a process."""
 
-_EPOCH: Final = re.compile(r"epoch|(^|_)(step|iter|iteration|round|it)s?($|_)", re.I)
+_EPOCH: Final = re.compile(
+    r"epoch|(^|_)(step|iter|iteration|round|it)s?($|_)", re.IGNORECASE
+)
 _SEED: Final = re.compile(r"seed|^(args?|cfg|conf|config|opts?|hparams|params|FLAGS)$")
 _SETTINGS: Final = re.compile(
     r"^(args?|cfg|conf|config|configs|opts?|options?|hparams?|params|FLAGS|flags|"
@@ -74,14 +76,14 @@ class Frame:
 
 @dataclass(slots=True)
 class Origins:
-    """What an expression is computed from.
+    """The sources of an expression.
 
     Attributes
     ----------
     kinds : set of str
         The origins; empty for a constant.
     trail : list of str
-        What was followed, as parts of a sentence.
+        The names and values that were followed, as parts of a sentence.
     """
 
     kinds: set[str] = field(default_factory=set)
@@ -145,7 +147,9 @@ class Tracer:
                 ):
                     # Other code fills the list.
                     return Origins({UNKNOWN})
-                parts = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)]
+                parts = [
+                    n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)
+                ]
                 return self._all(parts, frame, depth)
         return Origins({UNKNOWN})
 
@@ -253,7 +257,7 @@ class Tracer:
             return Origins({RANK}, [f"`{_short(node)}` is the rank"])
         cls = frame.module.class_of(node)
         if isinstance(node.value, ast.Name) and node.value.id == "self" and cls:
-            return self._own_attribute(node, Class(frame.module, cls), frame, depth)
+            return self._own_attribute(node, Class(frame.module, cls), depth)
         definitions = self.project.lookup(frame.module, node)
         if definitions:
             whole = Origins()
@@ -265,9 +269,7 @@ class Tracer:
             return self._setting(node)
         return Origins({UNKNOWN})
 
-    def _own_attribute(
-        self, node: ast.Attribute, cls: Class, frame: Frame, depth: int
-    ) -> Origins:
+    def _own_attribute(self, node: ast.Attribute, cls: Class, depth: int) -> Origins:
         """Return the origins of ``self.name``."""
         whole = Origins()
         found = False
@@ -351,19 +353,19 @@ class Tracer:
             text = ast.unparse(node)
             return Origins({RANK}) if "RANK" in text else self._setting(node)
         if name == "getattr" and len(node.args) > 1:
-            return self._getattr(node, frame)
+            return self._getattr(node)
         if isinstance(node.func, ast.Attribute):
             found = self._method(node, node.func, frame, depth)
             if found is not None:
                 return found
         return self._result(node, frame, depth)
 
-    def _getattr(self, node: ast.Call, frame: Frame) -> Origins:
+    def _getattr(self, node: ast.Call) -> Origins:
         name = node.args[1]
         if isinstance(name, ast.Constant) and isinstance(name.value, str):
             if _EPOCH.search(name.value):
                 return Origins({EPOCH})
-            if _SETTINGS.match(_root(node.args[0])) and frame.module:
+            if _SETTINGS.match(_root(node.args[0])):
                 return self._setting(node)
         return Origins({UNKNOWN})
 

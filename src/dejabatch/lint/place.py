@@ -16,7 +16,7 @@ TOOL_TITLES: Final = MappingProxyType(
         "unused-ignore": "The comment ignores nothing",
     }
 )
-"""What the lint says about itself rather than about a loader, by slug."""
+"""The titles of findings about a file instead of a loader, by slug."""
 
 _TOOL_FIXES: Final = MappingProxyType(
     {
@@ -43,7 +43,7 @@ class Place:
     severity : {"note", "warning", "error"}
         As in `dejabatch.Finding`.
     why : str
-        What the source shows, with the names and values that were followed.
+        The reason, with the names and values that were followed.
     variant_fix : str or None
         The repair of this variant; None for the failure mode's own.
     cell : int or None

@@ -126,7 +126,7 @@ class Project:
                 if isinstance(definition.node, (Item, Opaque)):
                     found.append(definition)
                 else:
-                    found += self.values(*definition, depth + 1)
+                    found += self.values(definition.module, definition.node, depth + 1)
             self._values[node] = found
         return self._values[node]
 
@@ -183,9 +183,7 @@ class Project:
                 return found
         return []
 
-    def _imported(
-        self, module: Module, name: Import, depth: int
-    ) -> list[Definition]:
+    def _imported(self, module: Module, name: Import, depth: int) -> list[Definition]:
         """Return what an imported name is bound to in its own file."""
         if depth > _DEEPEST:
             return []
@@ -222,13 +220,11 @@ class Project:
             return self._imported(module, module.imported[name], depth)
         return self._from_stars(module, name, depth) if depth <= _DEEPEST else []
 
-    def _find(
-        self, parts: tuple[str, ...], level: int, importer: str
-    ) -> str | None:
+    def _find(self, parts: tuple[str, ...], level: int, importer: str) -> str | None:
         """Return the file of an imported module, or None."""
         if importer not in self._folders:
             absolute = os.path.abspath(importer)  # noqa: PTH100
-            self._folders[importer] = tuple(absolute.split(os.sep))[:-1]
+            self._folders[importer] = tuple(absolute.split(os.sep))[:-1]  # noqa: PTH206
         folder = self._folders[importer]
         if level:
             base = folder[: len(folder) - level + 1]
@@ -293,9 +289,7 @@ class Project:
         """Return a class and the classes of the run that it inherits from."""
         found = [cls]
         for module, node in found:
-            for base in node.bases:
-                if isinstance(base, ast.Subscript):
-                    base = base.value
+            for base in _bases(node):
                 for definition in self.values(module, base):
                     inherited = _as_class(definition)
                     if inherited is not None and inherited not in found:
@@ -306,12 +300,9 @@ class Project:
 
     def base_names(self, cls: Class) -> set[str]:
         """Return the full names of all bases."""
-        names = set()
+        names: set[str] = set()
         for module, node in self.lineage(cls):
-            for base in node.bases:
-                if isinstance(base, ast.Subscript):
-                    base = base.value
-                names.add(module.full_name(base))
+            names |= {module.full_name(base) for base in _bases(node)}
         return names
 
     def is_dataset(self, cls: Class) -> bool:
@@ -387,7 +378,7 @@ class Project:
 def _parts(path: str) -> tuple[str, ...]:
     """Return the folders and the name of a module: ``(..., "package", "module")``."""
     stem, _ = os.path.splitext(os.path.abspath(path))  # noqa: PTH100, PTH122
-    parts = tuple(stem.split(os.sep))
+    parts = tuple(stem.split(os.sep))  # noqa: PTH206
     return parts[:-1] if parts[-1] == "__init__" else parts
 
 
@@ -404,6 +395,11 @@ def _imported_name(module: Module, node: ast.Attribute) -> Import | None:
     if imported is None:
         return None
     return Import(".".join([*filter(None, [imported.name]), *names]), imported.level)
+
+
+def _bases(cls: ast.ClassDef) -> list[ast.expr]:
+    """Return the bases of a class, ``Dataset`` for ``Dataset[int]``."""
+    return [b.value if isinstance(b, ast.Subscript) else b for b in cls.bases]
 
 
 def _as_class(definition: Definition) -> Class | None:

@@ -29,7 +29,7 @@ class Found(NamedTuple):
     severity : {"note", "warning", "error"}
         As in `dejabatch.Finding`.
     why : str
-        What the rule followed, in one or two sentences.
+        The reason, in one or two sentences.
     fix : str or None
         The repair of this variant; None for the failure mode's own.
     """

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from dejabatch.lint.module import FUNCTIONS, Module
+from dejabatch.lint.module import Module
 from dejabatch.lint.project import Class, Definition
 from dejabatch.lint.run import Run
 
@@ -16,7 +16,9 @@ _TRANSFORM: Final = re.compile(
     r"|cutmix|collat|distort",
     re.IGNORECASE,
 )
-_TRANSFORM_FILE: Final = re.compile(r"transform|augment|preprocess|collat", re.IGNORECASE)
+_TRANSFORM_FILE: Final = re.compile(
+    r"transform|augment|preprocess|collat", re.IGNORECASE
+)
 _APPLIES: Final = frozenset({"__call__", "augment", "transform", "apply"})
 _DATASET_NAME: Final = re.compile(r"(Dataset|Data|Loader)(_?[A-Z0-9]\w*)?$")
 
@@ -58,7 +60,9 @@ def _is_dataset(cls: Class, methods: dict[str, Definition], run: Run) -> bool:
     if run.project.is_dataset(cls):
         return True
     # A class without bases works as a dataset as well.
-    if "__len__" not in methods or not re.search("torch|Dataset", cls.module.source.text):
+    if "__len__" not in methods or not re.search(
+        "torch|Dataset", cls.module.source.text
+    ):
         return False
     return bool(_DATASET_NAME.search(cls.node.name)) or is_loaded(cls, run)
 
@@ -107,41 +111,3 @@ def own_attribute(node: ast.AST) -> str | None:
         case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name):
             return name
     return None
-
-
-def is_conditional_on_mode(module: Module, node: ast.AST) -> bool:
-    """Return whether a node runs only in one mode or on request."""
-    return any(
-        re.search(
-            r"train|val|test|eval|split|mode|phase|determin|fixed|seed|debug|repro",
-            test,
-            re.IGNORECASE,
-        )
-        for test in _tests_around(module, node)
-    )
-
-
-def is_for_evaluation_only(module: Module, node: ast.AST) -> bool:
-    """Return whether a node runs only under ``if split == "test"`` or the like."""
-    return any(
-        re.search(r"\b(val|valid|validation|test|eval)\b", test)
-        and not re.search(r"train|\bnot\b|!=", test)
-        for test in _tests_around(module, node, body_only=True)
-    )
-
-
-def _tests_around(
-    module: Module, node: ast.AST, *, body_only: bool = False
-) -> Iterator[str]:
-    """Yield the conditions under which a node of a function runs."""
-    child = node
-    for outer in module.ancestors(node):
-        if isinstance(outer, FUNCTIONS):
-            return
-        if isinstance(outer, ast.If):
-            if not body_only or child in outer.body:
-                yield ast.unparse(outer.test)
-        elif isinstance(outer, ast.IfExp):
-            if not body_only or child is outer.body:
-                yield ast.unparse(outer.test)
-        child = outer

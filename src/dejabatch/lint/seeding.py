@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from dejabatch.lint.module import FUNCTIONS, Module
+from dejabatch.lint.conditions import is_conditional_on_mode
+from dejabatch.lint.module import Module
 from dejabatch.lint.origins import Frame, Origins, Tracer, frame_of_call
 from dejabatch.lint.project import Definition, Project
 
@@ -49,7 +50,9 @@ _HELPER: Final = re.compile(
     r"^(seed_everything|set_(all_|random_|global_)?seeds?|seed_all|setup_seed|fix_seed"
     r"|fix_random_seeds?|init_seeds?|manual_seed_all|seed_torch|random_seed)$"
 )
-_DRAWN_IN: Final = re.compile(r"__getitem__|def __call__|def __iter__|collate|def forward")
+_DRAWN_IN: Final = re.compile(
+    r"__getitem__|def __call__|def __iter__|collate|def forward"
+)
 _DRAWS: Final = {
     "numpy": r"(np|numpy)\.random\.(?!seed|get_state|set_state|default_rng|RandomState"
     r"|SeedSequence|Generator|mtrand)\w+|from numpy\.random import|imgaug",
@@ -74,9 +77,12 @@ class Seeding:
     seed : ast.expr
         The seed, where the generator gets the seed.
     origins : Origins
-        What the seed is computed from.
+        The sources of the seed.
     libraries : frozenset of str
         The libraries whose generators are seeded.
+    only_in_a_mode : bool
+        Whether an ``if`` about a mode, such as validation, decides whether the call
+        runs.
     """
 
     module: Module
@@ -84,6 +90,7 @@ class Seeding:
     seed: ast.expr
     origins: Origins
     libraries: frozenset[str]
+    only_in_a_mode: bool
 
 
 class Seeds:
@@ -113,9 +120,10 @@ class Seeds:
         for call in module.calls(within):
             # A function that is only defined here may never run.
             around = module.function(call)
-            if around is not frame.function and isinstance(around, FUNCTIONS):
-                if not isinstance(around, ast.Lambda):
-                    continue
+            if around is not frame.function and isinstance(
+                around, (ast.FunctionDef, ast.AsyncFunctionDef)
+            ):
+                continue
             name = module.called_name(call)
             libraries = SEED_FUNCTIONS.get(name)
             if libraries is None and depth < 3:
@@ -130,11 +138,10 @@ class Seeds:
             if libraries is None or seed is None:
                 continue
             origins = self.tracer.origins(seed, frame)
-            yield Seeding(module, call, seed, origins, libraries)
+            in_a_mode = is_conditional_on_mode(module, call)
+            yield Seeding(module, call, seed, origins, libraries, in_a_mode)
 
-    def _of_helper(
-        self, call: ast.Call, frame: Frame, depth: int
-    ) -> Iterator[Seeding]:
+    def _of_helper(self, call: ast.Call, frame: Frame, depth: int) -> Iterator[Seeding]:
         """Yield one seeding for a call of a function of the run that seeds."""
         module = frame.module
         for definition in self.project.values(module, call.func):
@@ -149,7 +156,12 @@ class Seeds:
             if found and not restores_state(definition.module, definition.node):
                 first = found[0]
                 libraries = frozenset[str]().union(*(s.libraries for s in found))
-                yield Seeding(module, call, first.seed, first.origins, libraries)
+                in_a_mode = is_conditional_on_mode(module, call) or all(
+                    seeding.only_in_a_mode for seeding in found
+                )
+                yield Seeding(
+                    module, call, first.seed, first.origins, libraries, in_a_mode
+                )
 
     def _may_seed(self, definition: Definition, depth: int) -> bool:
         """Return whether a function, or a function that it calls, seeds."""
@@ -198,6 +210,8 @@ def restores_state(module: Module, function: ast.AST) -> bool:
     names = {"set_state", "setstate", "set_rng_state", "fork_rng", "isolate_rng"}
     for call in module.calls(function):
         last = module.called_name(call).rpartition(".")[2]
-        if last in names or (isinstance(call.func, ast.Attribute) and call.func.attr in names):
+        if last in names or (
+            isinstance(call.func, ast.Attribute) and call.func.attr in names
+        ):
             return True
     return False

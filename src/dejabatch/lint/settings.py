@@ -17,7 +17,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What is searched, and where.
+    """The rules that run, and the files that are read.
 
     Attributes
     ----------
@@ -138,7 +138,8 @@ def _section(file: Path) -> Mapping[str, Any] | None:
         if not isinstance(content, Mapping):
             msg = f"{file}: {key} must be a table"
             raise SettingsError(msg)
-    return content
+    section: Mapping[str, Any] = content
+    return section
 
 
 def _strings(section: Mapping[str, Any], key: str, file: Path) -> list[str]:

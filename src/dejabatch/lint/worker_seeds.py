@@ -25,7 +25,9 @@ def severity_of(run: Run, init: WorkerInit, seeding: Seeding) -> Severity:
     """Return "error" where code that makes training samples draws from the generator."""
     if run.loaders.is_for_evaluation(init.module, init.node):
         return "note"
-    return "error" if run.seeds.are_drawn(seeding.libraries) else "warning"
+    # An `if` such as `if seed is not None` may never be true.
+    certain = not seeding.only_in_a_mode and run.seeds.are_drawn(seeding.libraries)
+    return "error" if certain else "warning"
 
 
 def why(init: WorkerInit, seeding: Seeding, effect: str) -> str:

@@ -30,7 +30,9 @@ def zips_of_one_loader(
         for argument in call.args:
             # `zip(iter(loader), loader)` reads the loader twice as well.
             inner: ast.expr = argument
-            if module.called_name(argument) == "iter" and isinstance(argument, ast.Call):
+            if module.called_name(argument) == "iter" and isinstance(
+                argument, ast.Call
+            ):
                 inner = argument.args[0] if argument.args else argument
             if not run.loaders.is_loader(module, inner):
                 continue
@@ -43,7 +45,9 @@ def zips_of_one_loader(
 
 def _kind(module: Module, loader: ast.expr, run: Run) -> str:
     for inner, node in run.project.values(module, loader):
-        if not isinstance(node, ast.Call) or not run.loaders.is_loader_call(inner, node):
+        if not isinstance(node, ast.Call) or not run.loaders.is_loader_call(
+            inner, node
+        ):
             continue
         arguments = run.loaders.arguments(inner, node)
         if run.loaders.has_persistent_workers(arguments):
@@ -60,7 +64,7 @@ def _kind(module: Module, loader: ast.expr, run: Run) -> str:
         if shuffle is None:
             return IN_ORDER if arguments.complete else UNKNOWN_LOADER
         constant = run.loaders.constant(shuffle)
-        return {True: SHUFFLED, False: IN_ORDER}.get(
-            constant if isinstance(constant, bool) else None, UNKNOWN_LOADER
-        )
+        if not isinstance(constant, bool):
+            return UNKNOWN_LOADER
+        return SHUFFLED if constant else IN_ORDER
     return UNKNOWN_LOADER

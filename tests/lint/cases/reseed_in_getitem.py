@@ -88,3 +88,13 @@ class OrderFromOutside(Dataset):
     def __getitem__(self, index):
         random.seed(self.seed)
         return self.images[index] + random.random()
+
+
+class FixedForValidationByAHelper(Dataset):
+    def __getitem__(self, index):
+        return self.images[index] + self.draw()
+
+    def draw(self):
+        if not self.is_train:
+            random.seed(1991)
+        return random.random()

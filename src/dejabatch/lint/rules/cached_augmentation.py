@@ -26,7 +26,7 @@ def check(module: Module, run: Run) -> Iterator[Found]:
             if module.full_name(cache) not in _CACHES:
                 continue
             draw = _draw(module, function)
-            if draw is None or not _makes_samples(module, function, run):
+            if draw is None or not _makes_samples(function, run):
                 continue
             yield Found(
                 module,
@@ -49,9 +49,7 @@ def _draw(module: Module, function: ast.AST) -> ast.Call | None:
     return None
 
 
-def _makes_samples(
-    module: Module, function: ast.FunctionDef | ast.AsyncFunctionDef, run: Run
-) -> bool:
+def _makes_samples(function: ast.FunctionDef | ast.AsyncFunctionDef, run: Run) -> bool:
     """Return whether a dataset or a transform calls a function."""
     word = re.compile(rf"\b{re.escape(function.name)}\b")
     for source in run.project.sources.values():

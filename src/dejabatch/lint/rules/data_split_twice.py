@@ -14,9 +14,9 @@ TRIGGER = ("DistributedSampler",)
 
 def check(module: Module, run: Run) -> Iterator[Found]:
     """Yield the DistributedSamplers in a program that calls ``accelerator.prepare``."""
-    if not re.search(r"\bprepare(_data_loader)?\(", module.source.text):
-        if not run.connected_text(module, r"accelerator\.prepare"):
-            return
+    prepares = re.search(r"\bprepare(_data_loader)?\(", module.source.text)
+    if not prepares:
+        return
     for call in module.calls():
         last = module.called_name(call).rpartition(".")[2]
         if last != "DistributedSampler":
@@ -46,7 +46,9 @@ def _prepared(module: Module, sampler: ast.Call, run: Run) -> ast.Call | None:
         for argument in call.args:
             for inner, value in run.project.values(module, argument):
                 made = value.value if isinstance(value, Item) else value
-                if isinstance(made, ast.Call) and _has_sampler(inner, made, sampler, run):
+                if isinstance(made, ast.Call) and _has_sampler(
+                    inner, made, sampler, run
+                ):
                     return call
     return None
 

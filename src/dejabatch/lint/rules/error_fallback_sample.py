@@ -22,7 +22,7 @@ def check(module: Module, run: Run) -> Iterator[Found]:
             if not isinstance(method, FUNCTIONS):
                 continue
             for handler in inner.walk(ast.ExceptHandler, method):
-                other = _other_sample(inner, handler, maker.cls, run)
+                other = _other_sample(handler, maker.cls, run)
                 if other is not None:
                     yield Found(
                         inner,
@@ -35,7 +35,7 @@ def check(module: Module, run: Run) -> Iterator[Found]:
 
 
 def _other_sample(
-    module: Module, node: ast.AST, cls: Class, run: Run, depth: int = 0
+    node: ast.AST, cls: Class, run: Run, depth: int = 0
 ) -> ast.expr | None:
     """Return the expression that makes another sample of the same dataset."""
     for inner in ast.walk(node):
@@ -51,8 +51,8 @@ def _other_sample(
                 # A helper such as `self.skip_sample(index)`.
                 if method is None or depth or not isinstance(method.node, ast.AST):
                     continue
-                if _other_sample(method.module, method.node, cls, run, 1) or any(
-                    _other_sample(m.module, m.node, cls, run, 1)
+                if _other_sample(method.node, cls, run, 1) or any(
+                    _other_sample(m.node, cls, run, 1)
                     for m in run.project.reachable(cls, name)
                     if isinstance(m.node, ast.FunctionDef)
                     and m.node.name != "__getitem__"

@@ -55,14 +55,15 @@ def _effect(module: Module, call: ast.Call, loader: ast.expr) -> tuple[Severity,
     ):
         return "note", ""
     parent = module.parents.get(call)
-    in_zip = isinstance(parent, ast.Call) and module.called_name(parent) == "zip"
-    # A cycle that each epoch makes again repeats only the excess of the other loader.
-    if in_zip and isinstance(parent, ast.Call):
-        if len(parent.args) > 1 and _is_made_each_epoch(module, call):
-            return (
-                "warning",
-                " until the longer loader ends: in memory, without a new shuffle",
-            )
+    in_zip = (
+        isinstance(parent, ast.Call)
+        and module.called_name(parent) == "zip"
+        and len(parent.args) > 1
+    )
+    # A cycle that each epoch makes again repeats only if the other loader is longer.
+    if in_zip and _is_made_each_epoch(module, call):
+        effect = " until the longer loader ends: in memory, without a new shuffle"
+        return "warning", effect
     return "error", ": no new shuffle, no new augmentation"
 
 

@@ -50,7 +50,10 @@ def _restarted(module: Module, call: ast.Call) -> ast.expr | None:
     inner: ast.AST | None = None
     if module.called_name(call) == "next" and call.args:
         inner = call.args[0]
-    elif isinstance(call.func, ast.Attribute) and call.func.attr in {"next", "__next__"}:
+    elif isinstance(call.func, ast.Attribute) and call.func.attr in {
+        "next",
+        "__next__",
+    }:
         inner = call.func.value
     if not isinstance(inner, ast.Call) or module.called_name(inner) != "iter":
         return None
@@ -62,16 +65,18 @@ def _restarted(module: Module, call: ast.Call) -> ast.expr | None:
 def _effect(module: Module, loader: ast.expr, run: Run) -> tuple[Severity, str]:
     for definition in run.project.values(module, loader):
         inner, node = definition
-        if not isinstance(node, ast.Call) or not run.loaders.is_loader_call(inner, node):
+        if not isinstance(node, ast.Call) or not run.loaders.is_loader_call(
+            inner, node
+        ):
             continue
         arguments = run.loaders.arguments(inner, node)
         shuffle = run.loaders.constant(arguments.values.get("shuffle"))
         drawn = {"sampler", "batch_sampler"} & arguments.values.keys()
         if shuffle is True or drawn:
             return "warning", ": new workers and a new shuffle for one batch"
-        if arguments.complete and shuffle in {..., False, None}:
-            if "shuffle" not in arguments.values or shuffle is False:
-                return "error", ": without shuffle, each step gets the first batch"
+        by_default = arguments.complete and "shuffle" not in arguments.values
+        if by_default or shuffle is False:
+            return "error", ": without shuffle, each step gets the first batch"
     known = run.loaders.is_loader(module, loader) == KNOWN
     return "error" if known else "warning", ", and never gets past its first batch"
 
@@ -115,7 +120,9 @@ def _ends_at_once(module: Module, loop: Loop, call: ast.Call) -> bool:
             block = getattr(outer, name, None)
             if isinstance(block, list) and child in block:
                 after = block[block.index(child) :]
-                if any(isinstance(n, (ast.Break, ast.Return, ast.Raise)) for n in after):
+                if any(
+                    isinstance(n, (ast.Break, ast.Return, ast.Raise)) for n in after
+                ):
                     return True
         if outer is loop:
             return False

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dejabatch.lint.module import Module
 from dejabatch.lint.run import Found, Run, short
-from dejabatch.lint.zips import ZIP, PERSISTENT, UNKNOWN_LOADER, zips_of_one_loader
+from dejabatch.lint.zips import PERSISTENT, UNKNOWN_LOADER, ZIP, zips_of_one_loader
 
 TRIGGER = ZIP
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from dejabatch.lint.fixed_seeds import is_endless
 from dejabatch.lint.module import FUNCTIONS, Module
-from dejabatch.lint.origins import FIXED, INDEX, WORKER, Frame
+from dejabatch.lint.origins import FIXED, INDEX, Frame
 from dejabatch.lint.run import Found, Run, short
-from dejabatch.lint.samples import Maker, is_conditional_on_mode, makers
+from dejabatch.lint.samples import Maker, makers
 from dejabatch.lint.seeding import Seeding, restores_state
 
 TRIGGER = ("seed", "__getitem__|__call__|__iter__|__next__", r"\bclass\b")
@@ -31,12 +31,14 @@ def check(module: Module, run: Run) -> Iterator[Found]:
                 continue
             frame = Frame(inner, method, roles=_roles(maker, method))
             for seeding in run.seeds.inside(frame):
-                found = _judge(maker, method, seeding, run)
+                found = _judge(maker, method, seeding)
                 if found is not None:
                     yield found
 
 
-def _roles(maker: Maker, method: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, str]:
+def _roles(
+    maker: Maker, method: ast.FunctionDef | ast.AsyncFunctionDef
+) -> dict[str, str]:
     names = [a.arg for a in method.args.args][1:2]
     is_entry = method.name == "__getitem__" and maker.kind == "dataset"
     return dict.fromkeys(names, INDEX) if is_entry else {}
@@ -46,13 +48,13 @@ def _judge(
     maker: Maker,
     method: ast.FunctionDef | ast.AsyncFunctionDef,
     seeding: Seeding,
-    run: Run,
 ) -> Found | None:
     kinds = seeding.origins.kinds
     module, call = seeding.module, seeding.call
-    if not kinds <= FIXED | {INDEX, WORKER}:
+    # The rule about worker seeds finds the number of the worker.
+    if not kinds <= FIXED | {INDEX}:
         return None
-    if is_conditional_on_mode(module, call) or _is_for_evaluation(maker):
+    if seeding.only_in_a_mode or _is_for_evaluation(maker):
         return None
     who = f"`{short(call)}` runs in `{maker.cls.node.name}.{method.name}`"
     restored = restores_state(module, method)

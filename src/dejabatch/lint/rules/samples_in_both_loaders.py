@@ -20,14 +20,19 @@ def check(module: Module, run: Run) -> Iterator[Found]:
     """Yield the calls of ``random_split`` that no seed makes reproducible."""
     for call in module.calls():
         name = module.called_name(call)
-        if name not in {"torch.utils.data.random_split", "torch.utils.data.dataset.random_split"}:
+        if name not in {
+            "torch.utils.data.random_split",
+            "torch.utils.data.dataset.random_split",
+        }:
             continue
         if len(call.args) > 2 or any(k.arg == "generator" for k in call.keywords):
             continue
         if run.connected_text(module, _SEEDED):
             continue
         # A split that lives as long as its model does no harm.
-        resumes = run.connected_text(module, r"load_state_dict|torch\.load\(|resume|ckpt_path")
+        resumes = run.connected_text(
+            module, r"load_state_dict|torch\.load\(|resume|ckpt_path"
+        )
         yield Found(
             module,
             call,

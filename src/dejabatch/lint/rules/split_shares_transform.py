@@ -12,7 +12,9 @@ from dejabatch.lint.run import Found, Run, short
 
 TRIGGER = (r"random_split|Subset", r"\.\w*(transform|aug|train|mode)\w*\s*=")
 
-_ATTRIBUTE: Final = re.compile(r"transforms?|augment\w*|aug|is_train|train|training|mode")
+_ATTRIBUTE: Final = re.compile(
+    r"transforms?|augment\w*|aug|is_train|train|training|mode"
+)
 
 
 def check(module: Module, run: Run) -> Iterator[Found]:
@@ -25,7 +27,9 @@ def check(module: Module, run: Run) -> Iterator[Found]:
                 continue
             owner = target.value
             through = isinstance(owner, ast.Attribute) and owner.attr == "dataset"
-            half = owner.value if isinstance(owner, ast.Attribute) and through else owner
+            half = (
+                owner.value if isinstance(owner, ast.Attribute) and through else owner
+            )
             if not _is_half(module, half, run):
                 continue
             text = short(target)
@@ -55,9 +59,8 @@ def _is_half(module: Module, node: ast.expr, run: Run) -> bool:
         call = value.value if isinstance(value, Item) else value
         if inner.called_name(call).rpartition(".")[2] in {"random_split", "Subset"}:
             # A class of the run with this name may read the attribute.
-            if isinstance(call, ast.Call) and run.project.values(inner, call.func):
-                return False
-            return True
+            own = isinstance(call, ast.Call) and run.project.values(inner, call.func)
+            return not own
     return False
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from dejabatch.lint.conditions import is_conditional_on_mode
 from dejabatch.lint.fixed_seeds import fixed_seeds, is_endless
 from dejabatch.lint.module import Module
 from dejabatch.lint.run import Found, Run, short
-from dejabatch.lint.samples import is_conditional_on_mode, makers
+from dejabatch.lint.samples import makers
 
 TRIGGER = ("__iter__", r"Random\(|default_rng|RandomState|seed\(")
 
