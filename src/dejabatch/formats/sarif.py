@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,9 @@ from dejabatch.lint.rules import RULES
 
 def places_as_sarif(places: Sequence[Place]) -> str:
     """Return a log of one run, with every rule and one result for each place."""
+    # This import would take a quarter of the start of `lint`.
+    from importlib.metadata import version  # noqa: PLC0415
+
     driver = {
         "name": "dejabatch",
         "version": version("dejabatch"),
