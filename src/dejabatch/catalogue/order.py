@@ -153,6 +153,24 @@ RECORDS = (
         fix="Pass `shuffle=True` to the training loader.",
     ),
     FailureMode(
+        slug="shuffle-of-a-copy",
+        title="random.shuffle has no effect on the order",
+        section="3_order",
+        symptom="You shuffle a list of samples, and the list keeps its order.",
+        seen=("order", "effect"),
+        words=(
+            "random.shuffle",
+            "shuffle a slice",
+            "shuffle a part of a list",
+            "shuffle not working",
+        ),
+        cause="`random.shuffle(samples[:100])` shuffles the slice, which is a copy, "
+        "and drops the copy.",
+        fix="Draw the new order instead: `samples[:100] = random.sample(samples[:100], "
+        "100)`.",
+        has_page=False,
+    ),
+    FailureMode(
         slug="class-weights-as-sample-weights",
         title="WeightedRandomSampler draws only the first few samples",
         section="3_order",

@@ -43,4 +43,41 @@ RECORDS = (
         fix="Call `loader.sampler.set_epoch(epoch)` before each epoch.",
         has_page=False,
     ),
+    FailureMode(
+        slug="data-split-twice",
+        title="Accelerate with a DistributedSampler skips part of the data",
+        section="6_ranks",
+        symptom="An epoch on two GPUs has a quarter of the steps of one GPU, and half "
+        "of the samples never come.",
+        seen=("number", "ranks"),
+        words=(
+            "accelerator.prepare",
+            "DistributedSampler with Accelerate",
+            "missing samples",
+            "fewer steps per epoch",
+        ),
+        cause="The sampler gives each rank its part, and `accelerator.prepare` splits "
+        "that part between the ranks once more.",
+        fix="Remove the `DistributedSampler`, pass `shuffle=True`, and let "
+        "`accelerator.prepare` split the data.",
+        has_page=False,
+    ),
+    FailureMode(
+        slug="wrong-rank",
+        title="With several machines, each machine reads the same samples",
+        section="6_ranks",
+        symptom="Training on several machines repeats the samples of the first "
+        "machine, and other samples never come.",
+        seen=("number", "ranks"),
+        words=(
+            "LOCAL_RANK",
+            "local_rank",
+            "multi node",
+            "DistributedSampler rank",
+        ),
+        cause="The sampler gets the rank on one machine, which counts from 0 on every "
+        "machine, instead of the rank in the whole program.",
+        fix="Pass `rank=torch.distributed.get_rank()`, or leave out `rank`.",
+        has_page=False,
+    ),
 )

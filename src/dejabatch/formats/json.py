@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from dejabatch.catalogue import FAILURE_MODES
 from dejabatch.formats.places import place_of
 
 if TYPE_CHECKING:
-    from dejabatch.lint import Place
+    from dejabatch.lint.place import Place
     from dejabatch.observe.record import Facts, Observation
     from dejabatch.report import Report
 
@@ -76,12 +75,15 @@ def places_as_json(places: Sequence[Place]) -> str:
     found = [
         {
             "path": place.path,
+            "cell": place.cell,
             "line": place.line,
             "column": place.column,
             "slug": place.slug,
-            "title": FAILURE_MODES[place.slug].title,
-            "fix": FAILURE_MODES[place.slug].fix,
-            "url": FAILURE_MODES[place.slug].url,
+            "severity": place.severity,
+            "title": place.title,
+            "why": place.why,
+            "fix": place.fix,
+            "url": place.url,
         }
         for place in places
     ]

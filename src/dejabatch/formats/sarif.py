@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dejabatch.catalogue import FAILURE_MODES
 from dejabatch.formats.places import place_of
-from dejabatch.lint import RULES, Place
+from dejabatch.lint.place import TOOL_TITLES, Place
+from dejabatch.lint.rules import RULES
 
 if TYPE_CHECKING:
     from dejabatch.findings import Finding
@@ -22,17 +21,7 @@ if TYPE_CHECKING:
 
 def places_as_sarif(places: Sequence[Place]) -> str:
     """Return a log of one run, with every rule and one result for each place."""
-    results = [
-        _result(
-            place.slug,
-            "warning",
-            FAILURE_MODES[place.slug].title,
-            Path(place.path).as_posix(),
-            {"startLine": place.line, "startColumn": place.column},
-        )
-        for place in places
-    ]
-    return _log(RULES, results)
+    return _log((*RULES, *TOOL_TITLES), [_place(place) for place in places])
 
 
 def report_as_sarif(report: Report) -> str:
@@ -48,6 +37,16 @@ def report_as_sarif(report: Report) -> str:
     slugs = {finding.slug for finding in report.findings}
     rules = {*slugs, *report.checked, *report.skipped}
     return _log(sorted(rules), results, invocations=[invocation])
+
+
+def _place(place: Place) -> dict[str, Any]:
+    text = f"{place.title}. {place.why}".strip()
+    region = {"startLine": place.line, "startColumn": place.column}
+    if place.cell is not None:
+        text = f"Cell {place.cell}, line {place.line}: {text}"
+        region = {}
+    path = Path(place.path).as_posix()
+    return _result(place.slug, place.severity, text, path, region)
 
 
 def _finding(report: Report, finding: Finding) -> dict[str, Any]:
@@ -66,6 +65,9 @@ def _uri(file: str) -> str:
 
 
 def _log(rules: Iterable[str], results: Sequence[dict[str, Any]], **run: Any) -> str:
+    # This import would take a quarter of the start of `lint`.
+    from importlib.metadata import version  # noqa: PLC0415
+
     driver = {
         "name": "dejabatch",
         "version": version("dejabatch"),
@@ -80,12 +82,12 @@ def _log(rules: Iterable[str], results: Sequence[dict[str, Any]], **run: Any) ->
 
 
 def _rule(slug: str) -> dict[str, Any]:
-    mode = FAILURE_MODES[slug]
+    place = Place(path="", line=1, column=1, slug=slug)
     return {
         "id": slug,
-        "shortDescription": {"text": mode.title},
-        "help": {"text": mode.fix},
-        "helpUri": mode.url,
+        "shortDescription": {"text": place.title},
+        "help": {"text": place.fix},
+        "helpUri": place.url,
     }
 
 
@@ -95,5 +97,7 @@ def _result(
     result = {"ruleId": slug, "level": level, "message": {"text": text}}
     if file is None:
         return result
-    location = {"artifactLocation": {"uri": file}, "region": region}
+    location: dict[str, Any] = {"artifactLocation": {"uri": file}}
+    if region:
+        location["region"] = region
     return {**result, "locations": [{"physicalLocation": location}]}

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from dejabatch.catalogue import FAILURE_MODES
 from dejabatch.findings import wrapped
 
 if TYPE_CHECKING:
-    from dejabatch.lint import Place
+    from dejabatch.lint.place import Place
     from dejabatch.report import Report
 
 # Terminal codes for bold red, yellow, blue and bold.
@@ -98,8 +97,23 @@ def places_as_text(places: Sequence[Place]) -> str:
     """Return each place as ``path:line:column``, which editors turn into a link."""
     lines = []
     for place in places:
-        mode = FAILURE_MODES[place.slug]
-        where = f"{place.path}:{place.line}:{place.column}"
-        lines += [f"{where}: {mode.title} [{place.slug}]", f"    {mode.fix}"]
-        lines += [f"    {mode.url}"]
-    return "\n".join([*lines, f"{len(places)} found" if places else "nothing found"])
+        lines.append(f"{place}: {place.severity}: {place.title} [{place.slug}]")
+        lines += [f"    {text}" for text in (place.why, place.fix, place.url) if text]
+    return "\n".join([*lines, _summary(places)])
+
+
+def places_as_lines(places: Sequence[Place]) -> str:
+    """Return each place as one line, which two runs can be compared by."""
+    return "\n".join(
+        f"{place}: {place.severity}: [{place.slug}] {place.why or place.title}"
+        for place in places
+    )
+
+
+def _summary(places: Sequence[Place]) -> str:
+    counts = [
+        f"{number} {severity}{'' if number == 1 else 's'}"
+        for severity in ("error", "warning", "note")
+        if (number := sum(place.severity == severity for place in places))
+    ]
+    return ", ".join(counts) if counts else "nothing found"

@@ -89,7 +89,7 @@ def find(
 
     Notes
     -----
-    Of a long list, only a sample of the items is searched. If one of these items holds a
+    In a long list, only a sample of the items is searched. If one of these items holds a
     generator, all items are searched.
     """
     found: list[Found] = []
@@ -189,7 +189,7 @@ class NumbaRandom:
     """One of the two generators that code compiled by numba draws from in this thread.
 
     numba compiles ``random.random()`` and ``np.random.random()`` to draws from generators
-    of its own, which are no Python objects and which torch seeds in no worker.
+    of its own, which are not Python objects and which torch seeds in no worker.
 
     Parameters
     ----------

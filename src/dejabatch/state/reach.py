@@ -4,7 +4,7 @@ The walk runs no user code. It reads attributes, slots, closures and containers 
 Python stores them, and bypasses properties, ``__getattr__`` and overridden iterators.
 
 Code comes before data: the walk enters attributes, closures and short containers first,
-and the items of long containers afterwards. Of a long container it enters a sample of the
+and the items of long containers afterwards. In a long container it enters a sample of the
 items only, because records of one dataset resemble each other.
 """
 
@@ -376,7 +376,7 @@ _CONTAINERS: tuple[Any, ...] = (dict, list, tuple, set, frozenset, collections.d
 
 
 def _is_short(value: object) -> bool:
-    """Return whether a value is no container of many items."""
+    """Return whether a value is not a container of many items."""
     return not any(
         is_a(value, kind) and kind.__len__(value) > _SHORT for kind in _CONTAINERS
     )

@@ -400,7 +400,7 @@ class _Questions:
             for path in first.keys() - self._samples.ignored
             if all(parts.get(path) == first[path] for parts in others)
         }
-        # A label is the same as well. It takes few trials to see that a part is no label.
+        # A label is the same as well. A few trials show whether a part is a label.
         states = OTHER_STATES if same - trial.small_parts else OTHER_STATES[:2]
         digests: list[bytes] = []
         for state in states if same else ():

@@ -28,7 +28,7 @@ _SEEDING_NAMES = {
     "manual_seed",
     "seed",
 }
-# Exceptions that end a loop are no errors.
+# Exceptions that end a loop are not errors.
 _ENDS_OF_LOOPS = (StopIteration, GeneratorExit, StopAsyncIteration)
 
 
@@ -170,7 +170,7 @@ def _first_argument(frame: FrameType) -> object:
 
 
 def _simple_arguments(frame: FrameType) -> tuple[object, ...]:
-    """Return a function's arguments; None for all that are no integer."""
+    """Return a function's arguments; None for each argument that is not an integer."""
     code = frame.f_code
     names = code.co_varnames[: code.co_argcount]
     return tuple(_as_index(frame.f_locals.get(name)) for name in names)
