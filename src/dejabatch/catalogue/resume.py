@@ -15,6 +15,12 @@ RECORDS = (
             "checkpoint",
             "continue training",
             "same data after resuming",
+            "ckpt",
+            "resume_from_checkpoint",
+            "same batches after restart",
+            "training restarts from the beginning",
+            "skip_first_batches",
+            "StatefulDataLoader",
         ),
         cause="The program sets the same seed at every start, whichever epoch it "
         "resumes.",
