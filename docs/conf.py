@@ -163,7 +163,7 @@ html_copy_source = False
 html_context = {
     "default_mode": "auto",
     "notebooks": notebooks,
-    "repository": REPOSITORY,
+    "repository": REPOSITORY if PUBLISHED else "",
     "site": SITE,
 }
 html_theme_options = {

@@ -21,8 +21,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-# These run while a page is executed.
-EXTENSIONS = ("figure_twins", "gallery_hooks")
+EXECUTING = ("figure_twins", "gallery_hooks")
 LIBRARIES = ("torch", "torchvision", "numpy", "matplotlib", "sphinx-gallery")
 
 
@@ -32,7 +31,7 @@ def stamp() -> dict[str, str]:
         "torch": version("torch"),
         "Python": platform.python_version(),
         "NumPy": version("numpy"),
-        "system": platform.platform(terse=True),
+        "system": f"{platform.system()} {platform.machine()}",
         # Asking for the default without allow_none would set it for the whole build.
         "start method": multiprocessing.get_start_method(allow_none=True)
         or multiprocessing.get_all_start_methods()[0],
@@ -43,7 +42,7 @@ def stamp() -> dict[str, str]:
 def _fingerprint(root: Path) -> str:
     """Hash what the outputs depend on, except the text of the pages' scripts."""
     facts: list[Any] = [stamp(), [(name, version(name)) for name in LIBRARIES]]
-    extensions = [f"docs/_ext/{name}.py" for name in EXTENSIONS]
+    extensions = [f"docs/_ext/{name}.py" for name in EXECUTING]
     for pattern in ("src/**/*.py", *extensions, "docs/*.mplstyle"):
         sources = sorted(root.glob(pattern))
         facts += [(path.relative_to(root), path.read_bytes()) for path in sources]

@@ -17,9 +17,9 @@ from sphinx.application import Sphinx
 
 FOLDED = {"See it happen", "Why", "The fix", "Proof"}
 OPEN = {"Find it in your code", "See also"}
-MOST_LINES = 8
-# The most lines of definitions and of running code. Readers copy the check that `OPEN` sections define.
-MOST = {False: (MOST_LINES, MOST_LINES), True: (99, MOST_LINES)}
+OUTPUT_LINES = 8
+# Most lines of definitions and of running code. Readers copy the check of `OPEN` sections.
+MOST = {False: (4, 6), True: (99, 6)}
 MAIN = re.compile(r'^if __name__ == "__main__":$', flags=re.MULTILINE)
 Nodes = list[nodes.Node]
 
@@ -70,6 +70,8 @@ def _short_code(block: nodes.literal_block, most: tuple[int, int]) -> Nodes:
     """Fold the definitions of a cell, and what runs, if they have more lines."""
     code, shown = block.astext(), []
     end = found.start() if (found := MAIN.search(code)) else len(code)
+    if not re.search("^(def|class) ", code[:end], flags=re.MULTILINE) and found:
+        end = 0  # imports belong to what runs
     for text, limit in zip((code[:end].strip(), code[end:].strip()), most, strict=True):
         lines = len([line for line in text.splitlines() if line.strip()])
         part = [_copy(block, text)] if text else []
@@ -83,11 +85,11 @@ def _short_code(block: nodes.literal_block, most: tuple[int, int]) -> Nodes:
 
 def _short_output(block: nodes.literal_block) -> Nodes:
     lines = block.astext().splitlines()
-    if len(lines) <= MOST_LINES + 2:
+    if len(lines) <= OUTPUT_LINES + 2:
         return [block]
-    rest = _copy(block, "\n".join(lines[MOST_LINES:]))
-    more = nodes.Text(f"{len(lines) - MOST_LINES} more lines of output")
-    return [_copy(block, "\n".join(lines[:MOST_LINES])), *_fold([more], [rest])]
+    rest = _copy(block, "\n".join(lines[OUTPUT_LINES:]))
+    more = nodes.Text(f"{len(lines) - OUTPUT_LINES} more lines of output")
+    return [_copy(block, "\n".join(lines[:OUTPUT_LINES])), *_fold([more], [rest])]
 
 
 def _shorten(section: nodes.section) -> None:

@@ -204,7 +204,7 @@ by_torch = DataLoader(RandomCropsByTorch(), batch_size=1, num_workers=WORKERS)
 
 if __name__ == "__main__":
     distinct = count_distinct(crops(by_torch) + crops(by_torch))
-    print(distinct, "distinct crops of 8 in two epochs")
+    print("by torch:", distinct, "distinct crops of 8 in two epochs")
     assert distinct >= 7  # two crops may match by chance
 
 # %%
@@ -232,7 +232,7 @@ fixed = DataLoader(
 if __name__ == "__main__":
     fixed_epochs = [crops(fixed), crops(fixed)]
     distinct = count_distinct(fixed_epochs[0] + fixed_epochs[1])
-    print(distinct, "distinct crops of 8 in two epochs")
+    print("fixed:", distinct, "distinct crops of 8 in two epochs")
     assert distinct >= 7
 
     worker_id_only = DataLoader(
@@ -312,7 +312,7 @@ def plot(broken_epochs, fixed_epochs):
                 ax.imshow(epochs[epoch][worker])
                 ax.set(xticks=[], yticks=[])
         for worker, ax in enumerate(axes[-1]):
-            ax.set_xlabel(worker)
+            ax.set_xlabel(str(worker))
         half.supxlabel("worker")
     plt.show()
 

@@ -178,7 +178,7 @@ sphinx_gallery_conf["image_scrapers"] = ("figure_twins.save",)
 sphinx_gallery_conf["reset_modules"] += ("figure_twins.reset",)
 html_baseurl = "https://example.org/"
 project = "Small"
-published = False
+html_context = {"repository": "https://example.org/small"}
 """)
     return project
 
@@ -195,6 +195,11 @@ def test_page_is_repaired_folded_and_described(one_page):
     assert "1 of 2" in measured
     assert "2 of 2" in measured
     assert [b["data-copies"] for b in soup.select(".repair button")] == ["fix", "diff"]
+
+    links = {a.text: a["href"] for a in soup.select(".facts a")}
+    script = "main/gallery/1_sample/plot_getitem_ignores_index.py"
+    assert links["source"] == f"https://example.org/small/blob/{script}"
+    assert links["edit"] == f"https://example.org/small/edit/{script}"
 
     folded = [summary.text for summary in soup.select("details > summary")]
     assert folded == [
