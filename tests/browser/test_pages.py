@@ -95,9 +95,9 @@ ALL_BUT_COLOURS = {
     ],
     "rules": {rule: {"enabled": False} for rule in COLOURS},
 }
-# Without the filter by tags, which is for scripts only.
+# Without controls that are for scripts only.
 LINES = """() => {
-  document.querySelector("#sg-tag-list")?.remove();
+  for (const e of document.querySelectorAll("#sg-tag-list, .copy-repair, .filter-room")) e.remove();
   return document.querySelector("main").innerText.split("\\n");
 }"""
 # The file itself, and all that it has asked for.

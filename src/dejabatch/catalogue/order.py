@@ -15,6 +15,9 @@ RECORDS = (
             "same batch every step",
             "duplicate batches",
             "overfits one batch",
+            "loss stuck on one batch",
+            "while True training loop",
+            "steps instead of epochs",
         ),
         cause="`next(iter(loader))` starts a new pass over the data and takes its "
         "first batch.",
@@ -34,6 +37,8 @@ RECORDS = (
             "duplicate batches",
             "endless training loop",
             "memory grows",
+            "infinite training loop",
+            "CPU memory grows",
         ),
         cause="`itertools.cycle(loader)` stores every batch of the first epoch and "
         "replays the stored batches.",
@@ -113,7 +118,14 @@ RECORDS = (
         section="3_order",
         symptom="The validation score is much better than the score on new data.",
         seen=("loaders",),
-        words=("data leakage", "train test overlap", "random_split twice", "leak"),
+        words=(
+            "data leakage",
+            "train test overlap",
+            "random_split twice",
+            "leak",
+            "validation accuracy too high",
+            "resplit after restart",
+        ),
         cause="Two different splits of the data, such as two unseeded random splits, "
         "put some samples in both loaders.",
         fix="Split once, with a seeded generator, and store the indices.",
@@ -147,6 +159,9 @@ RECORDS = (
             "ImageFolder",
             "sorted by class",
             "one class per batch",
+            "loss oscillates",
+            "shuffle=False",
+            "accuracy stuck",
         ),
         cause="The dataset is sorted by class, as `ImageFolder` is, and the loader "
         "keeps the dataset's order.",
@@ -181,6 +196,8 @@ RECORDS = (
             "class imbalance",
             "oversampling",
             "class weights",
+            "imbalanced classes",
+            "only two samples drawn",
         ),
         cause="`WeightedRandomSampler` got one weight for each class but needs one "
         "weight for each sample.",
@@ -215,6 +232,8 @@ RECORDS = (
             "random_split twice",
             "IndexError in Subset",
             "Subset indices",
+            "wrong labels",
+            "cross validation",
         ),
         cause="The indices of a `Subset` are positions in the dataset that it wraps, "
         "here another `Subset`.",

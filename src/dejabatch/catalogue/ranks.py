@@ -16,6 +16,11 @@ RECORDS = (
             "DistributedSampler",
             "every GPU sees all data",
             "multi gpu same batches",
+            "data not split between GPUs",
+            "same batch on all ranks",
+            "same loss on every GPU",
+            "torchrun",
+            "duplicated training",
         ),
         cause="The loader has no `DistributedSampler`, so each rank draws from the "
         "whole dataset.",
@@ -37,6 +42,10 @@ RECORDS = (
             "set_epoch",
             "DDP shuffle",
             "same order every epoch",
+            "same batches every epoch on GPUs",
+            "shuffle not working in DDP",
+            "Accelerate",
+            "Lightning",
         ),
         cause="`DistributedSampler` shuffles by its seed and its epoch, and the epoch "
         "stays 0 until you call `set_epoch`.",

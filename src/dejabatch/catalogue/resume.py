@@ -16,6 +16,10 @@ RECORDS = (
             "continue training",
             "same data after resuming",
             "seed_everything before resume",
+            "ckpt",
+            "resume_from_checkpoint",
+            "same batches after restart",
+            "training restarts from the beginning",
         ),
         cause="The program sets the same seed at every start, whichever epoch it "
         "resumes.",

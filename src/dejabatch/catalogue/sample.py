@@ -14,6 +14,9 @@ RECORDS = (
             "all samples identical",
             "same features for every sample",
             "DataLoader always returns the same data",
+            "duplicates",
+            "model output is the same for every input",
+            "loss does not decrease",
         ),
         cause="`__getitem__` ignores its index and returns the same stored sample "
         "every time.",
@@ -31,6 +34,8 @@ RECORDS = (
             "duplicate samples with num_workers",
             "every sample twice",
             "iterator or counter in __getitem__",
+            "duplicates",
+            "data right with num_workers=0",
         ),
         cause="`__getitem__` counts its calls instead of using the index, and each "
         "worker has its own counter.",
@@ -125,6 +130,9 @@ RECORDS = (
             "corrupt images",
             "missing files",
             "duplicate image",
+            "truncated image",
+            "broken files",
+            "duplicates",
         ),
         cause="`__getitem__` catches every error and returns a fallback sample, which "
         "hides broken files.",
@@ -161,6 +169,9 @@ RECORDS = (
             "different transforms for train and validation",
             "validation set augmented",
             "Subset transform",
+            "validation augmented",
+            "validation loss changes",
+            "training augmentation on validation data",
         ),
         cause="Both halves of `random_split` share one dataset, and the transform "
         "belongs to the dataset.",
@@ -179,6 +190,9 @@ RECORDS = (
             "batch transform",
             "same random transform for the whole batch",
             "augmentation on the GPU",
+            "Kornia",
+            "same flip for all images",
+            "GPU augmentation",
         ),
         cause="Most torchvision transforms draw random parameters once per call, and "
         "each call here gets a whole batch.",
@@ -195,6 +209,8 @@ RECORDS = (
             "augmentation does not work",
             "no augmentation",
             "ColorJitter",
+            "transform has no effect",
+            "images not augmented",
         ),
         cause="The arguments leave no room for change: a crop of the image's own size, "
         "`p=0`, or no colour range.",
