@@ -43,7 +43,7 @@ def install(session: nox.Session, group: str, *packages: str) -> None:
 
 @nox.session(default=False)
 def environment(session: nox.Session) -> None:
-    """Install the environment that docs, tests, bench and linkcheck share."""
+    """Install the environment that all sessions but lint and site share."""
     install(session, "test", "-e", ".")
     shared["programs"] = Path(session.bin)
 
@@ -168,11 +168,10 @@ def lint(session: nox.Session) -> None:
     session.run("zizmor", "--offline", "--quiet", ".")
 
 
-@nox.session
+@in_environment()
 def typing(session: nox.Session) -> None:
     """Check the types of the package."""
-    install(session, "typing")
-    session.run("mypy")
+    run(session, "mypy")
 
 
 if __name__ == "__main__":

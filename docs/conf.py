@@ -6,6 +6,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dejabatch.catalogue import FAILURE_MODES
 from dejabatch.home import PUBLISHED, REPOSITORY, SITE
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
@@ -49,10 +50,11 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "build_environment",
     "failure_modes",
-    "gallery_links",
+    "folds",
     "light_styles",
     "package_wheel",
     "plain_text",
+    "repairs",
     "verdicts",
 ]
 exclude_patterns = ["_build", "_templates", "gallery/**/*.ipynb", "gallery/**/*.py"]
@@ -77,11 +79,11 @@ sphinx_gallery_conf = {
     "examples_dirs": "../gallery",
     "gallery_dirs": "gallery",
     "filename_pattern": r"/plot_",
-    "within_subsection_order": "failure_modes.CatalogueOrder",
+    "within_subsection_order": "failure_modes.rank_of",
     "doc_module": ("dejabatch",),
     "backreferences_dir": "gallery/backreferences",
-    "reset_modules": ("matplotlib", "figure_twins.reset", "verdict_notes.reset"),
-    "image_scrapers": ("figure_twins.save", "verdict_notes.scrape"),
+    "reset_modules": ("matplotlib", "figure_twins.reset"),
+    "image_scrapers": ("figure_twins.save",),
     "junit": "../junit-gallery.xml",
     # Its table loads scripts from other hosts; the times are in the junit file.
     "write_computation_times": False,
@@ -119,6 +121,8 @@ redirects = {
     "api/dejabatch.SECTIONS": "../reference/api.html",
     "api/dejabatch.SIGNS": "../reference/api.html",
 }
+# The address of a slug is permanent, whatever the section of its page.
+redirects |= {slug: mode.url.removeprefix(SITE) for slug, mode in FAILURE_MODES.items()}
 redirect_html_template_file = "_templates/redirect.html"
 
 # Text --------------------------------------------------------------------------------
@@ -141,6 +145,8 @@ autodoc_member_order = "bysource"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_exclude = ".linenos, .gp, .go"
+# A diff has buttons of its own.
+copybutton_selector = "div:not(.highlight-diff) > div.highlight pre"
 
 # HTML --------------------------------------------------------------------------------
 
@@ -150,11 +156,16 @@ html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_extra_path = ["robots.txt"]
 html_css_files = ["dejabatch.css"]
-html_js_files = ["filter.js", "tags.js"]
+html_js_files = ["filter.js", "repair.js", "tags.js"]
 html_search_scorer = str(Path(__file__).parent / "_static" / "search.js")
 html_show_sourcelink = False
 html_copy_source = False
-html_context = {"default_mode": "auto", "notebooks": notebooks}
+html_context = {
+    "default_mode": "auto",
+    "notebooks": notebooks,
+    "repository": REPOSITORY if PUBLISHED else "",
+    "site": SITE,
+}
 html_theme_options = {
     "logo": {"text": "dejabatch"},
     "icon_links": [
@@ -198,3 +209,10 @@ ogp_social_cards = {
     # A card needs a PNG of the favicon, or Sphinx's picture is on the card.
     "image_mini": "_static/favicon.png",
 }
+
+
+def setup(app):
+    """Read all pages again when an extension has changed."""
+    sources = sorted(Path(__file__).parent.glob("_ext/*.py"))
+    code = "".join(source.read_text(encoding="utf-8") for source in sources)
+    app.add_config_value("code_of_extensions", code, "env", str)

@@ -20,9 +20,13 @@ multiprocessing.set_forkserver_preload(["torch"])
 with contextlib.suppress(ModuleNotFoundError):  # the browser's environment has none
     from hypothesis import settings
 
-    # A deadline for single examples fails on a busy machine.
+    import dejabatch
+
+    # A deadline for single examples fails on a busy machine, and so does a user's limit.
     settings.register_profile("no deadline", deadline=None)
     settings.load_profile("no deadline")
+    for function in (dejabatch.audit, dejabatch.compare):
+        function.__kwdefaults__["time_limit"] = 600.0
 
 # Every script of the gallery; the pages are those about a failure mode.
 SCRIPTS = sorted(ROOT.glob("gallery/*/plot_*.py"))

@@ -37,6 +37,9 @@ slow_ranks = pytest.mark.slow(
     "tests/distributed",
 )
 
+# For tests that resume the training programs of other libraries.
+slow_resume = pytest.mark.slow("src/dejabatch/testing", "docs/recipes/resume.py")
+
 
 def read() -> dict[str, str]:
     """Return the digests of inputs by test."""

@@ -55,19 +55,27 @@ def fetch(
     labels: Sequence[int] | None = None,
     rows: int | None = None,
     census: dict[str, bytes] | None = None,
+    parts: dict[str, Sequence[object]] | None = None,
+    contents: Sequence[object] | None = None,
 ) -> Fetch:
     """Return a batch whose samples have the digests of some contents."""
-    digests = b"".join(map(digest, samples))
     return Fetch(
         epoch=epoch,
         batch=batch,
         worker=worker,
         indices=None if indices is None else np.array(indices, np.int64),
-        digests=np.frombuffer(digests, np.uint8).reshape(-1, 16),
+        digests=_digests(samples),
         census=_census(epoch, batch, worker) if census is None else census,
         rows=rows,
         labels=None if labels is None else np.array(labels, np.int64),
+        parts={path: _digests(column) for path, column in (parts or {}).items()},
+        contents=None if contents is None else _digests(contents),
     )
+
+
+def _digests(samples: Sequence[object]) -> np.ndarray:
+    rows = [one if isinstance(one, bytes) else digest(one) for one in samples]
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(-1, 16)
 
 
 def _census(*place: int) -> dict[str, bytes]:
@@ -181,6 +189,7 @@ def answers(**changes) -> Answers:
         "swallowed_errors": {},
         "idle_transforms": (),
         "periods": (),
+        "fixed_parts": ("",),
     }
     return Answers(**right | changes)
 
@@ -188,12 +197,19 @@ def answers(**changes) -> Answers:
 def random_answers(*generators: str, **changes) -> Answers:
     """Return the answers of a dataset whose samples depend on generators."""
     varied = tuple(f"{state}".encode() for state in range(1, 9))
-    return answers(other_states=varied, depends_on=generators, **changes)
+    random = {"other_states": varied, "depends_on": generators, "fixed_parts": ()}
+    return answers(**random | changes)
 
 
-def pair(a: Observation, b: Observation, *, shared=(), common=None) -> Pair:
+def pair(a: Observation, b: Observation, *, shared=(), common=None, drawn=None) -> Pair:
     """Return two observations."""
-    return Pair(a=a, b=b, shared_objects=tuple(shared), common_indices=common)
+    return Pair(
+        a=a,
+        b=b,
+        shared_objects=tuple(shared),
+        common_indices=common,
+        drawn_indices=drawn,
+    )
 
 
 def split(part: int, parts: int, path: str = "sampler", kind="DistributedSampler"):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from green_runs import slow_audit
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from dejabatch import audit
 
@@ -131,6 +131,23 @@ def test_healthy_dataset_is_met_with_silence_in_any_loader(wrap):
     report = audited(lambda: wrap(Global()))
     assert report.ok, str(report)
     assert report.observation.error is None
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_loader_of_which_only_batches_are_seen_names_the_one_to_audit():
+    from timm.data.loader import PrefetchLoader
+
+    images = torch.randint(0, 255, (24, 3, 4, 4), dtype=torch.uint8)
+    dataset = TensorDataset(images, torch.arange(24))
+    batches = PrefetchLoader(plain(dataset), device=torch.device("cpu"))
+    report = audit(batches)
+    assert report.incomplete == (
+        "only the batches of timm.data.loader.PrefetchLoader were seen; audit its "
+        "DataLoader, which is loader.loader"
+    )
+    assert len(report.observation.fetches) == 2 * len(batches)
+    assert not report.ok
+    assert audit(batches.loader).incomplete is None
 
 
 def test_timm_loader_with_running_workers_goes_on():

@@ -1,5 +1,6 @@
 """The commands as a shell runs them: what they print, and how they exit."""
 
+import io
 import json
 import subprocess
 import sys
@@ -13,12 +14,28 @@ from dejabatch.finders import found_by
 from dejabatch.lint import lint_paths
 
 TRAIN = """
+import os
+import signal
+
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 healthy = DataLoader(range(16), batch_size=4, shuffle=True)
 unseeded = DataLoader(range(16), shuffle=True, generator=torch.Generator())
 raises = DataLoader([], batch_size=4, sampler=[3])
+
+
+class Dies(Dataset):
+    def __len__(self):
+        return 16
+
+    def __getitem__(self, index):
+        if index == 9:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return index
+
+
+dies = DataLoader(Dies(), num_workers=1, multiprocessing_context="fork")
 
 
 class Noise(Dataset):
@@ -64,8 +81,9 @@ def run(tmp_path):
 def test_audit_of_a_healthy_loader(run):
     result = run("audit", "package.train:healthy", "--epochs", "3", "--max-batches=2")
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("dejabatch: nothing found\n")
-    assert "read: 24 samples in 3 epochs\n" in result.stdout
+    assert result.stdout.startswith(
+        "dejabatch: nothing found in 3 epochs of 8 samples\n"
+    )
 
 
 def test_audit_of_a_function_that_makes_a_broken_one(run):
@@ -78,7 +96,12 @@ def test_audit_of_a_function_that_makes_a_broken_one(run):
 
 @pytest.mark.parametrize(
     ("suffix", "start"),
-    [("html", "<!doctype html>"), ("text", "dejabatch: 1 "), ("json", "{")],
+    [
+        ("html", "<!doctype html>"),
+        ("text", "dejabatch: 1 "),
+        ("json", "{"),
+        ("sarif", "{"),
+    ],
 )
 def test_audit_writes_a_file(run, tmp_path, suffix, start):
     file = tmp_path / "report"
@@ -98,6 +121,22 @@ def test_audit_lets_pass_what_is_below_fail_on(run, options, status):
     result = run("audit", "package.train:unseeded", *options)
     assert result.stdout.startswith("dejabatch: 1 warning\n"), result.stderr
     assert result.returncode == status
+
+
+def test_audit_that_is_incomplete(run):
+    result = run("audit", "package.train:dies", "--fail-on=error")
+    assert result.returncode == 2
+    assert result.stdout.startswith("dejabatch: incomplete: worker 0 was killed by SIG")
+    assert result.stderr == ""
+
+
+def test_audit_prints_sarif(run):
+    result = run("audit", "package.train:loaders.make", "--format=sarif")
+    (found,) = json.loads(result.stdout)["runs"][0]["results"]
+    place = found["locations"][0]["physicalLocation"]
+    line = TRAIN.splitlines().index("class Noise(Dataset):") + 1
+    assert place["artifactLocation"]["uri"] == "package/train.py"
+    assert place["region"] == {"startLine": line}
 
 
 @pytest.mark.parametrize(
@@ -150,7 +189,7 @@ def test_explain_of_what_is_not_there(run):
     assert "/reference/failure-modes.html" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [[], ["audits"], ["lint"]])
+@pytest.mark.parametrize("arguments", [[], ["audits"], ["lint", "--format", "x"]])
 def test_arguments_that_are_no_command(run, arguments):
     result = run(*arguments)
     assert result.returncode == 2
@@ -167,9 +206,9 @@ def source(tmp_path):
 def test_lint_as_a_module(run, source):
     result = run("lint", source)
     assert result.returncode == 1, result.stderr
-    assert f"{source}:2:1: " in result.stdout
+    assert f"{source}:2:1: error: " in result.stdout
     assert "gallery/3_order/plot_itertools_cycle.html" in result.stdout
-    assert result.stdout.endswith("1 found\n")
+    assert result.stdout.endswith("1 error\n")
 
 
 def test_lint_of_a_healthy_folder(source, capsys):
@@ -185,18 +224,66 @@ def test_lint_prints_each_format(name, source, capsys):
     assert capsys.readouterr().out == f"{PLACES_AS[name]([place])}\n"
 
 
+def test_lint_reads_the_current_directory_by_default(source, monkeypatch, capsys):
+    monkeypatch.chdir(source.parent)
+    assert main(["lint", "--format", "lines"]) == 1
+    assert capsys.readouterr().out.startswith(
+        "a file.py:2:1: error: [itertools-cycle] "
+    )
+
+
 def test_lint_of_a_path_that_does_not_exist(capsys):
     assert main(["lint", "/no/such/path"]) == 2
     assert "there is no /no/such/path" in capsys.readouterr().err
 
 
-def test_lint_prints_findings_and_names_files_that_are_not_python(source, capsys):
-    (source.parent / "broken.py").write_text("def")
-    assert main(["lint", str(source.parent)]) == 2
-    printed = capsys.readouterr()
-    assert printed.out.endswith("1 found\n")
-    assert printed.err.startswith("dejabatch lint: ")
-    assert "broken.py" in printed.err
+def test_lint_reports_a_file_that_is_not_python_as_a_note(source, capsys):
+    source.write_text("worker_init_fn = def")
+    assert main(["lint", str(source)]) == 0
+    assert "note: The file cannot be read [unreadable-file]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ([], 1),
+        (["--exit-zero"], 0),
+        (["--select", "no-set-epoch"], 0),
+        (["--select", "no-set-epoch,itertools-cycle"], 1),
+        (["--ignore", "itertools-cycle"], 0),
+        (["--exclude", "a file.py"], 0),
+    ],
+)
+def test_lint_options_decide(options, code, source, monkeypatch):
+    monkeypatch.chdir(source.parent)
+    assert main(["lint", *options, "."]) == code
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--select", "itertools-cycl"], "did you mean 'itertools-cycle'?"),
+        (["--jobs", "0"], "--jobs must be at least 1, not 0"),
+        (["-", "."], "must be the only path"),
+    ],
+)
+def test_lint_names_a_wrong_option(options, message, capsys):
+    assert main(["lint", *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_lint_reads_the_section_of_the_project(source, capsys):
+    section = "[tool.dejabatch.lint]\nignore = ['itertools-cycle']\n"
+    (source.parent / "pyproject.toml").write_text(section)
+    assert main(["lint", str(source)]) == 0
+    assert capsys.readouterr().out == "nothing found\n"
+
+
+def test_lint_reads_the_standard_input(source, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO(source.read_text()))
+    arguments = ["lint", "-", "--stdin-filename", "train.py", "--format", "lines"]
+    assert main(arguments) == 1
+    assert capsys.readouterr().out.startswith("train.py:2:1: error: ")
 
 
 def test_console_script_runs_the_same_commands(run):
@@ -208,5 +295,5 @@ def test_console_script_runs_the_same_commands(run):
         )
 
     assert output("explain", "drop-last").stdout == run("explain", "drop-last").stdout
-    assert output("lint").returncode == 2
-    assert output("lint").stderr.startswith("usage: dejabatch lint")
+    assert output("explain").returncode == 2
+    assert output("explain").stderr.startswith("usage: dejabatch explain")

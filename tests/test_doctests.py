@@ -39,7 +39,10 @@ def test_example_prints_what_it_says(example, tmp_path, monkeypatch):
 
 PAGES = re.findall(
     r"^   (dejabatch\.\S+)$",
-    (ROOT / "docs" / "reference" / "api.md").read_text(),
+    "".join(
+        (ROOT / "docs" / "reference" / f"{page}.md").read_text()
+        for page in ("api", "testing")
+    ),
     flags=re.MULTILINE,
 )
 

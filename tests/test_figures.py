@@ -1,6 +1,7 @@
 """The picture of a loader shows which worker repeats what."""
 
-import base64
+import dataclasses
+import re
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -138,8 +139,20 @@ def test_report_without_batches_cannot_be_drawn():
         Report((), (), {}, observation()).plot()
 
 
-def test_picture_for_html_is_a_png():
-    url = figures.as_png(TWO_WORKERS)
-    header, content = url.split(",")
-    assert header == "data:image/png;base64"
-    assert base64.b64decode(content).startswith(b"\x89PNG")
+def test_picture_for_html_takes_the_colour_of_the_page():
+    svg = figures.as_svg(TWO_WORKERS)
+    assert svg.startswith("<svg ")
+    assert svg.endswith("</svg>")
+    texts = re.findall(r"<text .*?>", svg)
+    assert len(texts) == 5
+    assert all("currentColor" in text for text in texts)
+
+
+def test_dollar_signs_in_a_path_are_not_mathematics():
+    generator = "dataset.by_price['$x^$']"
+    fetches = [
+        dataclasses.replace(f, census={generator: bytes([i]) * 16})
+        for i, f in enumerate(TWO_WORKERS.fetches)
+    ]
+    svg = figures.as_svg(observation(*fetches), generator=generator)
+    assert "$x^$" in svg

@@ -125,6 +125,29 @@ def test_cell_that_prints_also_asserts(page):
 
 
 @EVERY_PAGE
+def test_page_draws_in_one_function(page):
+    tree = ast.parse(page.read_text())
+    drawing = [node for node in tree.body if getattr(node, "name", "") == "plot"]
+    assert len(drawing) == 1
+    inside = set(ast.walk(drawing[0]))
+    outside = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "plt"
+        if node not in inside
+    }
+    assert outside <= {"imread"}  # reads the photograph
+    proof, *_ = page.read_text().split("# Proof\n# -----\n")[1].split("# %%")
+    assert "\ndef plot(" in proof
+
+
+@EVERY_PAGE
+def test_page_prints_what_its_loaders_measure(page):
+    for name in ("broken", "fixed"):
+        assert re.search(rf'print\(\s*f?"{name}:', page.read_text())
+
+
+@EVERY_PAGE
 def test_last_cell_names_the_page(page):
     mode = BY_PAGE[f"{page.parent.name}/{page.name}"]
     last = blocks_of(page, "code")[-1]

@@ -26,7 +26,7 @@ from packaging.requirements import Requirement
 from plain_text import as_markdown
 from site_pages import pages_of, redirects_of
 
-from dejabatch.catalogue import FAILURE_MODES
+from dejabatch.catalogue import FAILURE_MODES, SIGNS
 from dejabatch.home import PUBLISHED, REPOSITORY, SITE
 
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=[p.stem for p in PAGES])
@@ -192,7 +192,7 @@ def test_page_without_a_record_is_named(tmp_path):
     shutil.copy(PAGES[0], tmp_path / "gallery" / "1_sample" / "plot_unknown.py")
     build = sphinx_build(docs, "-D", "plot_gallery=False")
     assert build.status != 0
-    assert "gallery/1_sample/plot_unknown.py has no record" in build.log
+    assert "plot_unknown.py has no record" in build.log
 
 
 # A light site ------------------------------------------------------------------------
@@ -299,23 +299,53 @@ def test_pages_describe_themselves(site):
             assert meta["content"].startswith(mode.symptom.replace("`", ""))
 
 
-def test_first_lines_lead_to_the_code(site):
-    for mode in FAILURE_MODES.values():
-        if mode.has_page:
-            soup = soup_of(site.html / built(ROOT / "gallery" / mode.page))
-            (because,) = (
-                li for li in soup.select("article li") if "Because:" in li.text
-            )
-            links = because.parent.find_next_sibling("p").select("a")
-            assert [a["href"] for a in links] == ["#the-fix", "#find-it-in-your-code"]
-            assert all(soup.select_one(f"section{a['href']}") for a in links), mode.slug
-
-
-def test_cards_of_pages_are_there(site):
+def test_first_screen_has_the_repair_and_the_measured_result(site):
     for page in PAGES:
         soup = soup_of(site.html / built(page))
-        (card,) = soup.select("meta[property='og:image']")
-        assert (site.html / card["content"].removeprefix(SITE)).is_file()
+        repair = soup.select_one(".repair")
+        assert repair.select(".highlight-diff .gd, .highlight-diff .gi"), page
+        assert len(repair.select(".measured dd")) == 2, page
+        assert repair.select_one(".measured a[href='#proof'] img"), page
+        assert soup.select_one("section#proof figure figcaption"), page
+        # The repair comes before the page's first section.
+        assert repair.find_next("section")["id"] == "see-it-happen"
+        assert (
+            FAILURE_MODES[page.stem[5:].replace("_", "-")].slug
+            in soup.select_one(".facts").text
+        )
+
+
+def test_shared_links_show_the_proof(site):
+    for page in PAGES:
+        (card,) = soup_of(site.html / built(page)).select("meta[property='og:image']")
+        file = site.html / card["content"].removeprefix(SITE)
+        assert file.name == f"{page.stem}.png"
+        assert file.read_bytes().startswith(b"\x89PNG")
+
+
+def test_pages_tell_search_engines_what_they_are(site):
+    for page in PAGES:
+        (script,) = soup_of(site.html / built(page)).select("[type*='ld+json']")
+        article = json.loads(script.text)
+        assert article["@type"] == "TechArticle"
+        assert article["headline"] == soup_of(site.html / built(page)).h1.contents[0]
+        assert article["url"] == f"{SITE}{built(page)}"
+    for sign, question in SIGNS.items():
+        (script,) = soup_of(site.html / f"symptoms/{sign}.html").select(
+            "[type*='ld+json']"
+        )
+        (entry,) = json.loads(script.text)["mainEntity"]
+        assert entry["name"] == question
+        assert entry["acceptedAnswer"]["text"]
+
+
+def test_slug_is_a_permanent_address(site):
+    for slug, mode in FAILURE_MODES.items():
+        page = soup_of(site.html / f"{slug}.html")
+        assert page.a["href"] == mode.url.removeprefix(SITE)
+    seeds = soup_of(site.html / "reference/worker-seeds.html")
+    for anchor in ("worker-seeds", "worker-seeds-table", "worker-seeds-measured"):
+        assert seeds.find(id=anchor)
 
 
 def test_sitemap_has_every_page_once(site):

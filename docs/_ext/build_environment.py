@@ -21,20 +21,8 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+EXECUTING = ("figure_twins", "gallery_hooks")
 LIBRARIES = ("torch", "torchvision", "numpy", "matplotlib", "sphinx-gallery")
-
-
-def _operating_system() -> str:
-    try:
-        return platform.freedesktop_os_release()["PRETTY_NAME"]
-    except OSError:  # not Linux
-        return f"{platform.system()} {platform.release()}"
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def stamp() -> dict[str, str]:
@@ -43,18 +31,19 @@ def stamp() -> dict[str, str]:
         "torch": version("torch"),
         "Python": platform.python_version(),
         "NumPy": version("numpy"),
-        "system": _operating_system(),
+        "system": f"{platform.system()} {platform.machine()}",
         # Asking for the default without allow_none would set it for the whole build.
         "start method": multiprocessing.get_start_method(allow_none=True)
         or multiprocessing.get_all_start_methods()[0],
-        "cores": str(_cores()),
+        "cores": str(os.cpu_count()),
     }
 
 
 def _fingerprint(root: Path) -> str:
     """Hash what the outputs depend on, except the text of the pages' scripts."""
     facts: list[Any] = [stamp(), [(name, version(name)) for name in LIBRARIES]]
-    for pattern in ("src/**/*.py", "docs/_ext/*.py", "docs/conf.py", "docs/*.mplstyle"):
+    extensions = [f"docs/_ext/{name}.py" for name in EXECUTING]
+    for pattern in ("src/**/*.py", *extensions, "docs/*.mplstyle"):
         sources = sorted(root.glob(pattern))
         facts += [(path.relative_to(root), path.read_bytes()) for path in sources]
     # A page that was renamed or deleted must not stay in the site.

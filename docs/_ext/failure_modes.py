@@ -1,6 +1,6 @@
-"""Put the catalogue on the site: order and description of pages, lists, readers' words.
+"""Put the catalogue on the site: order of pages, lists of records, readers' words.
 
-Each directive in `LISTS` shows records by the template ``_templates/lists/<name>.rst``.
+``.. filled:: <name> [argument]`` shows the template ``_templates/lists/<name>.rst``.
 """
 
 from __future__ import annotations
@@ -12,50 +12,44 @@ from typing import Any
 from docutils import nodes
 from docutils.statemachine import StringList
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 from dejabatch.catalogue import FAILURE_MODES, SECTIONS, SIGNS, FailureMode
 from dejabatch.finders import found_by
 
-LISTS = (
-    *("symptom-cards", "question-list", "symptom-list", "symptom-table"),
-    "failure-mode-list",
-)
 PAGES = {
     f"gallery/{mode.page.removesuffix('.py')}": mode
     for mode in FAILURE_MODES.values()
     if mode.has_page
 }
+# Slugs by the number of questions that users ask about them, the most first.
+DEMAND = Path(__file__).parent.with_name("demand.txt").read_text("utf-8").split()
+BY_DEMAND = sorted(
+    FAILURE_MODES.values(), key=lambda mode: [*DEMAND, mode.slug].index(mode.slug)
+)
 # Pages without a record, in reading order.
 OTHERS = (
-    "plot_where_randomness_comes_from.py",
-    "plot_what_generator_drives.py",
-    "plot_start_methods.py",
-    "plot_persistent_workers.py",
-    "plot_the_article.py",
-    "plot_what_people_say.py",
+    "plot_where_randomness_comes_from",
+    "plot_what_generator_drives",
+    "plot_start_methods",
+    "plot_persistent_workers",
+    "plot_the_article",
+    "plot_what_people_say",
 )
 
 
-class CatalogueOrder:
-    """Sort the pages of a gallery section as in the catalogue, or as in `OTHERS`."""
+ORDER = [*(Path(page).name for page in PAGES), *OTHERS]
 
-    def __init__(self, src_dir: str) -> None:
-        self.section = Path(src_dir).name
 
-    def __call__(self, filename: str) -> int:
-        """Return the rank of a page's script."""
-        if self.section not in SECTIONS:
-            return OTHERS.index(filename)
-        pages = [mode.page for mode in FAILURE_MODES.values()]
-        page = f"{self.section}/{filename}"
-        if page not in pages:
-            msg = f"gallery/{page} has no record in dejabatch/catalogue: add one"
-            raise ValueError(msg)
-        return pages.index(page)
+def rank_of(filename: str) -> int:
+    """Return the rank of a page's script in its section."""
+    if (name := filename.removesuffix(".py")) not in ORDER:
+        msg = f"{filename} has no record in dejabatch/catalogue: add one"
+        raise ValueError(msg)
+    return ORDER.index(name)
 
 
 def _rst(text: str) -> str:
@@ -76,79 +70,46 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.filters |= {"rst": _rst, "link": _link, "found_by": found_by}
+TEMPLATES.globals |= {"signs": SIGNS, "sections": SECTIONS, "by_demand": BY_DEMAND}
 
 
-class TemplateDirective(SphinxDirective):
-    """Show what a template of reStructuredText makes of some values."""
-
-    def parsed(self, template: str, **values: Any) -> list[nodes.Node]:
-        """Return the nodes of the template ``lists/<template>.rst``."""
-        found = TEMPLATES.get_template(f"{template}.rst")
-        self.env.note_dependency(found.filename)
-        lines = found.render(**values).splitlines()
-        self.content = StringList(lines, source=found.filename)
-        return self.parse_content_to_nodes()
+def _pages_using(env: BuildEnvironment, name: str) -> list[str]:
+    """Return links to the pages that use an object; a `minigallery` has 400 kB."""
+    folder = env.config.sphinx_gallery_conf["backreferences_dir"]
+    written = Path(env.srcdir, folder, f"{name}.examples")
+    env.note_dependency(written)
+    text = written.read_text(encoding="utf-8") if written.is_file() else ""
+    return list(dict.fromkeys(re.findall(r":doc:`/.+`", text)))
 
 
-class CatalogueList(TemplateDirective):
-    """Show records of the catalogue; `symptom-list` has one of `SIGNS` as argument."""
+TEMPLATES.globals |= {"pages_using": _pages_using, "modes": [*FAILURE_MODES.values()]}
 
+
+class Filled(SphinxDirective):
+    """Show what a template of reStructuredText makes of its argument."""
+
+    required_arguments = 1
     optional_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return the list of the directive's name."""
-        return self.parsed(
-            self.name,
-            sign=next(iter(self.arguments), None),
-            signs=SIGNS,
-            sections=SECTIONS,
-            modes=list(FAILURE_MODES.values()),
+        """Return the nodes of the template."""
+        name, *argument = self.arguments
+        template = TEMPLATES.get_template(f"{name}.rst")
+        self.env.note_dependency(template.filename)
+        text = template.render(
+            argument=next(iter(argument), None), env=self.env, config=self.config
         )
+        self.content = StringList(text.splitlines(), source=template.filename)
+        return self.parse_content_to_nodes()
 
 
-def _describe(app: Sphinx, doctree: nodes.document, description: str) -> None:
-    """Describe a page for search engines and for cards of links."""
-    doctree += nodes.meta(name="description", content=description)
-    app.env.metadata[app.env.docname]["og:description"] = description
-
-
-def _introduce(app: Sphinx, doctree: nodes.document) -> None:
-    """Describe a page, and link its fix and its check below the summary."""
-    if not (mode := PAGES.get(app.env.docname)):
-        if content := doctree.next_node(addnodes.desc_content):
-            first = " ".join(content.next_node(nodes.paragraph).astext().split())
-            title = doctree.next_node(nodes.title).astext()
-            text = f"{title}, in the package about PyTorch's DataLoader: {first}"
-            _describe(app, doctree, text)
-        return
-    _describe(app, doctree, f"{mode.symptom} {mode.cause}".replace("`", ""))
-    fix = nodes.reference("", "the code of the fix", refid="the-fix")
-    check = nodes.reference("", "a check for yours", refid="find-it-in-your-code")
-    start, comma = nodes.Text("On this page: "), nodes.Text(", ")
-    summary = doctree.next_node(nodes.bullet_list)  # You see, Because, Do
-    shortcuts = nodes.paragraph("", "", start, fix, comma, check)
-    summary.parent.insert(summary.parent.index(summary) + 1, shortcuts)
-
-
-def _add_words(_app: Sphinx, config: Config) -> None:
-    """Give templates the readers' words: Sphinx's index has only the authors' words.
-
-    `search.js` weighs these words like a title, which `html_meta` keywords are not.
-    """
-    config.html_context |= {
-        "words_of_pages": {page: mode.words for page, mode in PAGES.items()},
-        # In the order of the rows of symptom-table.
-        "words_of_rows": [
-            " ".join([*mode.words, mode.cause, mode.fix]).lower()
-            for mode in FAILURE_MODES.values()
-        ],
-    }
+def _add_records(_app: Sphinx, config: Config) -> None:
+    """Give the records to the templates of pages."""
+    config.html_context |= {"pages": PAGES, "modes": BY_DEMAND, "signs": dict(SIGNS)}
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the lists, and what is added to pages."""
-    for name in LISTS:
-        app.add_directive(name, CatalogueList)
-    app.connect("config-inited", _add_words)
-    app.connect("doctree-read", _introduce)
+    app.add_directive("filled", Filled)
+    app.connect("config-inited", _add_records)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,6 +7,7 @@ A page that shows the first image gets the second as well: the theme's classes
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +45,11 @@ def _dark(image: Path) -> Path:
 
 
 def _alt_text(figure: Figure) -> str:
-    """Return alt text: the figure's titles, or else its axis labels."""
-    places = ("center", "left", "right")
-    titles = [part.get_suptitle() for part in (figure, *figure.subfigs)]
-    titles += [ax.get_title(loc=loc) for ax in figure.axes for loc in places]
-    if not any(titles):
-        titles = [
-            label for ax in figure.axes for label in (ax.get_ylabel(), ax.get_xlabel())
-        ]
-    return " ".join(", ".join(filter(None, titles)).split())
+    """Return alt text: the titles of a figure and of its rows."""
+    texts = [part.get_suptitle() for part in (figure, *figure.subfigs)]
+    for ax in figure.axes:
+        texts += [ax.get_title(), ax.get_title(loc="left"), ax.get_ylabel()]
+    return " ".join(", ".join(dict.fromkeys(filter(None, texts))).split())
 
 
 def save(_block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
@@ -71,6 +68,11 @@ def save(_block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) 
             name = f"{image.stem.removesuffix(f'_{len(paths):03}')}_thumb.webp"
             thumbnail = _dark(image.parent / "thumb" / name)
             scale_image(_dark(image), thumbnail, *gallery_conf["thumbnail_size"])
+            card = image.parent / "cards" / f"{Path(block_vars['src_file']).stem}.png"
+            card.parent.mkdir(exist_ok=True)
+            _paint(figure, LIGHT_INK, plt.rcParams["text.color"])
+            scale = 1200 / figure.get_size_inches()[0]
+            figure.savefig(card, dpi=scale, facecolor="white", transparent=False)
             # A build without outputs leaves a PNG, which sphinx-gallery would prefer.
             thumbnail.with_name(name).with_suffix(".png").unlink(missing_ok=True)
         width, height = figure.get_size_inches() * figure.dpi
@@ -87,6 +89,9 @@ def save(_block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) 
 
 
 def _add_twins(app: Sphinx, doctree: nodes.document) -> None:
+    page = Path(app.srcdir, app.env.docname)
+    if (page.parent / "images" / "cards" / f"{page.name}.png").is_file():
+        app.env.metadata[app.env.docname]["og:image"] = f"_images/{page.name}.png"
     for image in list(doctree.findall(nodes.image)):
         # Sphinx wants a link around an image to have one image.
         shown = image.parent if isinstance(image.parent, nodes.reference) else image
@@ -108,8 +113,15 @@ def _add_twins(app: Sphinx, doctree: nodes.document) -> None:
         shown.replace_self(copies)
 
 
+def _copy_cards(app: Sphinx, exception: Exception | None) -> None:
+    if exception is None and app.builder.name == "html":
+        for card in Path(app.srcdir).glob("gallery/*/images/cards/*.png"):
+            shutil.copy(card, Path(app.outdir, "_images"))
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Put the twins into pages."""
+    """Put the twins into pages, and the pictures for shared links beside them."""
     # Before Sphinx collects the images of a page.
     app.connect("doctree-read", _add_twins, priority=400)
+    app.connect("build-finished", _copy_cards)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,7 +5,7 @@ pages are about. A page here is forked from a process with torch imported: it st
 a script, needs no time for imports, and changes no setting of another page.
 
 A page fails, and the build goes on, if the page exceeds its time limit or leaves
-processes, figures or shared memory behind. The random state is never seeded: a
+processes behind. The random state is never seeded: a
 downloaded script would then behave differently from its page.
 """
 
@@ -19,10 +19,8 @@ import multiprocessing.forkserver
 import multiprocessing.resource_tracker
 import multiprocessing.spawn
 import os
-import re
 import signal
 import sys
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -36,7 +34,6 @@ from sphinx_gallery import gen_rst
 
 logger = logging.getLogger(__name__)
 
-SHARED_MEMORY = Path("/dev/shm")
 # Imported once, before the pages' processes are forked.
 PRELOADED = ("matplotlib.pyplot", "torch", "torchvision.transforms.v2")
 
@@ -64,67 +61,22 @@ def _out_of_time(_signal: int, _frame: object) -> None:
     raise TimeoutError(msg)
 
 
-def _mapped_by(pid: int) -> dict[int, str]:
-    """Return the inodes of the shared memory that a process maps, with their paths.
-
-    Semaphores are told apart by inode: their creator maps a name that no longer exists.
-    """
-    try:
-        maps = Path("/proc", str(pid), "maps").read_text(encoding="utf-8")
-    except OSError:  # the process has ended, or belongs to another user
-        return {}
-    lines = re.findall(
-        rf"^(?:\S+ ){{4}}(\d+) +({SHARED_MEMORY}/\S+)", maps, flags=re.MULTILINE
-    )
-    return {int(inode): path for inode, path in lines}
-
-
-def _segments() -> set[str]:
-    """Return shared memory that this process maps, or that has a name but no owner.
-
-    Shared memory of another user, or mapped by another program, is not the page's.
-    """
-    if not SHARED_MEMORY.is_dir():  # only Linux shows shared memory as files
-        return set()
-    named = {}
-    for path in SHARED_MEMORY.iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            if path.stat().st_uid == os.getuid():
-                named[path.stat().st_ino] = str(path)
-    this = psutil.Process()
-    ours = {this.pid, *(child.pid for child in this.children(recursive=True))}
-    foreign = {i for pid in set(psutil.pids()) - ours for i in _mapped_by(pid)}
-    left = _mapped_by(this.pid) | {i: p for i, p in named.items() if i not in foreign}
-    return set(left.values())
-
-
-def _left_behind(before: set[str]) -> dict[str, psutil.Process | None]:
-    """Return processes, figures and shared memory of this page by their names."""
-    plt = importlib.import_module("matplotlib.pyplot")
-    figures = {f"figure {number}": None for number in plt.get_fignums()}
-    segments = {f"shared memory {path}": None for path in _segments() - before}
+def _clean_up() -> list[str]:
+    """Kill the processes that a page leaves, and name them."""
+    gc.collect()
     servers = {
         multiprocessing.resource_tracker._resource_tracker._pid,
         multiprocessing.forkserver._forkserver._forkserver_pid,
     }
     children = psutil.Process().children(recursive=True)
-    processes = {f"process {p.pid}": p for p in children if p.pid not in servers}
-    return figures | segments | processes
-
-
-def _clean_up(before: set[str]) -> list[str]:
-    """Kill the processes that a page leaves, and name everything that it leaves."""
-    gc.collect()
-    deadline = time.monotonic() + 2  # a process that is ending needs a moment
-    while (leaks := _left_behind(before)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    for process in filter(None, leaks.values()):
-        # torch raises RuntimeError when it notices that its worker was killed, which
-        # happens during this wait.
+    # A process that is ending needs a moment.
+    _, left = psutil.wait_procs([p for p in children if p.pid not in servers], 2)
+    for process in left:
+        # torch raises RuntimeError when it notices that its worker was killed.
         with contextlib.suppress(psutil.Error, RuntimeError):
             process.kill()
             process.wait(timeout=5)
-    return sorted(leaks)
+    return [f"process {process.pid}" for process in left]
 
 
 _generate = gen_rst.generate_file_rst
@@ -140,12 +92,11 @@ def _run(page: tuple[str, str, str, dict[str, Any], float]) -> Any:
     multiprocessing.set_start_method(None, force=True)
     # torch warns on machines with few cores only, and prints a path of the machine.
     warnings.filterwarnings("ignore", message="This DataLoader will create")
-    before = _segments()
     signal.signal(signal.SIGALRM, _out_of_time)
     signal.setitimer(signal.ITIMER_REAL, time_limit, time_limit)
     intro, title, cost, outcome = _generate(name, target, source, gallery_conf)
     signal.setitimer(signal.ITIMER_REAL, 0)
-    if leaks := _clean_up(before):
+    if leaks := _clean_up():
         message = f"{name} left behind: {', '.join(leaks)}"
         logger.warning(message, type="sphinx_gallery", subtype="example_error")
         outcome.pop("passing", None)
@@ -155,11 +106,9 @@ def _run(page: tuple[str, str, str, dict[str, Any], float]) -> Any:
 
 
 def _must_run(script: Path, target: Path, gallery_conf: dict[str, Any]) -> bool:
-    if not gen_rst.executable_script(str(script), gallery_conf):
-        return False
-    hashed = target.with_suffix(".py.md5")
-    current = gen_rst.get_md5sum(str(script), mode="t")
-    return not (hashed.is_file() and hashed.read_text() == current)
+    hashed, current = target.with_suffix(".py.md5"), gen_rst.get_md5sum(script, "t")
+    executable = gen_rst.executable_script(str(script), gallery_conf)
+    return executable and not (hashed.is_file() and hashed.read_text() == current)
 
 
 def _run_pages(app: Sphinx) -> None:

@@ -21,7 +21,6 @@ from sphinx.application import Sphinx
 
 # Scripts compose these names from parts.
 COMPOSED = ("bs-tooltip-", "bs-popover-", "kind-")
-CONDITIONS = ("media", "supports", "layer", "container")
 # Fonts have their icons in the private use area.
 ICON = re.compile("[\ue000-\uf8ff]")
 THEME = "_static/styles/pydata-sphinx-theme.css"
@@ -71,7 +70,7 @@ def purge(css: Any, used: set[str]) -> str:
             if kept:
                 body = " ".join(tinycss2.serialize(rule.content).split())
                 sheet += f"{','.join(kept)}{{{body}}}"
-        elif rule.lower_at_keyword in CONDITIONS:
+        elif rule.lower_at_keyword in ("media", "supports", "layer", "container"):
             if inner := purge(rule.content or [], used):
                 condition = tinycss2.serialize(rule.prelude)
                 sheet += f"@{rule.at_keyword}{condition}{{{inner}}}"

@@ -1,8 +1,7 @@
-"""Build the package's wheel beside the pages, and tell readers how to install it.
+"""Build the package's wheel beside the pages.
 
 A page, its downloads and the package that they use are then of one version. Until the
-site is published, downloads install the wheel from the folder of this build, and the
-directive ``install-line`` installs the package from the clone.
+site is published, downloads install the wheel from the folder of this build.
 """
 
 from __future__ import annotations
@@ -14,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from build import ProjectBuilder
-from docutils import nodes
-from failure_modes import TemplateDirective
 from pyproject_hooks import quiet_subprocess_runner
 from sphinx.application import Sphinx
 
@@ -51,27 +48,14 @@ def _build(app: Sphinx, exception: Exception | None) -> None:
     project = ProjectBuilder(Path(app.srcdir).parent, runner=quiet_subprocess_runner)
     wheel = Path(project.build("wheel", folder))
     address = app.config.package_wheel
-    # Pages of earlier builds may name an older version.
-    if wheel.name != address.rpartition("/")[2]:
-        msg = f"{address} was not built: install the package again"
-        raise ValueError(msg)
     install_from = address if app.config.published else wheel.as_uri()
     texts = {PLACEHOLDER: f'#   "dejabatch @ {install_from}",\n', address: install_from}
     fill_in(Path(app.outdir, "_downloads"), texts)
-
-
-class InstallLine(TemplateDirective):
-    """Show the command that installs the package, and where to run it."""
-
-    def run(self) -> list[nodes.Node]:
-        """Return a sentence and a block of shell."""
-        return self.parsed("install-line", config=self.config)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the wheel, its address, and whether that address works yet."""
     app.add_config_value("package_wheel", "", "env", str)
     app.add_config_value("published", False, "env", bool)
-    app.add_directive("install-line", InstallLine)
     app.connect("build-finished", _build)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,28 +2,61 @@
 
 ``x.html.md`` lies beside ``x.html`` and is made from the HTML, so that outputs, lists of
 the catalogue and API texts are in it. ``llms.txt`` lists these files as
-https://llmstxt.org proposes, and ``llms-full.txt`` joins them.
+https://llmstxt.org proposes, and ``llms-full.txt`` joins them. Notebooks are Markdown,
+too: sphinx-gallery's converter leaves the roles and some links of reStructuredText.
 """
 
 from __future__ import annotations
 
+import functools
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
+import sphinx_gallery.notebook
 from bs4 import BeautifulSoup, Tag
 from markdownify import MarkdownConverter
 from sphinx.application import Sphinx
 
 # These elements are of use in a browser only.
-FURNITURE = ".headerlink, .sphx-glr-footer, .sphx-glr-download-link-note, script, style"
+FURNITURE = (
+    "button, .headerlink, .sphx-glr-footer, .sphx-glr-download-link-note, script, style"
+)
+
+
+# sphinx-gallery's converter to Markdown knows links that end in one underscore.
+ANONYMOUS_LINK = re.compile(r"(`[^`]+<[^`>]+>`)__")
+ROLE = re.compile(r":(?P<role>[a-z]+):`(?P<text>[^`<]+?)(?:\s+<(?P<target>[^`>]+)>)?`")
+
+
+def _markdown(match: re.Match[str], base: str) -> str:
+    text, target = " ".join(match["text"].split()), match["target"]
+    if match["role"] == "doc":
+        page = (target or text).removeprefix("/")
+        title = text if target else page.rpartition("/")[2]
+        return f"[{title}]({urljoin(base, page)}.html)"
+    return f"`{text.rpartition('.')[2] if text.startswith('~') else text}`"
+
+
+def _convert_roles(app: Sphinx) -> None:
+    """Turn roles into Markdown: pages become links to the site, names become code."""
+    convert = sphinx_gallery.notebook.rst2md
+    replace = functools.partial(_markdown, base=app.config.html_baseurl)
+
+    @functools.wraps(convert)
+    def rst2md(text: str, *args: Any, **options: Any) -> str:
+        text = ANONYMOUS_LINK.sub(r"\1_", text)
+        return ROLE.sub(replace, convert(text, *args, **options))
+
+    sphinx_gallery.notebook.rst2md = rst2md
 
 
 def _language(pre: Tag) -> str:
     block = pre.find_parent("div", class_="notranslate")
-    language = next(iter(block["class"])) if block else ""
-    language = language.removeprefix("highlight-").lower()
+    found = re.search(r"highlight-(\w+)", " ".join(block["class"]) if block else "")
+    language = found[1].lower() if found else ""
     return "" if language in {"default", "none"} else language
 
 
@@ -33,6 +66,8 @@ def as_markdown(body: str, url: str) -> str:
     article = BeautifulSoup(re.sub(r"</?span[^>]*>", "", body), "html.parser")
     for element in article.select(FURNITURE):
         element.decompose()
+    for summary in article.select("summary"):
+        summary.name = "p"
     for attribute in ("href", "src"):
         for element in article.select(f"[{attribute}]"):
             element[attribute] = urljoin(url, element[attribute])
@@ -57,11 +92,9 @@ def _write_page(
 
 def _description(app: Sphinx, page: str) -> str:
     """Return the description that search engines get."""
-    head, _, _ = (
-        Path(app.outdir, f"{page}.html").read_text("utf-8").partition("</head>")
-    )
-    meta = BeautifulSoup(head, "html.parser").select_one("meta[name=description]")
-    return meta["content"] if meta else ""
+    html = Path(app.outdir, f"{page}.html").read_text("utf-8")
+    found = re.search(r'<meta (?=[^>]*name="description")[^>]*content="([^"]*)"', html)
+    return unescape(found[1]) if found else ""
 
 
 def _write_lists(app: Sphinx, exception: Exception | None) -> None:
@@ -84,6 +117,8 @@ def _write_lists(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Write each page's Markdown with the page, and the lists at the end."""
+    # Before sphinx-gallery writes the notebooks.
+    app.connect("builder-inited", _convert_roles, priority=1)
     app.connect("html-page-context", _write_page)
     app.connect("build-finished", _write_lists)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

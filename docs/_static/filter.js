@@ -1,6 +1,6 @@
-// A field above each filterable table that hides the rows without the typed words, which
-// may also be among WORDS_OF_ROWS: what a row does not say. The words are in the page's
-// address as ?q=..., so that a link can carry them.
+// A field that hides the rows of the filterable table without the typed words, which may
+// also be among WORDS_OF_ROWS: what a row does not say. A word that no row has is dropped,
+// and said. The words are in the page's address as ?q=..., so that a link can carry them.
 // Without JavaScript there is the whole table.
 for (const table of document.querySelectorAll("table.filterable")) {
   const field = document.createElement("input");
@@ -10,18 +10,23 @@ for (const table of document.querySelectorAll("table.filterable")) {
   field.setAttribute("aria-label", "Show only symptoms with these words");
   const left = document.createElement("p");
   left.setAttribute("role", "status");
+  const rows = [...table.tBodies[0].rows];
+  const texts = rows.map((row, i) => `${row.textContent.toLowerCase()} ${WORDS_OF_ROWS[i]}`);
+  const folded = table.closest("details");
 
   const filter = () => {
-    const words = field.value.toLowerCase().split(/\s+/);
-    const rows = [...table.tBodies[0].rows];
+    const typed = field.value.toLowerCase().split(/\s+/).filter((word) => word);
+    const words = typed.filter((word) => texts.some((text) => text.includes(word)));
+    const dropped = typed.filter((word) => !words.includes(word));
     let shown = 0;
     for (const [i, row] of rows.entries()) {
-      const text = `${row.textContent.toLowerCase()} ${WORDS_OF_ROWS[i]}`;
-      row.hidden = !words.every((word) => text.includes(word));
+      row.hidden = typed.length > 0 && !(words.length && words.every((w) => texts[i].includes(w)));
       shown += !row.hidden;
     }
+    if (folded && typed.length) folded.open = true;
     left.textContent = `${shown} of ${rows.length} symptoms`;
-    if (shown) return;
+    if (dropped.length) left.append(`, without ${dropped.join(", ")}, which no symptom has`);
+    if (shown && !dropped.length) return;
     const everywhere = document.createElement("a");
     const root = document.documentElement.dataset.content_root;
     everywhere.href = `${root}search.html?q=${encodeURIComponent(field.value)}`;
@@ -30,11 +35,13 @@ for (const table of document.querySelectorAll("table.filterable")) {
   };
 
   const words = new URLSearchParams(location.search).get("q");
-  (table.closest(".pst-scrollable-table-container") ?? table).before(field, left);
+  const room = document.querySelector(".filter-room");
+  if (room) room.append(field, left);
+  else table.before(field, left);
+  left.textContent = `${rows.length} symptoms`;
   if (words) {
     field.value = words;
     filter();
-    if (!location.hash) field.scrollIntoView();
   }
   field.addEventListener("input", () => {
     filter();

@@ -2,10 +2,11 @@
 //
 // Sphinx lists the pages that have every word, by the place of the best one. People
 // describe what they see, in words of which some are on no page and some on all. So here
-// each word counts: the fewer pages have it, the more, and in a page's title or among its
-// readers' words three times as much as in its text. A page that has them all there gets
-// 100; what Sphinx adds, names of the API and headings, gets less. On a page that has many
-// answers, such as the recipes, the result is the heading with most of the words.
+// each word counts: the fewer pages have it, the more, and in a title or among the words of
+// a record (RECORDS) three times as much as in a text. A word that no page has is dropped,
+// and said. A record without a page is found as a part of the list of failure modes. On a
+// page that has many answers, such as the recipes, the result is the heading with most of
+// the words.
 var Scorer = {
   objNameMatch: 60,
   objPartialMatch: 10,
@@ -17,48 +18,63 @@ var Scorer = {
 Search.performTermsSearch = (searchTerms) => {
   const { alltitles, docnames, filenames, terms, titles, titleterms } = Search._index;
   const stemmer = new Stemmer();
-  const own = titles.map((title, page) => [title, ...(READERS_WORDS[docnames[page]] ?? [])]);
   const stems = (text) => splitQuery(text.toLowerCase()).map((word) => stemmer.stemWord(word));
-  const ownWords = own.map((texts) => texts.flatMap(stems));
+  const list = docnames.indexOf("reference/failure-modes");
+  // Places are pages, and after them the records without a page.
+  const places = docnames.map((name, page) => ({ page, title: titles[page], own: [titles[page]] }));
+  for (const [name, slug, own] of RECORDS) {
+    const place = places[docnames.indexOf(name)];
+    if (place) place.own.push(...own);
+    else places.push({ page: list, title: own[0], own, anchor: `#${slug}` });
+  }
+  for (const place of places) place.words = place.own.flatMap(stems);
   const pagesWith = (word) =>
     [terms, titleterms].flatMap((index) => (Object.hasOwn(index, word) ? index[word] : []));
 
   const vocabulary = Object.keys({ ...terms, ...titleterms });
   const matching = (is) => {
-    const inOwn = new Set([...ownWords.keys()].filter((page) => ownWords[page].some(is)));
+    const inOwn = new Set([...places.keys()].filter((place) => places[place].words.some(is)));
     return [inOwn, new Set([...inOwn, ...vocabulary.filter(is).flatMap(pagesWith)])];
   };
 
   const headings = docnames.map(() => []);
-  for (const [heading, places] of Object.entries(alltitles)) {
-    for (const [page, id] of places)
+  for (const [heading, found] of Object.entries(alltitles)) {
+    for (const [page, id] of found)
       if (id && !docnames[page].startsWith("gallery/"))
         headings[page].push({ heading, id, words: stems(heading), score: 0 });
   }
 
   const scores = new Map();
+  const dropped = [];
   let best = 0;
   for (const word of searchTerms) {
-    let [inOwn, pages] = matching((other) => other === word);
+    let [inOwn, found] = matching((other) => other === word);
     // A part of a word, such as "distributed".
-    if (!pages.size && word.length > 2) {
-      [inOwn, pages] = matching((other) => other.includes(word));
+    if (!found.size && word.length > 2) {
+      [inOwn, found] = matching((other) => other.includes(word));
     }
-    const weight = pages.size && Math.log(1 + titles.length / pages.size);
+    if (!found.size) {
+      dropped.push(word);
+      continue;
+    }
+    const weight = Math.log(1 + places.length / found.size);
     best += weight;
-    for (const page of pages) {
-      const score = weight * (inOwn.has(page) ? 1 : 1 / 3);
-      scores.set(page, (scores.get(page) ?? 0) + score);
-      for (const one of headings[page]) if (one.words.includes(word)) one.score += weight;
+    for (const place of found) {
+      const score = weight * (inOwn.has(place) ? 1 : 1 / 3);
+      scores.set(place, (scores.get(place) ?? 0) + score);
+      if (places[place].anchor) continue;
+      for (const one of headings[place]) if (one.words.includes(word)) one.score += weight;
     }
   }
-  const result = ([page, score]) => {
-    const [first] = headings[page].sort((one, other) => other.score - one.score);
+  sayDropped(dropped, stemmer);
+  const result = ([place, score]) => {
+    const { page, title, anchor } = places[place];
+    const [first] = anchor ? [] : headings[page].sort((one, other) => other.score - one.score);
     const { heading, id } = first?.score ? first : {};
     return [
       docnames[page],
-      id ? `${titles[page]}: ${heading}` : titles[page],
-      id ? `#${id}` : "",
+      id ? `${title}: ${heading}` : title,
+      anchor ?? (id ? `#${id}` : ""),
       null,
       Math.round((100 * score) / best),
       filenames[page],
@@ -67,4 +83,19 @@ Search.performTermsSearch = (searchTerms) => {
   };
   // A page that has only the most common word does not answer.
   return [...scores].filter(([, score]) => score >= best / 4).map(result);
+};
+
+// Says which of the typed words no page has; Sphinx gives their stems.
+const sayDropped = (stems, stemmer) => {
+  document.querySelector(".search-dropped")?.remove();
+  const results = document.querySelector("#search-results");
+  if (!stems.length || !results) return;
+  const field = document.querySelector("dialog[open] input[name=q], main input[name=q]");
+  const typed = splitQuery(field?.value ?? "");
+  const words = typed.filter((word) => stems.includes(stemmer.stemWord(word.toLowerCase())));
+  const note = document.createElement("p");
+  note.className = "search-dropped";
+  note.setAttribute("role", "status");
+  note.textContent = `Without ${(words.length ? words : stems).join(", ")}: no page has it.`;
+  results.before(note);
 };

@@ -20,9 +20,12 @@ class RandomCrops(Dataset):
         return self.images[index, :, top : top + 32, left : left + 32]
 
 
-train_loader = DataLoader(RandomCrops(), batch_size=8, shuffle=True, num_workers=4)
+def make_train_loader():
+    """Make the loader for training."""
+    return DataLoader(RandomCrops(), batch_size=8, shuffle=True, num_workers=4)
+
 
 if __name__ == "__main__":
     import dejabatch
 
-    print(dejabatch.audit(train_loader))
+    print(dejabatch.audit(make_train_loader))

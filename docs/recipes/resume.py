@@ -5,14 +5,21 @@ from torch.utils.data import Sampler
 class ResumableSampler(Sampler):
     def __init__(self, length, seed):
         self.length, self.seed = length, seed
-        self.set_epoch(0)
+        self.resume(0, 0)
 
-    def set_epoch(self, epoch, done=0):  # done: samples already trained on
-        self.epoch, self.done = epoch, done
+    def resume(self, epoch, done):  # done: samples of this epoch trained on
+        self.epoch = self.first_epoch = epoch
+        self.done = done
+
+    def set_epoch(self, epoch):  # call before each epoch
+        self.epoch = epoch
 
     def __iter__(self):
         rng = np.random.default_rng([self.seed, self.epoch])
-        yield from rng.permutation(self.length)[self.done :].tolist()
+        yield from rng.permutation(self.length)[self.skipped() :].tolist()
+
+    def skipped(self):
+        return self.done if self.epoch == self.first_epoch else 0
 
     def __len__(self):
-        return self.length - self.done
+        return self.length - self.skipped()

@@ -17,8 +17,12 @@ class Noisy(Dataset):
         return index + torch.rand((), generator=self.rng)
 
 
-loader = DataLoader(Noisy(), batch_size=4, shuffle=True, num_workers=2)
+def make_loader():
+    """Make the loader for training."""
+    return DataLoader(Noisy(), batch_size=4, shuffle=True, num_workers=2)
+
 
 if __name__ == "__main__":
+    loader = make_loader()
     for _ in range(100):
         batch = next(iter(loader))

@@ -45,7 +45,7 @@ TRANSFORM = v2.Compose(
 )
 
 
-class AugmentsInInit(Dataset):
+class AugmentedImages(Dataset):
     def __init__(self):
         images = [PHOTOGRAPH[:, 20 * i :][:, :280] for i in range(12)]
         self.images = [TRANSFORM(image) for image in images]
@@ -58,7 +58,7 @@ class AugmentsInInit(Dataset):
 
 
 def broken():
-    return DataLoader(AugmentsInInit(), batch_size=4)
+    return DataLoader(AugmentedImages(), batch_size=4)
 
 
 def count_repeated(loader):
@@ -68,7 +68,9 @@ def count_repeated(loader):
 
 
 if __name__ == "__main__":
-    print(count_repeated(broken()), "of 12 samples are the same in epoch 2")
+    print(
+        "broken:", count_repeated(broken()), "of 12 samples repeat in epoch 2"
+    )
     assert count_repeated(broken()) == 12
     assert broken().num_workers == 0
 
@@ -144,24 +146,30 @@ def fixed():
 
 
 if __name__ == "__main__":
-    print(count_repeated(fixed()), "of 12 samples are the same in epoch 2")
+    print("fixed:", count_repeated(fixed()), "of 12 samples repeat in epoch 2")
     assert count_repeated(fixed()) == 0
 
 # %%
 # Proof
 # -----
-# Each row shows the same index in four epochs.
+# Each row shows one sample in four epochs. Only the second row is augmented anew.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 4, figsize=(8, 4.2), layout="constrained")
+
+def plot():
+    _, axes = plt.subplots(2, 4, figsize=(8, 4.2), layout="constrained")
     for row, name, loader in (
         (axes[0], "broken", broken()),
         (axes[1], "fixed", fixed()),
     ):
         for epoch, ax in enumerate(row):
             ax.imshow(next(iter(loader))[0].permute(1, 2, 0))
-            ax.set(xticks=[], yticks=[], title=f"{name}: epoch {epoch}")
+            ax.set(xticks=[], yticks=[], title=f"epoch {epoch}")
+        row[0].set_ylabel(name)
     plt.show()
+
+
+if __name__ == "__main__":
+    plot()
 
 # %%
 # Find it in your code
@@ -175,7 +183,7 @@ def count_distinct(dataset, index=0, times=8):
 
 
 if __name__ == "__main__":
-    print("broken:", count_distinct(broken().dataset), "distinct of 8")
+    print("broken.dataset:", count_distinct(broken().dataset), "distinct of 8")
     print("fixed: ", count_distinct(fixed().dataset), "distinct of 8")
     assert count_distinct(broken().dataset) == 1
     assert count_distinct(fixed().dataset) == 8

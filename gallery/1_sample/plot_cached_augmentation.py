@@ -47,7 +47,7 @@ def read_image(index):
     return PHOTOGRAPH[:, 20 * index :][:, :280]
 
 
-class CachesTheResult(Dataset):
+class CachedImages(Dataset):
     def __init__(self):
         self.transform = v2.Compose(
             [
@@ -66,7 +66,7 @@ class CachesTheResult(Dataset):
         return self.cache[index]
 
 
-broken = DataLoader(CachesTheResult(), batch_size=4)
+broken = DataLoader(CachedImages(), batch_size=4)
 
 
 def epoch(loader):
@@ -80,8 +80,8 @@ def count_repeated(loader):
 
 
 if __name__ == "__main__":
-    loader = DataLoader(CachesTheResult(), batch_size=4)
-    print(count_repeated(loader), "of 12 samples are the same in epoch 2")
+    loader = DataLoader(CachedImages(), batch_size=4)
+    print("broken:", count_repeated(loader), "of 12 samples repeat in epoch 2")
     assert count_repeated(loader) == 12
 
 # %%
@@ -95,7 +95,7 @@ if __name__ == "__main__":
 if __name__ == "__main__":
     for num_workers, persistent in ((0, False), (2, False), (2, True)):
         loader = DataLoader(
-            CachesTheResult(),
+            CachedImages(),
             num_workers=num_workers,
             persistent_workers=persistent,
         )
@@ -113,7 +113,7 @@ def load_rotated(index):
     return v2.functional.rotate(read_image(index), float(torch.rand(())) * 90)
 
 
-class UsesLruCache(CachesTheResult):
+class UsesLruCache(CachedImages):
     def __getitem__(self, index):
         return load_rotated(index)
 
@@ -129,7 +129,7 @@ if __name__ == "__main__":
 # Cache the image that is read from disk, and call the random transform after the cache.
 
 
-class CachesTheImage(CachesTheResult):
+class CachesTheImage(CachedImages):
     def __getitem__(self, index):
         if index not in self.cache:
             self.cache[index] = read_image(index)
@@ -139,24 +139,30 @@ class CachesTheImage(CachesTheResult):
 fixed = DataLoader(CachesTheImage(), batch_size=4)
 
 if __name__ == "__main__":
-    print(count_repeated(fixed), "of 12 samples are the same in epoch 2")
+    print("fixed:", count_repeated(fixed), "of 12 samples repeat in epoch 2")
     assert count_repeated(fixed) == 0
 
 # %%
 # Proof
 # -----
-# Each row shows the same index in four epochs.
+# Each row shows one sample in four epochs. Only the second row is augmented anew.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 4, figsize=(8, 4.2), layout="constrained")
+
+def plot():
+    _, axes = plt.subplots(2, 4, figsize=(8, 4.2), layout="constrained")
     for row, name, dataset in (
-        (axes[0], "broken", CachesTheResult()),
+        (axes[0], "broken", CachedImages()),
         (axes[1], "fixed", CachesTheImage()),
     ):
         for number, ax in enumerate(row):
             ax.imshow(epoch(DataLoader(dataset))[0].permute(1, 2, 0))
-            ax.set(xticks=[], yticks=[], title=f"{name}: epoch {number}")
+            ax.set(xticks=[], yticks=[], title=f"epoch {number}")
+        row[0].set_ylabel(name)
     plt.show()
+
+
+if __name__ == "__main__":
+    plot()
 
 # %%
 # Find it in your code
@@ -170,9 +176,9 @@ def count_distinct(dataset, index=0, times=8):
 
 
 if __name__ == "__main__":
-    print("broken:", count_distinct(CachesTheResult()), "distinct of 8")
+    print("broken:", count_distinct(CachedImages()), "distinct of 8")
     print("fixed: ", count_distinct(CachesTheImage()), "distinct of 8")
-    assert count_distinct(CachesTheResult()) == 1
+    assert count_distinct(CachedImages()) == 1
     assert count_distinct(CachesTheImage()) == 8
 
 # %%

@@ -53,7 +53,8 @@ broken = DataLoader(Features(), batch_size=4, collate_fn=repeat_first_sample)
 
 if __name__ == "__main__":
     broken_batch, labels = next(iter(broken))
-    print(broken_batch[:, :4], labels)
+    distinct = len(broken_batch.unique(dim=0))
+    print("broken:", distinct, "distinct of 4 samples in a batch")
     assert all(torch.equal(row, broken_batch[0]) for row in broken_batch)
     assert labels.tolist() == [0, 1, 2, 3]
 
@@ -61,8 +62,7 @@ if __name__ == "__main__":
 # Why
 # ---
 # The dataset is right: its samples differ. ``batch`` is a list of samples, so
-# ``batch[0][0]`` is always the features of the first sample. Row 3 of the batch
-# therefore holds sample 0.
+# ``batch[0][0]`` is always the features of the first sample.
 
 if __name__ == "__main__":
     dataset = broken.dataset
@@ -99,7 +99,8 @@ fixed = DataLoader(Features(), batch_size=4, collate_fn=use_every_sample)
 
 if __name__ == "__main__":
     fixed_batch, labels = next(iter(fixed))
-    print(fixed_batch[:, :4], labels)
+    distinct = len(fixed_batch.unique(dim=0))
+    print("fixed:", distinct, "distinct of 4 samples in a batch")
     assert torch.equal(fixed_batch, fixed.dataset.features[:4])
 
     default = DataLoader(fixed.dataset, batch_size=4)
@@ -108,18 +109,23 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# Each picture shows the first batch. A row is a sample, and a column is a feature.
+# Compare the rows of the two batches. A row is a sample, and a column is a feature.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(1, 2, figsize=(8, 2.4), layout="constrained")
+
+def plot(broken_batch, fixed_batch):
+    _, axes = plt.subplots(1, 2, figsize=(8, 2.4), layout="constrained")
     for ax, title, batch in (
-        (axes[0], "broken: 4 copies of the first sample", broken_batch),
-        (axes[1], "fixed: 4 different samples", fixed_batch),
+        (axes[0], "broken: 4 copies of one", broken_batch),
+        (axes[1], "fixed: 4 samples", fixed_batch),
     ):
         ax.imshow(batch, vmin=0, vmax=1, cmap="cividis")
         ax.set(title=title, xlabel="feature", ylabel="label")
         ax.set(xticks=range(10), yticks=range(4))
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_batch, fixed_batch)
 
 # %%
 # Find it in your code
@@ -130,10 +136,7 @@ if __name__ == "__main__":
 def rows_equal_samples(loader, indices=(0, 1, 2)):
     samples = [loader.dataset[index] for index in indices]
     features, _ = loader.collate_fn(samples)
-    return all(
-        torch.equal(row, x)
-        for row, (x, _) in zip(features, samples, strict=True)
-    )
+    return torch.equal(features, torch.stack([x for x, _ in samples]))
 
 
 if __name__ == "__main__":

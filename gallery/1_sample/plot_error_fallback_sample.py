@@ -30,6 +30,7 @@ The same sample appears in almost every batch
 
 # sphinx_gallery_tags = ["repeated samples", "dataset", "files"]
 # sphinx_gallery_parallel = False
+# sphinx_gallery_repair = ["Photographs", "LeavesOutBrokenFiles"]
 
 import atexit
 import shutil
@@ -65,7 +66,7 @@ def write_files(folder):
             path.write_bytes(content[: len(content) // 2])
 
 
-class FallsBack(Dataset):
+class Photographs(Dataset):
     def __init__(self, folder):
         self.paths = sorted(Path(folder).glob("*.jpg"))
 
@@ -83,13 +84,12 @@ if __name__ != "__mp_main__":  # spawned workers skip this block
     FOLDER = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, FOLDER)
     write_files(FOLDER)
-    broken = DataLoader(FallsBack(FOLDER), batch_size=4, shuffle=True)
+    broken = DataLoader(Photographs(FOLDER), batch_size=4, shuffle=True)
 
 if __name__ == "__main__":
     labels = torch.cat([batch_labels for _, batch_labels in broken]).tolist()
     times = Counter(labels)
-    print("samples in an epoch:", len(labels))
-    print("most frequent labels:", times.most_common(3))
+    print("broken: sample 0 comes", times[0], "times in an epoch")
     assert times[0] == 1 + 8
     assert all(times[label] == 1 for label in times.keys() - {0})
 
@@ -114,7 +114,7 @@ if __name__ == "__main__":
 # A fallback to the next index duplicates the next readable sample instead.
 
 
-class FallsBackToNext(FallsBack):
+class FallsBackToNext(Photographs):
     def __getitem__(self, index):
         try:
             return read(self.paths[index]), index
@@ -147,7 +147,6 @@ class LeavesOutBrokenFiles(Dataset):
     def __init__(self, folder):
         paths = sorted(Path(folder).glob("*.jpg"))
         self.paths = [path for path in paths if is_readable(path)]
-        self.left_out = len(paths) - len(self.paths)
 
     def __len__(self):
         return len(self.paths)
@@ -163,19 +162,19 @@ if __name__ != "__mp_main__":
 
 if __name__ == "__main__":
     labels = torch.cat([batch_labels for _, batch_labels in fixed]).tolist()
-    print(
-        f"{fixed.dataset.left_out} files left out, {len(fixed.dataset)} read"
-    )
-    assert fixed.dataset.left_out == 8
+    print("fixed: sample 0 comes", labels.count(0), "time in an epoch")
+    print(24 - len(fixed.dataset), "unreadable files are left out")
+    assert len(fixed.dataset) == 24 - 8
     assert sorted(labels) == list(range(16))
 
 # %%
 # Proof
 # -----
-# Each picture shows one epoch in index order.
+# Compare the two epochs, in index order. Sample 0 replaces each broken file in the first.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(
+
+def plot(broken, fixed):
+    _, axes = plt.subplots(
         2,
         1,
         figsize=(8, 5.4),
@@ -194,6 +193,10 @@ if __name__ == "__main__":
         ax.imshow(torch.cat(rows))
         ax.set(title=title, xticks=[], yticks=[])
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken, fixed)
 
 # %%
 # Find it in your code

@@ -32,7 +32,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 
-class OneVector(Dataset):
+class Vectors(Dataset):
     def __init__(self, length=100):
         self.length = length
         self.features = torch.rand(10)
@@ -44,7 +44,7 @@ class OneVector(Dataset):
         return self.features  # index is unused
 
 
-broken = DataLoader(OneVector(), batch_size=8, shuffle=True, num_workers=2)
+broken = DataLoader(Vectors(), batch_size=8, shuffle=True, num_workers=2)
 
 
 def count_distinct(loader):
@@ -53,7 +53,7 @@ def count_distinct(loader):
 
 if __name__ == "__main__":
     broken_batch = next(iter(broken))
-    print(broken_batch[:, :4])
+    print("broken:", count_distinct(broken), "distinct of 100 samples")
     for shuffle in (False, True):
         for num_workers in (0, 2):
             loader = DataLoader(
@@ -72,7 +72,7 @@ if __name__ == "__main__":
 # ``shuffle=True`` only shuffles the requests.
 
 
-class Echo(OneVector):
+class Echo(Vectors):
     def __getitem__(self, index):
         return index
 
@@ -144,28 +144,31 @@ fixed = DataLoader(
 
 if __name__ == "__main__":
     fixed_batch = next(iter(fixed))
-    print(fixed_batch[:, :4])
     distinct = count_distinct(fixed)
-    print(f"{distinct} distinct samples of {len(fixed.dataset)}")
+    print("fixed:", distinct, "distinct of", len(fixed.dataset), "samples")
     assert distinct == len(fixed.dataset)
 
 # %%
 # Proof
 # -----
-# Each picture shows one batch. A row is a sample, a column is a feature, and the colour
-# is the value.
+# Compare the rows of the two batches. A row is a sample, and a column is a feature.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained")
+
+def plot(broken_batch, fixed_batch):
+    _, axes = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained")
     batches = {
-        "broken: 8 copies of one sample": broken_batch,
-        "fixed: 8 different samples": fixed_batch,
+        "broken: 8 copies of one": broken_batch,
+        "fixed: 8 samples": fixed_batch,
     }
     for ax, (title, batch) in zip(axes, batches.items(), strict=True):
         ax.imshow(batch, vmin=0, vmax=1, cmap="cividis")
-        ax.set(title=title, xlabel="feature", ylabel="sample in the batch")
+        ax.set(title=title, xlabel="feature", ylabel="sample")
         ax.set(xticks=range(10), yticks=range(8))
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_batch, fixed_batch)
 
 # %%
 # Find it in your code

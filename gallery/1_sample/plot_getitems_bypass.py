@@ -86,7 +86,7 @@ def batch_equals_samples(loader):
 
 
 if __name__ == "__main__":
-    print("the batch equals dataset[i]:", batch_equals_samples(broken))
+    print("broken: the batch equals dataset[i]:", batch_equals_samples(broken))
     assert not batch_equals_samples(broken)
     assert torch.equal(next(iter(broken)), broken.dataset.dataset.images[:4])
 
@@ -156,27 +156,33 @@ class InvertedBothWays(Inverted):
 fixed = DataLoader(InvertedBothWays(Images()), batch_size=4)
 
 if __name__ == "__main__":
-    print("the batch equals dataset[i]:", batch_equals_samples(fixed))
+    print("fixed: the batch equals dataset[i]:", batch_equals_samples(fixed))
     assert batch_equals_samples(fixed)
 
 # %%
 # Proof
 # -----
-# Each row shows ``dataset[0]`` and one batch.
+# Each row shows ``dataset[0]`` and one batch. Only the second batch is inverted.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 5, figsize=(8, 3.6), layout="constrained")
+
+def plot():
+    _, axes = plt.subplots(2, 5, figsize=(8, 3.6), layout="constrained")
     for row, name, loader in (
         (axes[0], "broken", broken),
         (axes[1], "fixed", fixed),
     ):
         images = [loader.dataset[0], *next(iter(loader))]
-        titles = [f"{name}: dataset[0]", *(f"batch[{i}]" for i in range(4))]
+        titles = ["dataset[0]", *(f"batch[{i}]" for i in range(4))]
+        row[0].set_ylabel(name)
         for ax, image, title in zip(row, images, titles, strict=True):
             ax.imshow(image.permute(1, 2, 0))
             ax.set(xticks=[], yticks=[])
-            ax.set_title(title, fontsize=9)
+            ax.set_title(title, fontsize=13)
     plt.show()
+
+
+if __name__ == "__main__":
+    plot()
 
 # %%
 # Find it in your code

@@ -41,7 +41,7 @@ with get_sample_data("grace_hopper.jpg") as file:
     PHOTOGRAPH = torch.tensor(plt.imread(file) / 255, dtype=torch.float32)
 
 
-class DarkensInPlace(Dataset):
+class DarkImages(Dataset):
     def __init__(self):
         pieces = [PHOTOGRAPH[60 * i :, 100:400][:160] for i in range(8)]
         self.images = torch.stack(pieces)
@@ -55,7 +55,7 @@ class DarkensInPlace(Dataset):
         return image
 
 
-broken = DataLoader(DarkensInPlace(), batch_size=4)
+broken = DataLoader(DarkImages(), batch_size=4)
 
 
 def first_images(loader, epochs):
@@ -69,7 +69,7 @@ def brightness(images):
 
 if __name__ == "__main__":
     darker = first_images(broken, epochs=4)
-    print("brightness of index 0, by epoch:", brightness(darker))
+    print("broken: brightness of index 0 in 4 epochs:", brightness(darker))
     for before, after in pairwise(darker):
         assert torch.allclose(after, 0.7 * before)
 
@@ -93,7 +93,7 @@ if __name__ == "__main__":
 
     for persistent in (False, True):
         loader = DataLoader(
-            DarkensInPlace(),
+            DarkImages(),
             batch_size=4,
             num_workers=2,
             persistent_workers=persistent,
@@ -147,7 +147,7 @@ if __name__ == "__main__":
 # edits in place, pass a copy to the function.
 
 
-class DarkensACopy(DarkensInPlace):
+class DarkensACopy(DarkImages):
     def __getitem__(self, index):
         image = self.images[index].clone()
         image *= 0.7
@@ -158,24 +158,30 @@ fixed = DataLoader(DarkensACopy(), batch_size=4)
 
 if __name__ == "__main__":
     stable = first_images(fixed, epochs=4)
-    print("brightness of index 0, by epoch:", brightness(stable))
+    print("fixed: brightness of index 0 in 4 epochs:", brightness(stable))
     assert all(torch.equal(image, stable[0]) for image in stable)
 
 # %%
 # Proof
 # -----
-# Each row shows the same index in four epochs.
+# Each row shows one sample in four epochs. Only the first row gets darker.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 4, figsize=(8, 3), layout="constrained")
+
+def plot(darker, stable):
+    _, axes = plt.subplots(2, 4, figsize=(8, 3), layout="constrained")
     for row, name, images in (
         (axes[0], "broken", darker),
         (axes[1], "fixed", stable),
     ):
         for epoch, (ax, image) in enumerate(zip(row, images, strict=True)):
             ax.imshow(image, vmin=0, vmax=1)
-            ax.set(xticks=[], yticks=[], title=f"{name}: epoch {epoch}")
+            ax.set(xticks=[], yticks=[], title=f"epoch {epoch}")
+        row[0].set_ylabel(name)
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(darker, stable)
 
 # %%
 # Find it in your code

@@ -69,8 +69,7 @@ def count_distinct(images):
 if __name__ == "__main__":
     loader = DataLoader(OnePiece(), batch_size=8, collate_fn=augment_batch)
     first, second, *_ = loader
-    print("first batch: ", count_distinct(first), "distinct of 8")
-    print("second batch:", count_distinct(second), "distinct of 8")
+    print("broken:", count_distinct(first), "distinct crop of 8 in a batch")
     assert count_distinct(first) == count_distinct(second) == 1
     assert not torch.equal(first[0], second[0])
 
@@ -134,7 +133,9 @@ if __name__ == "__main__":
     in_getitem = DataLoader(AugmentsEach(OnePiece()), batch_size=8)
     in_collate = DataLoader(OnePiece(), batch_size=8, collate_fn=augment_each)
     fixed_batch = next(iter(in_getitem))
-    print("in __getitem__:", count_distinct(fixed_batch), "distinct of 8")
+    print(
+        "fixed:", count_distinct(fixed_batch), "distinct crops of 8 in a batch"
+    )
     collated = next(iter(in_collate))
     print("in collate_fn: ", count_distinct(collated), "distinct of 8")
     assert count_distinct(fixed_batch) == count_distinct(collated) == 8
@@ -142,10 +143,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# Each row shows one batch that holds the same photograph eight times.
+# Each row shows a batch of one photograph, eight times. Compare the crops in a row.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 8, figsize=(8, 2.6), layout="constrained")
+
+def plot(fixed_batch):
+    _, axes = plt.subplots(2, 8, figsize=(8, 2.6), layout="constrained")
     for row, name, batch in (
         (axes[0], "broken: one crop for the whole batch", first),
         (axes[1], "fixed: one crop for each image", fixed_batch),
@@ -155,6 +157,10 @@ if __name__ == "__main__":
             ax.set(xticks=[], yticks=[])
         row[0].set_title(name, loc="left", fontsize=11)
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(fixed_batch)
 
 # %%
 # Find it in your code

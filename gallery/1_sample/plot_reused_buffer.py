@@ -35,7 +35,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 
-class OneBuffer(Dataset):
+class BufferedRows(Dataset):
     def __init__(self):
         self.features = torch.rand(32, 10)
         self.buffer = torch.empty(10)
@@ -48,7 +48,7 @@ class OneBuffer(Dataset):
         return self.buffer
 
 
-broken = DataLoader(OneBuffer(), batch_size=4)
+broken = DataLoader(BufferedRows(), batch_size=4)
 
 
 def is_last_sample_repeated(batch, features, last):
@@ -58,7 +58,8 @@ def is_last_sample_repeated(batch, features, last):
 if __name__ == "__main__":
     features = broken.dataset.features
     broken_batch = next(iter(broken))
-    print(broken_batch[:, :4])
+    distinct = len(broken_batch.unique(dim=0))
+    print("broken:", distinct, "distinct of 4 samples in a batch")
     assert is_last_sample_repeated(broken_batch, features, last=3)
 
     # A worker makes the same batch.
@@ -85,14 +86,14 @@ if __name__ == "__main__":
 # Refilling one NumPy array or one dict has the same result.
 
 
-class OneArray(OneBuffer):
+class OneArray(BufferedRows):
     def __getitem__(self, index):
         array = self.buffer.numpy()
         np.copyto(array, self.features[index].numpy())
         return array
 
 
-class OneDict(OneBuffer):
+class OneDict(BufferedRows):
     def __init__(self):
         super().__init__()
         self.sample = {}
@@ -116,7 +117,7 @@ if __name__ == "__main__":
 # write into it. Every delivered sample then ends up with the same values.
 
 if __name__ == "__main__":
-    unbatched = DataLoader(OneBuffer(), batch_size=None, num_workers=1)
+    unbatched = DataLoader(BufferedRows(), batch_size=None, num_workers=1)
     delivered = list(unbatched)
     distinct = len({tuple(sample.tolist()) for sample in delivered})
     print(f"{len(delivered)} samples kept in a list, {distinct} distinct")
@@ -129,7 +130,7 @@ if __name__ == "__main__":
 # ``.copy()``. For a dict, create a new dict: ``return {"x": ...}``.
 
 
-class Copies(OneBuffer):
+class Copies(BufferedRows):
     def __getitem__(self, index):
         self.buffer.copy_(self.features[index])
         return self.buffer.clone()
@@ -139,7 +140,8 @@ fixed = DataLoader(Copies(), batch_size=4)
 
 if __name__ == "__main__":
     fixed_batch = next(iter(fixed))
-    print(fixed_batch[:, :4])
+    distinct = len(fixed_batch.unique(dim=0))
+    print("fixed:", distinct, "distinct of 4 samples in a batch")
     assert torch.equal(fixed_batch, fixed.dataset.features[:4])
 
     unbatched = DataLoader(Copies(), batch_size=None, num_workers=1)
@@ -150,18 +152,23 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# Each picture shows the first batch. A row is a sample, and a column is a feature.
+# Compare the rows of the two batches. A row is a sample, and a column is a feature.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(1, 2, figsize=(8, 2.4), layout="constrained")
+
+def plot(broken_batch, fixed_batch):
+    _, axes = plt.subplots(1, 2, figsize=(8, 2.4), layout="constrained")
     for ax, title, batch in (
-        (axes[0], "broken: 4 copies of the last sample", broken_batch),
-        (axes[1], "fixed: 4 different samples", fixed_batch),
+        (axes[0], "broken: 4 copies of one", broken_batch),
+        (axes[1], "fixed: 4 samples", fixed_batch),
     ):
         ax.imshow(batch, vmin=0, vmax=1, cmap="cividis")
-        ax.set(title=title, xlabel="feature", ylabel="sample in the batch")
+        ax.set(title=title, xlabel="feature", ylabel="sample")
         ax.set(xticks=range(10), yticks=range(4))
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_batch, fixed_batch)
 
 # %%
 # Find it in your code

@@ -37,7 +37,7 @@ from torch.utils.data import DataLoader, Dataset
 SAMPLES = 16
 
 
-class CountsItsCalls(Dataset):
+class Features(Dataset):
     def __init__(self):
         self.features = torch.arange(SAMPLES)
         self.position = 0
@@ -51,7 +51,7 @@ class CountsItsCalls(Dataset):
         return sample
 
 
-broken = DataLoader(CountsItsCalls(), batch_size=2, num_workers=2)
+broken = DataLoader(Features(), batch_size=2, num_workers=2)
 
 
 def epoch(dataset, **arguments):
@@ -60,8 +60,10 @@ def epoch(dataset, **arguments):
 
 
 if __name__ == "__main__":
+    distinct = len(set(torch.cat(list(broken)).tolist()))
+    print("broken:", distinct, "distinct of", SAMPLES, "samples in an epoch")
     for num_workers in (0, 2, 4):
-        seen = epoch(CountsItsCalls(), num_workers=num_workers)
+        seen = epoch(Features(), num_workers=num_workers)
         times = Counter(seen)
         print(
             f"{num_workers} workers: {len(times):2} of {SAMPLES} samples,",
@@ -92,11 +94,11 @@ if __name__ == "__main__":
     epochs = [set(torch.cat(list(broken)).tolist()) for _ in range(2)]
     assert epochs == [set(range(SAMPLES // 2))] * 2
 
-    shuffled = epoch(CountsItsCalls(), shuffle=True)
+    shuffled = epoch(Features(), shuffle=True)
     print("shuffle=True:", shuffled)
     assert shuffled == list(range(SAMPLES))
 
-    dataset = CountsItsCalls()
+    dataset = Features()
     next(iter(DataLoader(dataset, batch_size=3)))
     print("next epoch after one batch:", epoch(dataset))
     assert epoch(dataset)[0] == 3
@@ -121,9 +123,10 @@ class UsesTheIndex(Dataset):
 fixed = DataLoader(UsesTheIndex(), batch_size=2, num_workers=2)
 
 if __name__ == "__main__":
+    distinct = len(set(torch.cat(list(fixed)).tolist()))
+    print("fixed:", distinct, "distinct of", SAMPLES, "samples in an epoch")
     for num_workers in (0, 2, 4):
         seen = epoch(UsesTheIndex(), shuffle=True, num_workers=num_workers)
-        print(f"{num_workers} workers: {seen}")
         assert sorted(seen) == list(range(SAMPLES))
         assert seen != sorted(seen)
 
@@ -135,13 +138,14 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# Each number counts how often one epoch returns the sample.
+# Each number counts how often one epoch returns the sample. It must be 1.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(1, 2, figsize=(8, 2.6), layout="constrained")
+
+def plot():
+    _, axes = plt.subplots(1, 2, figsize=(8, 2.6), layout="constrained")
     for ax, title, dataset in (
-        (axes[0], "broken: workers repeat samples", CountsItsCalls),
-        (axes[1], "fixed: every sample once", UsesTheIndex),
+        (axes[0], "broken", Features),
+        (axes[1], "fixed", UsesTheIndex),
     ):
         counts = torch.zeros(3, SAMPLES)
         for row, num_workers in enumerate((0, 2, 4)):
@@ -158,6 +162,10 @@ if __name__ == "__main__":
         ax.set_yticks(range(3), ["0 workers", "2 workers", "4 workers"])
     plt.show()
 
+
+if __name__ == "__main__":
+    plot()
+
 # %%
 # Find it in your code
 # --------------------
@@ -170,9 +178,9 @@ def same_twice(dataset, index=3):
 
 
 if __name__ == "__main__":
-    print("broken:", same_twice(CountsItsCalls()))
+    print("broken:", same_twice(Features()))
     print("fixed: ", same_twice(UsesTheIndex()))
-    assert not same_twice(CountsItsCalls())
+    assert not same_twice(Features())
     assert same_twice(UsesTheIndex())
 
 # %%

@@ -68,7 +68,7 @@ def count_changed(dataset):
 
 
 if __name__ == "__main__":
-    print(count_changed(broken.dataset), "of 12 images are changed")
+    print("broken:", count_changed(broken.dataset), "of 12 images change")
     assert count_changed(broken.dataset) == 0
 
 # %%
@@ -111,7 +111,7 @@ WITH_EFFECT = [
 fixed = DataLoader(Images(v2.Compose(WITH_EFFECT)), batch_size=4)
 
 if __name__ == "__main__":
-    print(count_changed(fixed.dataset), "of 12 images are changed")
+    print("fixed:", count_changed(fixed.dataset), "of 12 images change")
     assert count_changed(fixed.dataset) >= 10
     for transform in WITH_EFFECT:
         changed = sum(
@@ -125,18 +125,24 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# Each row shows the same index in four epochs.
+# Each row shows one sample in four epochs. Only the second row is augmented.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 4, figsize=(8, 4.2), layout="constrained")
+
+def plot():
+    _, axes = plt.subplots(2, 4, figsize=(8, 4.2), layout="constrained")
     for row, name, loader in (
         (axes[0], "broken", broken),
         (axes[1], "fixed", fixed),
     ):
         for epoch, ax in enumerate(row):
             ax.imshow(next(iter(loader))[0].permute(1, 2, 0))
-            ax.set(xticks=[], yticks=[], title=f"{name}: epoch {epoch}")
+            ax.set(xticks=[], yticks=[], title=f"epoch {epoch}")
+        row[0].set_ylabel(name)
     plt.show()
+
+
+if __name__ == "__main__":
+    plot()
 
 # %%
 # Find it in your code

@@ -76,9 +76,8 @@ def count_distinct(images):
 
 if __name__ == "__main__":
     broken_crops = crops(broken)
-    print(count_distinct(broken_crops), "distinct crops of 8 in an epoch")
     distinct = count_distinct(broken_crops + crops(broken))
-    print(distinct, "distinct crops of 16 in two epochs")
+    print("broken:", distinct, "distinct crops of 16 in two epochs")
     assert count_distinct(broken_crops) == 4  # both workers make the same four
     assert distinct == 4
 
@@ -126,7 +125,8 @@ if __name__ == "__main__":
         torch.manual_seed(0)
         runs.append([crops(fixed), crops(fixed)])
     (first, second), repeated = runs
-    print(count_distinct(first + second), "distinct crops of 16 in two epochs")
+    distinct = count_distinct(first + second)
+    print("fixed:", distinct, "distinct crops of 16 in two epochs")
     assert count_distinct(first + second) >= 15
     assert all(map(torch.equal, first + second, repeated[0] + repeated[1]))
 
@@ -158,18 +158,24 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The figure shows the first two crops of each worker, in loading order.
+# Compare the crops of worker 0 and worker 1. Each row shows two crops of each worker.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 4, figsize=(8, 4.4), layout="constrained")
+
+def plot(broken_crops, first):
+    _, axes = plt.subplots(2, 4, figsize=(8, 4.4), layout="constrained")
     for row, name, images in (
         (axes[0], "broken", broken_crops),
         (axes[1], "fixed", first),
     ):
         for i, ax in enumerate(row):
             ax.imshow(images[i])
-            ax.set(xticks=[], yticks=[], title=f"{name}: worker {i % 2}")
+            ax.set(xticks=[], yticks=[], title=f"worker {i % 2}")
+        row[0].set_ylabel(name)
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_crops, first)
 
 # %%
 # Find it in your code

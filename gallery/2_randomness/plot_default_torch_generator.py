@@ -67,7 +67,8 @@ def run_twice(generator):
 if __name__ == "__main__":
     runs = run_twice("torch.Generator()")
     broken_orders = [order for _, order in runs]
-    print(*broken_orders, sep="\n")
+    equal = broken_orders[0] == broken_orders[1]
+    print("broken: two runs shuffle in the same order:", equal)
     assert (
         broken_orders[0]
         == broken_orders[1]
@@ -123,7 +124,8 @@ fixed = DataLoader(range(12), batch_size=4, shuffle=True)
 
 if __name__ == "__main__":
     fixed_orders = [order for _, order in run_twice("None")]
-    print(*fixed_orders, sep="\n")
+    equal = fixed_orders[0] == fixed_orders[1]
+    print("fixed: two runs shuffle in the same order:", equal)
     assert fixed_orders[0] != fixed_orders[1]
 
     generator = torch.Generator()
@@ -137,10 +139,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The figure shows the order of two runs of each program. Each colour is one sample.
+# Compare the two rows of a picture. A row is the order of one run.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 1, figsize=(8, 2.6), layout="constrained")
+
+def plot(broken_orders, fixed_orders):
+    _, axes = plt.subplots(2, 1, figsize=(8, 2.6), layout="constrained")
     for ax, name, runs in (
         (axes[0], "broken", broken_orders),
         (axes[1], "fixed", fixed_orders),
@@ -152,6 +155,10 @@ if __name__ == "__main__":
             ax.text(column, row, index, ha="center", va="center", color=colour)
         ax.set(title=name, ylabel="run", xticks=[], yticks=[0, 1])
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_orders, fixed_orders)
 
 # %%
 # Find it in your code

@@ -71,6 +71,8 @@ if __name__ == "__main__":
     for epoch in range(2):
         print(f"epoch {epoch}:", *(f"{a}+{b}" for a, b in pairs(broken)))
     broken_pairs = position_pairs(broken)
+    met = len(set(broken_pairs))
+    print("broken:", met, "distinct of", len(broken_pairs), "pairs of samples")
     assert all(labelled == unlabelled for labelled, unlabelled in broken_pairs)
 
 # %%
@@ -134,6 +136,8 @@ if __name__ == "__main__":
     for epoch in range(2):
         print(f"epoch {epoch}:", *(f"{a}+{b}" for a, b in pairs(fixed)))
     fixed_pairs = position_pairs(fixed)
+    met = len(set(fixed_pairs))
+    print("fixed:", met, "distinct of", len(fixed_pairs), "pairs of samples")
     equal = sum(a == b for a, b in fixed_pairs)
     assert equal < len(fixed_pairs) / 2
 
@@ -178,10 +182,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# Each square marks a labelled and an unlabelled sample that met within three epochs.
+# Each square is a pair of samples that met within three epochs. Look for the diagonal.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
+
+def plot(broken_pairs, fixed_pairs):
+    _, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
     for ax, name, met in (
         (axes[0], "broken", broken_pairs),
         (axes[1], "fixed", fixed_pairs),
@@ -197,8 +202,12 @@ if __name__ == "__main__":
             title=f"{name}: {len(set(met))} different pairs", aspect="equal"
         )
         ax.set(xlabel="labelled sample", ylabel="unlabelled sample")
-        ax.set(xticks=range(12), yticks=range(12))
+        ax.set(xticks=range(0, 12, 2), yticks=range(0, 12, 2))
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_pairs, fixed_pairs)
 
 # %%
 # Find it in your code

@@ -65,9 +65,8 @@ def count_distinct(images):
 
 if __name__ == "__main__":
     broken_samples = samples(broken)
-    print(count_distinct(broken_samples), "distinct of 8 samples in an epoch")
     distinct = count_distinct(broken_samples + samples(broken))
-    print(distinct, "distinct of 16 samples in two epochs")
+    print("broken:", distinct, "distinct of 16 samples in two epochs")
     # Both workers make the same four samples, in both epochs.
     assert count_distinct(broken_samples) == distinct == 4
 
@@ -131,7 +130,7 @@ fixed = DataLoader(
 if __name__ == "__main__":
     fixed_samples = samples(fixed)
     distinct = count_distinct(fixed_samples + samples(fixed))
-    print(distinct, "distinct of 16 samples in two epochs")
+    print("fixed:", distinct, "distinct of 16 samples in two epochs")
     assert distinct == 16
 
 # %%
@@ -150,18 +149,24 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The figure shows the first two samples of each worker, in loading order.
+# Compare the samples of worker 0 and worker 1. Each row shows two of each worker.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 4, figsize=(8, 4.4), layout="constrained")
+
+def plot(broken_samples, fixed_samples):
+    _, axes = plt.subplots(2, 4, figsize=(8, 4.4), layout="constrained")
     for row, name, images in (
         (axes[0], "broken", broken_samples),
         (axes[1], "fixed", fixed_samples),
     ):
         for i, ax in enumerate(row):
             ax.imshow(images[i], cmap="cividis")
-            ax.set(xticks=[], yticks=[], title=f"{name}: worker {i % 2}")
+            ax.set(xticks=[], yticks=[], title=f"worker {i % 2}")
+        row[0].set_ylabel(name)
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_samples, fixed_samples)
 
 # %%
 # Find it in your code

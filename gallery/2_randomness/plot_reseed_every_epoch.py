@@ -54,8 +54,8 @@ def order(loader):
 
 if __name__ == "__main__":
     broken_orders = [order(broken) for _ in range(3)]
-    for epoch, indices in enumerate(broken_orders):
-        print(f"epoch {epoch}: {indices}")
+    distinct = len(set(map(tuple, broken_orders)))
+    print("broken:", distinct, "distinct order in 3 epochs")
     assert broken_orders[0] == broken_orders[1] == broken_orders[2]
 
 # %%
@@ -136,9 +136,9 @@ fixed = make_fixed()
 
 if __name__ == "__main__":
     fixed_orders = [order(fixed) for _ in range(3)]
-    for epoch, indices in enumerate(fixed_orders):
-        print(f"epoch {epoch}: {indices}")
-    assert len({tuple(indices) for indices in fixed_orders}) == 3
+    distinct = len(set(map(tuple, fixed_orders)))
+    print("fixed:", distinct, "distinct orders in 3 epochs")
+    assert distinct == 3
 
     run_again = make_fixed()
     assert [order(run_again) for _ in range(3)] == fixed_orders
@@ -160,11 +160,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The figure shows the order of three epochs. Each column is a position, and each colour
-# is a sample.
+# Compare the rows of a picture. A row is one epoch, and each colour is a sample.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 1, figsize=(8, 3), layout="constrained")
+
+def plot(broken_orders, fixed_orders):
+    _, axes = plt.subplots(2, 1, figsize=(8, 3), layout="constrained")
     for ax, name, orders in (
         (axes[0], "broken", broken_orders),
         (axes[1], "fixed", fixed_orders),
@@ -175,6 +175,10 @@ if __name__ == "__main__":
             ax.text(column, row, index, ha="center", va="center", color=colour)
         ax.set(title=name, ylabel="epoch", xticks=[], yticks=range(3))
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_orders, fixed_orders)
 
 # %%
 # Find it in your code

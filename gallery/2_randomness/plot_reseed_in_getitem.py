@@ -58,7 +58,7 @@ class Pairs(Dataset):
         return PHOTOGRAPH, self.mask
 
 
-class SeedsTorch(Pairs):
+class CroppedPairs(Pairs):
     def __getitem__(self, index):
         image, mask = super().__getitem__(index)
         torch.manual_seed(0)
@@ -68,7 +68,7 @@ class SeedsTorch(Pairs):
         return image, mask, index
 
 
-broken = DataLoader(SeedsTorch(), batch_size=8, shuffle=True)
+broken = DataLoader(CroppedPairs(), batch_size=8, shuffle=True)
 
 
 def count_distinct(images):
@@ -77,7 +77,7 @@ def count_distinct(images):
 
 if __name__ == "__main__":
     broken_crops, _, _ = next(iter(broken))
-    print(count_distinct(broken_crops), "distinct crop in a batch of 8")
+    print("broken:", count_distinct(broken_crops), "distinct crop of 8")
     assert count_distinct(broken_crops) == 1
 
 # %%
@@ -112,7 +112,7 @@ fixed = DataLoader(OneCall(), batch_size=8, shuffle=True)
 
 if __name__ == "__main__":
     fixed_crops, fixed_masks, _ = next(iter(fixed))
-    print(count_distinct(fixed_crops), "distinct crops in a batch of 8")
+    print("fixed:", count_distinct(fixed_crops), "distinct crops of 8")
     assert count_distinct(fixed_crops) == 8
 
     # Each mask still matches its crop.
@@ -131,11 +131,12 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The figure shows the first four images of a batch and their masks.
+# Compare the crops in a row. Each mask below a crop must match the crop.
 
-if __name__ == "__main__":
+
+def plot(broken_crops, fixed_crops, fixed_masks):
     _, broken_masks, _ = next(iter(broken))
-    figure, axes = plt.subplots(2, 8, figsize=(8, 2.3), layout="constrained")
+    _, axes = plt.subplots(2, 8, figsize=(8, 2.3), layout="constrained")
     for i in range(4):
         for first, images, all_masks, name in (
             (0, broken_crops, broken_masks, "broken"),
@@ -143,10 +144,14 @@ if __name__ == "__main__":
         ):
             axes[0, first + i].imshow(images[i].permute(1, 2, 0))
             axes[1, first + i].imshow(all_masks[i, 0], cmap="cividis")
-            axes[0, first + i].set_title(f"{name} {i}", fontsize=9)
+            axes[0, first].set_title(name, loc="left")
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_crops, fixed_crops, fixed_masks)
 
 # %%
 # Find it in your code

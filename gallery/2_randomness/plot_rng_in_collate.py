@@ -29,6 +29,7 @@ Every worker runs ``collate_fn`` with a copy of the same random generator.
 
 # sphinx_gallery_tags = ["same across workers", "same in every epoch", "collate_fn"]
 # sphinx_gallery_parallel = False
+# sphinx_gallery_repair = ["MixUp", "mix_up"]
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -71,6 +72,8 @@ broken = DataLoader(
 
 if __name__ == "__main__":
     broken_epochs = [list(broken) for _ in range(2)]
+    drawn = {share for batches in broken_epochs for _, _, share in batches}
+    print("broken:", len(drawn), "distinct of 16 shares in two epochs")
     for epoch, batches in enumerate(broken_epochs):
         shares = [share for _, _, share in batches]
         print(f"epoch {epoch}:", *(f"{share:.3f}" for share in shares))
@@ -124,7 +127,7 @@ if __name__ == "__main__":
         for batches in fixed_epochs
         for _, labels in batches
     ]
-    print("shares:", *(f"{share:.3f}" for share in shares))
+    print("fixed:", len(set(shares)), "distinct of 16 shares in two epochs")
     # Shares close to 0 or 1 may round to the same number.
     assert len(set(shares)) >= 12
 
@@ -172,19 +175,24 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The figure shows the first image of each of the first four batches. Workers 0 and 1
-# take turns.
+# Compare the mixtures of worker 0 and worker 1, which make the batches in turn.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 4, figsize=(8, 4.4), layout="constrained")
+
+def plot(broken_epochs, fixed_epochs):
+    _, axes = plt.subplots(2, 4, figsize=(8, 4.4), layout="constrained")
     for row, name, batches in (
         (axes[0], "broken", broken_epochs[0]),
         (axes[1], "fixed", fixed_epochs[0]),
     ):
         for i, ax in enumerate(row):
             ax.imshow(batches[i][0][0].permute(1, 2, 0).clamp(0, 1))
-            ax.set(xticks=[], yticks=[], title=f"{name}: worker {i % 2}")
+            ax.set(xticks=[], yticks=[], title=f"worker {i % 2}")
+        row[0].set_ylabel(name)
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_epochs, fixed_epochs)
 
 # %%
 # Find it in your code

@@ -72,6 +72,8 @@ def read_epoch(loader):
 
 if __name__ == "__main__":
     broken_epochs = [read_epoch(broken) for _ in range(2)]
+    drawn = {draw for draws, _ in broken_epochs for draw in draws}
+    print("broken:", len(drawn), "distinct of 16 draws in two epochs")
     for epoch, (draws, seeds) in enumerate(broken_epochs):
         print(f"epoch {epoch}: the workers' seeds are", *seeds)
         print(f"epoch {epoch}: workers draw", *draws[:4])
@@ -189,9 +191,9 @@ fixed = DataLoader(
 
 if __name__ == "__main__":
     fixed_epochs = [read_epoch(fixed) for _ in range(2)]
-    for epoch, (draws, _) in enumerate(fixed_epochs):
-        print(f"epoch {epoch}: workers draw", *draws[:4])
-    assert len({draw for draws, _ in fixed_epochs for draw in draws}) >= 13
+    drawn = {draw for draws, _ in fixed_epochs for draw in draws}
+    print("fixed:", len(drawn), "distinct of 16 draws in two epochs")
+    assert len(drawn) >= 13
 
 # %%
 # Seeds of 32 bits also collide by chance. Among 77 000 seeds, two are equal with a
@@ -207,10 +209,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The figure shows the draws of two workers in two epochs.
+# Compare the two epochs of a picture. Equal colours are equal draws of two workers.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 1, figsize=(8, 3), layout="constrained")
+
+def plot(broken_epochs, fixed_epochs):
+    _, axes = plt.subplots(2, 1, figsize=(8, 3), layout="constrained")
     for ax, name, epochs in (
         (axes[0], "broken", broken_epochs),
         (axes[1], "fixed", fixed_epochs),
@@ -230,6 +233,10 @@ if __name__ == "__main__":
         ax.set(title=name, ylabel="epoch", yticks=[0, 1], xticks=range(8))
     axes[1].set(xlabel="sample; workers 0 and 1 take turns")
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_epochs, fixed_epochs)
 
 # %%
 # Find it in your code

@@ -69,6 +69,8 @@ if __name__ == "__main__":
         function = functools.partial(seed_by_sum, seed=seed, rank=rank)
         draws[seed, rank] = list(make_loader(function))
         print(f"seed {seed}, rank {rank}:", np.round(draws[seed, rank], 4))
+    drawn = [draw for pair in draws.values() for draw in pair]
+    print("broken:", len(set(drawn)), "distinct of", len(drawn), "draws")
     # Worker 1 of rank 0 draws the same number as worker 0 of rank 1.
     assert draws[42, 0][1] == draws[42, 1][0]
     assert draws[42, 1] == draws[43, 0]
@@ -116,12 +118,12 @@ if __name__ == "__main__":
         torch.manual_seed(seed)
         loader = make_loader(functools.partial(seed_by_mixing, rank=rank))
         mixed += [*loader, *loader]  # two epochs
-    print(len(set(mixed)), "distinct draws of", len(mixed))
+    print("fixed:", len(set(mixed)), "distinct of", len(mixed), "draws")
     assert len(set(mixed)) == len(mixed) == 16
 
 # %%
-# Proof
-# -----
+# Seeding schemes compared
+# ------------------------
 # ``dejabatch.check_seeding`` seeds the workers of many ranks, epochs and runs with a
 # scheme and counts repeated streams. The table shows schemes that people use. The last
 # column counts the streams that runs with neighbouring seeds share.
@@ -153,14 +155,20 @@ if __name__ == "__main__":
     )
 
 # %%
-# The figure shows two of these schemes. Each cell is a stream, and each dot marks a
-# repeated stream.
+# Proof
+# -----
+# Each dot marks a repeated stream. ``seed + rank`` repeats many, and ``seed_worker`` none.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+
+def plot(reports):
+    _, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
     for ax, name in zip(axes, ("seed + rank", "seed_worker"), strict=True):
         reports[name].plot(ax)
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(reports)
 
 # %%
 # Find it in your code

@@ -76,9 +76,8 @@ def count_distinct(images):
 
 if __name__ == "__main__":
     broken_epochs = [crops(broken) for _ in range(3)]
-    print(count_distinct(broken_epochs[0]), "distinct crops of 8 in an epoch")
     distinct = count_distinct([c for epoch in broken_epochs for c in epoch])
-    print(distinct, "distinct crops of 24 in three epochs")
+    print("broken:", distinct, "distinct crops of 24 in three epochs")
     assert count_distinct(broken_epochs[0]) == distinct == 8
 
 # %%
@@ -118,7 +117,7 @@ fixed = DataLoader(RandomCrops(), batch_size=1, num_workers=WORKERS)
 if __name__ == "__main__":
     fixed_epochs = [crops(fixed) for _ in range(3)]
     distinct = count_distinct([c for epoch in fixed_epochs for c in epoch])
-    print(distinct, "distinct crops of 24 in three epochs")
+    print("fixed:", distinct, "distinct crops of 24 in three epochs")
     assert distinct >= 22
 
 # %%
@@ -144,18 +143,24 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The figure shows the first crop of worker 0 in three epochs.
+# Compare the three epochs of a row. Each row shows the first crop of worker 0.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 3, figsize=(7, 4.8), layout="constrained")
+
+def plot(broken_epochs, fixed_epochs):
+    _, axes = plt.subplots(2, 3, figsize=(7, 4.8), layout="constrained")
     for row, name, epochs in (
         (axes[0], "broken", broken_epochs),
         (axes[1], "fixed", fixed_epochs),
     ):
         for epoch, ax in enumerate(row):
             ax.imshow(epochs[epoch][0])
-            ax.set(xticks=[], yticks=[], title=f"{name}: epoch {epoch}")
+            ax.set(xticks=[], yticks=[], title=f"epoch {epoch}")
+        row[0].set_ylabel(name)
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_epochs, fixed_epochs)
 
 # %%
 # Find it in your code

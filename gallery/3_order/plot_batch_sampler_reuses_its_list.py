@@ -35,7 +35,7 @@ LENGTH = 4000
 dataset = TensorDataset(torch.arange(LENGTH))
 
 
-class ReusesList(Sampler):
+class Batches(Sampler):
     def __iter__(self):
         batch = []
         for index in range(LENGTH):
@@ -45,7 +45,7 @@ class ReusesList(Sampler):
                 batch.clear()
 
 
-broken = DataLoader(dataset, batch_sampler=ReusesList(), num_workers=2)
+broken = DataLoader(dataset, batch_sampler=Batches(), num_workers=2)
 
 
 def samples_of(loader):
@@ -53,9 +53,7 @@ def samples_of(loader):
 
 
 if __name__ == "__main__":
-    without_workers = samples_of(
-        DataLoader(dataset, batch_sampler=ReusesList())
-    )
+    without_workers = samples_of(DataLoader(dataset, batch_sampler=Batches()))
     assert without_workers == list(range(LENGTH))
 
     broken_samples = []
@@ -64,9 +62,8 @@ if __name__ == "__main__":
             broken_samples += batch.tolist()
     except (IndexError, RuntimeError) as error:  # the worker got an empty list
         print("raised:", type(error).__name__)
-    different = len(set(broken_samples))
-    print("without workers:", len(set(without_workers)), "different samples")
-    print("with workers:   ", different, "different samples")
+    distinct = len(set(broken_samples))
+    print("broken:", distinct, "distinct of", LENGTH, "samples in an epoch")
     assert broken_samples != without_workers
 
 # %%
@@ -113,7 +110,8 @@ fixed = DataLoader(dataset, batch_sampler=NewListPerBatch(), num_workers=2)
 
 if __name__ == "__main__":
     fixed_samples = samples_of(fixed)
-    print("with workers:", len(set(fixed_samples)), "different samples")
+    distinct = len(set(fixed_samples))
+    print("fixed:", distinct, "distinct of", LENGTH, "samples in an epoch")
     assert fixed_samples == list(range(LENGTH))
 
 # %%
@@ -143,10 +141,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The first 60 samples, in the order in which the loader returned them.
+# The dots of the fixed loader form a line. The crosses of the broken loader leave it.
 
-if __name__ == "__main__":
-    figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
+
+def plot(broken_samples, fixed_samples):
+    _, ax = plt.subplots(figsize=(7, 3), layout="constrained")
     for name, samples, marker in (
         ("broken", broken_samples, "x"),
         ("fixed", fixed_samples, "."),
@@ -155,6 +154,10 @@ if __name__ == "__main__":
     ax.set(xlabel="position in the epoch", ylabel="sample")
     ax.legend(loc="upper left")
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_samples, fixed_samples)
 
 # %%
 # Find it in your code

@@ -51,7 +51,7 @@ def indices_and_labels(loader):
 
 if __name__ == "__main__":
     broken_indices, broken_labels = indices_and_labels(broken)
-    print("different samples:", sorted(set(broken_indices)))
+    print("broken:", len(set(broken_indices)), "distinct samples of 100")
     print("labels:", dict(Counter(broken_labels)))
     assert set(broken_indices) == {0, 1}
     assert set(broken_labels) == {0}
@@ -88,7 +88,7 @@ fixed = DataLoader(
 if __name__ == "__main__":
     fixed_indices, fixed_labels = indices_and_labels(fixed)
     share = sum(fixed_labels) / len(fixed_labels)
-    print(f"different samples: {len(set(fixed_indices))}")
+    print("fixed:", len(set(fixed_indices)), "distinct samples of 100")
     print(
         f"class 1: {share:.0%} of draws, {sum(labels) / len(labels):.0%} of data"
     )
@@ -116,10 +116,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The bars show how often each sample was drawn.
+# The bars show how often each sample was drawn. The first picture has two bars.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(
+
+def plot(broken_indices, fixed_indices):
+    _, axes = plt.subplots(
         2, 1, figsize=(8, 3.4), sharex=True, layout="constrained"
     )
     for ax, name, indices in (
@@ -132,6 +133,10 @@ if __name__ == "__main__":
         ax.set(title=f"{name}: {len(times)} different samples", ylabel="draws")
     axes[1].set(xlabel="sample (class 1 is right of the line)")
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_indices, fixed_indices)
 
 # %%
 # Find it in your code

@@ -29,6 +29,7 @@ itertools.cycle(dataloader) repeats the first epoch
 
 # sphinx_gallery_tags = ["same in every epoch", "training loop", "memory"]
 # sphinx_gallery_parallel = False
+# sphinx_gallery_repair = ["cycled_batches", "endless_batches"]
 
 import itertools
 import sys
@@ -52,6 +53,10 @@ class Augmented(Dataset):
 loader = DataLoader(Augmented(), batch_size=4, shuffle=True)
 
 
+def cycled_batches(loader):
+    return itertools.cycle(loader)
+
+
 def read_passes(batches, count=3):
     """Return the indices and random numbers of the first passes."""
     return [
@@ -65,8 +70,9 @@ def read_passes(batches, count=3):
 
 
 if __name__ == "__main__":
-    broken = itertools.cycle(loader)
-    broken_passes = read_passes(broken)
+    broken_passes = read_passes(cycled_batches(loader))
+    distinct = len(set(map(tuple, broken_passes)))
+    print("broken:", distinct, "distinct pass of 3")
     for number, samples in enumerate(broken_passes):
         print(
             f"pass {number}:", *(f"{i}+{d:.2f}" for i, d in samples[:5]), "..."
@@ -136,10 +142,7 @@ def endless_batches(loader):
 
 if __name__ == "__main__":
     fixed_passes = read_passes(endless_batches(loader))
-    for number, samples in enumerate(fixed_passes):
-        print(
-            f"pass {number}:", *(f"{i}+{d:.2f}" for i, d in samples[:5]), "..."
-        )
+    print("fixed:", len(set(map(tuple, fixed_passes))), "distinct passes of 3")
     draws = [draw for samples in fixed_passes for _, draw in samples]
     assert len(set(draws)) >= 34
     for samples in fixed_passes:
@@ -175,10 +178,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# Numbers are the samples' indices, and colours are the random numbers added to them.
+# Compare the rows of a picture. A row is one pass over the data.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 1, figsize=(8, 3), layout="constrained")
+
+def plot(broken_passes, fixed_passes):
+    _, axes = plt.subplots(2, 1, figsize=(8, 3), layout="constrained")
     for ax, name, passes in (
         (axes[0], "broken: itertools.cycle", broken_passes),
         (axes[1], "fixed: a new pass each time", fixed_passes),
@@ -193,6 +197,10 @@ if __name__ == "__main__":
                 )
         ax.set(title=name, ylabel="pass", xticks=[], yticks=range(3))
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_passes, fixed_passes)
 
 # %%
 # Find it in your code

@@ -28,6 +28,7 @@ next(iter(dataloader)) returns the first batch at every step
 
 # sphinx_gallery_tags = ["same in every batch", "training loop", "missing samples"]
 # sphinx_gallery_parallel = False
+# sphinx_gallery_repair = ["broken_loop", "fixed_loop"]
 
 import sys
 from pathlib import Path
@@ -50,8 +51,8 @@ def broken_loop():
 
 if __name__ == "__main__":
     broken_batches = list(broken_loop())
-    for step, batch in enumerate(broken_batches):
-        print(f"step {step}: {batch}")
+    distinct = len(set(map(tuple, broken_batches)))
+    print("broken:", distinct, "distinct batch in", STEPS, "steps")
     assert broken_batches == [[0, 1, 2, 3]] * STEPS
 
 # %%
@@ -121,8 +122,8 @@ def fixed_loop(loader):
 
 if __name__ == "__main__":
     fixed_batches = list(fixed_loop(loader))
-    for step, batch in enumerate(fixed_batches):
-        print(f"step {step}: {batch}")
+    distinct = len(set(map(tuple, fixed_batches)))
+    print("fixed:", distinct, "distinct batches in", STEPS, "steps")
     assert distinct_samples(fixed_batches) == set(range(32))
     assert distinct_samples(fixed_loop(shuffled)) == set(range(32))
 
@@ -134,10 +135,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# Yellow marks the samples of each step.
+# Yellow marks the samples of each step. The first picture never leaves the first batch.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(
+
+def plot(broken_batches, fixed_batches):
+    _, axes = plt.subplots(
         2, 1, figsize=(8, 3.6), sharex=True, layout="constrained"
     )
     for ax, name, batches in (
@@ -154,6 +156,10 @@ if __name__ == "__main__":
         )
     axes[1].set(xlabel="sample")
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_batches, fixed_batches)
 
 # %%
 # Find it in your code

@@ -26,6 +26,7 @@ A loader with persistent workers has one iterator, which all of its loops share.
 
 # sphinx_gallery_tags = ["missing samples", "training loop", "persistent workers"]
 # sphinx_gallery_parallel = False
+# sphinx_gallery_repair = ["read_pairs", "read_pairs_of_two"]
 
 import sys
 from pathlib import Path
@@ -38,15 +39,18 @@ loader = DataLoader(
 )
 
 
+def read_pairs():
+    return [(int(a), int(b)) for a, b in zip(loader, loader, strict=False)]
+
+
 def pairs(one, other):
     return [(int(a), int(b)) for a, b in zip(one, other, strict=False)]
 
 
 if __name__ == "__main__":
-    broken_pairs = [
-        (int(a), int(b)) for a, b in zip(loader, loader, strict=False)
-    ]
-    print(broken_pairs)
+    broken_pairs = read_pairs()
+    right = sum(a == b for a, b in broken_pairs)
+    print("broken:", right, "of 8 samples are paired with themselves")
     assert broken_pairs == [(0, 1), (2, 3), (4, 5), (6, 7)]
 
 # %%
@@ -93,12 +97,16 @@ def make_loader():
     )
 
 
-if __name__ == "__main__":
+def read_pairs_of_two():
     left, right = make_loader(), make_loader()
-    fixed_pairs = pairs(left, right)
-    print(fixed_pairs)
+    return [(int(a), int(b)) for a, b in zip(left, right, strict=False)]
+
+
+if __name__ == "__main__":
+    fixed_pairs = read_pairs_of_two()
+    right = sum(a == b for a, b in fixed_pairs)
+    print("fixed:", right, "of 8 samples are paired with themselves")
     assert fixed_pairs == [(i, i) for i in range(8)]
-    del left, right
 
 # %%
 # To look at one batch, create another loader without workers:
@@ -107,10 +115,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# Each square is a pair of samples that the two loops read together.
+# Each square is a pair of samples. Pairs on the diagonal are right.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
+
+def plot(broken_pairs, fixed_pairs):
+    _, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
     for ax, name, pairs_read in (
         (axes[0], "broken: one loader", broken_pairs),
         (axes[1], "fixed: two loaders", fixed_pairs),
@@ -122,6 +131,10 @@ if __name__ == "__main__":
         ax.set(xlabel="first loop", ylabel="second loop")
         ax.set(xticks=range(8), yticks=range(8), xlim=(-1, 8), ylim=(-1, 8))
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_pairs, fixed_pairs)
 
 # %%
 # Find it in your code

@@ -42,7 +42,7 @@ from torch.utils.data import (
 dataset = TensorDataset(torch.arange(16))
 
 
-class ShufflesOnce(Sampler):
+class Shuffled(Sampler):
     def __init__(self, length):
         self.order = torch.randperm(length).tolist()
 
@@ -54,7 +54,7 @@ class ShufflesOnce(Sampler):
 
 
 def broken():
-    return DataLoader(dataset, batch_size=4, sampler=ShufflesOnce(16))
+    return DataLoader(dataset, batch_size=4, sampler=Shuffled(16))
 
 
 def order(loader):
@@ -64,8 +64,8 @@ def order(loader):
 if __name__ == "__main__":
     loader = broken()
     broken_orders = [order(loader) for _ in range(3)]
-    for epoch, indices in enumerate(broken_orders):
-        print(f"epoch {epoch}: {indices}")
+    distinct = len(set(map(tuple, broken_orders)))
+    print("broken:", distinct, "distinct order in 3 epochs")
     assert broken_orders[0] == broken_orders[1] == broken_orders[2]
 
 # %%
@@ -112,9 +112,9 @@ def fixed():
 if __name__ == "__main__":
     loader = fixed()
     fixed_orders = [order(loader) for _ in range(3)]
-    for epoch, indices in enumerate(fixed_orders):
-        print(f"epoch {epoch}: {indices}")
-    assert len({tuple(indices) for indices in fixed_orders}) == 3
+    distinct = len(set(map(tuple, fixed_orders)))
+    print("fixed:", distinct, "distinct orders in 3 epochs")
+    assert distinct == 3
 
 # %%
 # Or remove your sampler and pass ``shuffle=True``, which also works for a ``Subset``.
@@ -126,10 +126,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# Each row is one epoch, and each number and colour is one sample.
+# Compare the rows of a picture. A row is one epoch, and each colour is a sample.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 1, figsize=(8, 3), layout="constrained")
+
+def plot(broken_orders, fixed_orders):
+    _, axes = plt.subplots(2, 1, figsize=(8, 3), layout="constrained")
     for ax, name, orders in (
         (axes[0], "broken", broken_orders),
         (axes[1], "fixed", fixed_orders),
@@ -140,6 +141,10 @@ if __name__ == "__main__":
             ax.text(column, row, index, ha="center", va="center", color=colour)
         ax.set(title=name, ylabel="epoch", xticks=[], yticks=range(3))
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_orders, fixed_orders)
 
 # %%
 # Find it in your code

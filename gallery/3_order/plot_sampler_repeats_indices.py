@@ -58,8 +58,8 @@ def times_of_each(loader):
 
 if __name__ == "__main__":
     broken_times = times_of_each(broken)
-    print(broken_times.total(), "samples in an epoch")
-    print(len(broken_times), "different samples")
+    total = broken_times.total()
+    print("broken:", len(broken_times), "distinct of", total, "samples")
     print("most frequent (sample, times):", broken_times.most_common(3))
     assert broken_times.total() == LENGTH
     assert len(broken_times) < LENGTH
@@ -96,7 +96,7 @@ fixed = DataLoader(dataset, batch_size=8, sampler=EachIndexOnce(LENGTH))
 
 if __name__ == "__main__":
     fixed_times = times_of_each(fixed)
-    print(len(fixed_times), "different samples of", fixed_times.total())
+    print("fixed:", len(fixed_times), "distinct of", LENGTH, "samples")
     assert len(fixed_times) == fixed_times.total() == LENGTH
 
 # %%
@@ -106,10 +106,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The bars show how often each sample comes in one epoch.
+# The bars show how often each sample comes in one epoch. Each must come once.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(
+
+def plot(broken_times, fixed_times):
+    _, axes = plt.subplots(
         2, 1, figsize=(8, 3.2), sharex=True, sharey=True, layout="constrained"
     )
     for ax, name, times in (
@@ -122,6 +123,10 @@ if __name__ == "__main__":
         ax.set(title=f"{name}: {LENGTH - len(times)} missing", ylabel="times")
     axes[1].set(xlabel="sample")
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_times, fixed_times)
 
 # %%
 # Find it in your code

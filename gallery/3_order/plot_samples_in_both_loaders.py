@@ -26,6 +26,7 @@ A random split without a seed differs after each restart of the program.
 
 # sphinx_gallery_tags = ["validation", "split", "seed"]
 # sphinx_gallery_parallel = False
+# sphinx_gallery_repair = ["start", "start_seeded"]
 
 import matplotlib.pyplot as plt
 import torch
@@ -34,9 +35,9 @@ from torch.utils.data import DataLoader, TensorDataset, random_split
 dataset = TensorDataset(torch.arange(40))
 
 
-def start(generator=None):
+def start():
     """Return the loaders that one start of the program creates."""
-    train, validation = random_split(dataset, [30, 10], generator=generator)
+    train, validation = random_split(dataset, [30, 10])
     return (
         DataLoader(train, batch_size=5, shuffle=True),
         DataLoader(validation, batch_size=5),
@@ -54,7 +55,7 @@ def samples(loader):
 
 if __name__ == "__main__":
     seen = samples(second_validation) & samples(first_train)
-    print(f"{len(seen)} of 10 validation samples are in the training set")
+    print(f"broken: {len(seen)} of 10 validation samples are in training")
     assert seen
 
 # %%
@@ -83,7 +84,13 @@ if __name__ == "__main__":
 
 
 def start_seeded():
-    return start(generator=torch.Generator().manual_seed(0))
+    """Return the loaders that one start of the program creates."""
+    generator = torch.Generator().manual_seed(0)
+    train, validation = random_split(dataset, [30, 10], generator=generator)
+    return (
+        DataLoader(train, batch_size=5, shuffle=True),
+        DataLoader(validation, batch_size=5),
+    )
 
 
 fixed_train, _ = start_seeded()
@@ -92,7 +99,7 @@ fixed = (fixed_train, fixed_validation)
 
 if __name__ == "__main__":
     seen = samples(fixed_validation) & samples(fixed_train)
-    print(f"{len(seen)} of 10 validation samples are in the training set")
+    print(f"fixed: {len(seen)} of 10 validation samples are in training")
     assert not seen
 
 # %%
@@ -111,10 +118,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The rows show the samples used in training and in validation.
+# Red crosses mark validation samples that training has used.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 1, figsize=(8, 2.4), layout="constrained")
+
+def plot():
+    _, axes = plt.subplots(2, 1, figsize=(8, 2.4), layout="constrained")
     for ax, name, (train, validation) in (
         (axes[0], "broken", broken),
         (axes[1], "fixed", fixed),
@@ -136,6 +144,10 @@ if __name__ == "__main__":
         )
     axes[1].set(xlabel="sample")
     plt.show()
+
+
+if __name__ == "__main__":
+    plot()
 
 # %%
 # Find it in your code

@@ -49,7 +49,7 @@ def batches_of(loader, epochs=3):
 if __name__ == "__main__":
     loader = DataLoader(Numbers(), batch_size=4)
     broken_batches = batches_of(loader)
-    print("batches of each epoch:", broken_batches)
+    print("broken: batches in 3 epochs:", broken_batches)
     assert broken_batches == [3, 0, 0]
 
 # %%
@@ -90,7 +90,7 @@ fixed = DataLoader(NewIteratorPerEpoch(), batch_size=4)
 
 if __name__ == "__main__":
     fixed_batches = batches_of(fixed)
-    print("batches of each epoch:", fixed_batches)
+    print("fixed: batches in 3 epochs:", fixed_batches)
     assert fixed_batches == [3, 3, 3]
 
 # %%
@@ -101,10 +101,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The bars show the number of batches in each epoch.
+# The bars show the number of batches in each epoch. The first picture ends after epoch 0.
 
-if __name__ == "__main__":
-    figure, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
+
+def plot(broken_batches, fixed_batches):
+    _, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
     for offset, name, counts, hatch in (
         (-0.2, "broken", broken_batches, "//"),
         (0.2, "fixed", fixed_batches, ""),
@@ -112,9 +113,13 @@ if __name__ == "__main__":
         places = [epoch + offset for epoch in range(3)]
         bars = ax.bar(places, counts, width=0.36, label=name, hatch=hatch)
         ax.bar_label(bars)
-    ax.set(xlabel="epoch", ylabel="batches", xticks=range(3), ylim=(0, 4))
+    ax.set(xlabel="epoch", ylabel="batches", xticks=range(3), ylim=(0, 5))
     ax.legend(loc="upper right", ncols=2)
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_batches, fixed_batches)
 
 # %%
 # Find it in your code

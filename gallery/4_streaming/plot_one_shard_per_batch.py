@@ -94,8 +94,7 @@ def files_per_batch(batches):
 
 if __name__ == "__main__":
     broken_batches = files_of_batches(broken)
-    for batch in broken_batches[:6]:
-        print("samples from each file in a batch:", dict(batch))
+    print(f"broken: {files_per_batch(broken_batches):.1f} files in a batch")
     assert len(broken_batches) == 48
     assert all(len(batch) == 1 for batch in broken_batches)
 
@@ -104,10 +103,7 @@ if __name__ == "__main__":
 # ---
 # One worker makes each batch from the next samples of its stream. The worker reads one file
 # after another, so these samples are neighbours in a file. Shuffling the files only
-# changes which file is next.
-#
-# Batches of two workers alternate between two files. Without workers, each batch comes from
-# one file, too.
+# changes which file is next. Without workers, each batch comes from one file, too.
 
 if __name__ == "__main__":
     alone = files_of_batches(load(Samples(FILES), num_workers=0))
@@ -130,7 +126,32 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Interleave the files: keep several files open, and take a sample from each in turn.
+# Keep several files open, and take each sample from one of the files at random.
+
+
+class MixesFiles(Samples):
+    def __iter__(self):
+        readers = [read(file) for file in self.own_files()]
+        while readers:  # a file opens at its first sample
+            reader = random.choice(readers[:4])
+            if (sample := next(reader, None)) is None:
+                readers.remove(reader)
+            else:
+                yield sample
+
+
+fixed = load(MixesFiles(FILES))
+
+if __name__ == "__main__":
+    fixed_batches = files_of_batches(fixed)
+    mean = files_per_batch(fixed_batches)
+    print(f"fixed: {mean:.1f} files in a batch")
+    assert sum(map(Counter.total, fixed_batches)) == 16 * 48
+    assert mean > 3
+
+# %%
+# Libraries interleave the files in turn, and then shuffle. This generator takes a sample
+# from each open file in turn.
 
 
 def interleaved(files, at_once):
@@ -149,7 +170,7 @@ def interleaved(files, at_once):
 
 
 # %%
-# Then add a shuffle buffer, which draws the next sample at random from those that it holds.
+# A shuffle buffer draws the next sample at random from those that it holds.
 
 
 def shuffled(samples, size):
@@ -176,14 +197,11 @@ class Mixed(Samples):
         yield from shuffled(samples, self.buffer)
 
 
-fixed = load(Mixed(FILES, at_once=4, buffer=96))
-
 if __name__ == "__main__":
-    fixed_batches = files_of_batches(fixed)
-    for batch in fixed_batches[:4]:
-        print("samples from each file in a batch:", dict(batch))
-    assert sum(map(Counter.total, fixed_batches)) == 16 * 48
-    assert files_per_batch(fixed_batches) > 4
+    mixed_batches = files_of_batches(load(Mixed(FILES, at_once=4, buffer=96)))
+    print(f"{files_per_batch(mixed_batches):.1f} files in a batch")
+    assert sum(map(Counter.total, mixed_batches)) == 16 * 48
+    assert files_per_batch(mixed_batches) > 4
 
 # %%
 # Interleaving alone or a buffer alone is enough if it is large enough. A buffer smaller
@@ -225,10 +243,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# Each dot shows how many samples of a batch come from a file: more samples, larger dot.
+# A dot is the part of a batch that comes from one file. Mixed batches have several dots.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(
+
+def plot(broken_batches, fixed_batches):
+    _, axes = plt.subplots(
         1, 2, figsize=(8, 3), sharey=True, layout="constrained"
     )
     for ax, name, batches in (
@@ -248,6 +267,10 @@ if __name__ == "__main__":
         ax.set(title=f"{name}: {mean:.1f} files in a batch", xlabel="batch")
     axes[0].set(ylabel="file (one class)", yticks=range(0, 16, 3))
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_batches, fixed_batches)
 
 # %%
 # Find it in your code
@@ -271,12 +294,9 @@ if __name__ == "__main__":
     assert share_of_equal_neighbours(fixed) < 0.5
 
 # %%
-# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
-# yours unchanged. Different orders in two epochs suggest shuffling, so the audit warns.
-# With ``Expect(fixed_order=False)``, the finding is an error.
-#
-# :class:`dejabatch.shard` splits a stream between the workers of all ranks and adds a
-# shuffle buffer. Each worker then reads all files and skips the samples of other workers.
+# Or run ``dejabatch.audit``. Different orders in two epochs suggest shuffling, so the
+# audit warns. With ``Expect(fixed_order=False)``, the finding is an error.
+# :class:`dejabatch.shard` splits a stream between all workers and adds a shuffle buffer.
 
 import dejabatch
 

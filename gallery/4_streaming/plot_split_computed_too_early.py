@@ -26,6 +26,7 @@ get_worker_info() returns None, and every worker repeats all samples
 
 # sphinx_gallery_tags = ["same across workers", "IterableDataset"]
 # sphinx_gallery_parallel = False
+# sphinx_gallery_repair = ["SplitNumbers", "SplitInIter"]
 
 import sys
 from collections import Counter
@@ -37,7 +38,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 LENGTH = 12
 
 
-class SplitInInit(IterableDataset):
+class SplitNumbers(IterableDataset):
     def __init__(self):
         info = get_worker_info()
         self.first, self.step = (
@@ -54,8 +55,8 @@ def times_of_each(dataset, **options):
 
 
 if __name__ == "__main__":
-    broken_times = times_of_each(SplitInInit(), num_workers=2)
-    print(broken_times)
+    broken_times = times_of_each(SplitNumbers(), num_workers=2)
+    print(f"broken: {broken_times.total()} samples in an epoch of {LENGTH}")
     assert set(broken_times.values()) == {2}
 
 # %%
@@ -66,7 +67,7 @@ if __name__ == "__main__":
 
 if __name__ == "__main__":
     assert get_worker_info() is None
-    dataset = SplitInInit()
+    dataset = SplitNumbers()
     print(f"in the main process: first {dataset.first}, step {dataset.step}")
     assert (dataset.first, dataset.step) == (0, 1)
 
@@ -83,7 +84,7 @@ def split(worker_id):
 if __name__ == "__main__":
     for num_workers in (0, 2):
         times = times_of_each(
-            SplitInInit(), num_workers=num_workers, worker_init_fn=split
+            SplitNumbers(), num_workers=num_workers, worker_init_fn=split
         )
         print(
             f"{num_workers} workers: {len(times)} samples, {times.total()} times"
@@ -112,6 +113,7 @@ if __name__ == "__main__":
         )
         assert len(times) == times.total() == LENGTH
     fixed_times = times
+    print(f"fixed: {fixed_times.total()} samples in an epoch of {LENGTH}")
 
 # %%
 # :class:`dejabatch.shard` splits any iterable between the workers of all ranks.
@@ -126,10 +128,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The bars show how often each sample comes in one epoch.
+# The bars show how often each sample comes in one epoch. Each must come once.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(
+
+def plot(broken_times, fixed_times):
+    _, axes = plt.subplots(
         1, 2, figsize=(8, 2.6), sharey=True, layout="constrained"
     )
     for ax, name, times in (
@@ -140,10 +143,17 @@ if __name__ == "__main__":
             range(LENGTH), [times[i] for i in range(LENGTH)], color="#3b6fb6"
         )
         ax.set(
-            title=name, xlabel="sample", xticks=range(LENGTH), yticks=range(3)
+            title=name,
+            xlabel="sample",
+            xticks=range(0, LENGTH, 2),
+            yticks=range(3),
         )
     axes[0].set(ylabel="times")
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(broken_times, fixed_times)
 
 # %%
 # Find it in your code
@@ -155,7 +165,7 @@ if __name__ == "__main__":
 from dejabatch.lint import lint_paths
 
 if __name__ == "__main__":
-    report = dejabatch.audit(DataLoader(SplitInInit(), num_workers=2))
+    report = dejabatch.audit(DataLoader(SplitNumbers(), num_workers=2))
     print(report.findings[0].title)
     assert report.findings[0].slug == "stream-not-split-by-worker"
 

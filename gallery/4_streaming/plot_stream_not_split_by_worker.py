@@ -69,7 +69,8 @@ def times_of_each(loader):
 
 if __name__ == "__main__":
     broken_times = times_of_each(broken)
-    print(broken_times)
+    total = broken_times.total()
+    print("broken:", total, "samples in an epoch of", len(broken_times))
     assert len(broken_times) == 16
     assert set(broken_times.values()) == {2}
 
@@ -130,6 +131,8 @@ class SplitsFiles(Lines):
 fixed = DataLoader(SplitsFiles(FILES), batch_size=4, num_workers=2)
 
 if __name__ == "__main__":
+    total = times_of_each(fixed).total()
+    print("fixed:", total, "samples in an epoch of", len(broken_times))
     for num_workers in (0, 2, 3):
         loader = DataLoader(
             SplitsFiles(FILES), batch_size=4, num_workers=num_workers
@@ -163,10 +166,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The numbers show how often each line comes in one epoch.
+# The numbers show how often each line comes in one epoch. Each must come once.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(1, 2, figsize=(8, 2.6), layout="constrained")
+
+def plot():
+    _, axes = plt.subplots(1, 2, figsize=(8, 2.6), layout="constrained")
     for ax, name, loader in (
         (axes[0], "broken", broken),
         (axes[1], "fixed", fixed),
@@ -182,6 +186,10 @@ if __name__ == "__main__":
         ax.set(title=name, xlabel="line", ylabel="file", xticks=range(4))
         ax.set(yticks=range(4), yticklabels="abcd")
     plt.show()
+
+
+if __name__ == "__main__":
+    plot()
 
 # %%
 # Find it in your code

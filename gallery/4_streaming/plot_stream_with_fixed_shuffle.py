@@ -97,6 +97,10 @@ def epochs_differ(make_dataset):
 
 
 if __name__ == "__main__":
+    orders = epochs_of(broken, epochs=3)
+    distinct = len(set(map(tuple, orders)))
+    print("broken:", distinct, "distinct order in 3 epochs")
+    assert distinct == 1
     assert epochs_differ(ConstantSeed) == [False, False, False]
     assert epochs_differ(WorkersSeed) == [False, True, False]
 
@@ -152,6 +156,10 @@ class Shuffled(IterableDataset):
 fixed = load(Shuffled())
 
 if __name__ == "__main__":
+    orders = epochs_of(fixed, epochs=3)
+    distinct = len(set(map(tuple, orders)))
+    print("fixed:", distinct, "distinct orders in 3 epochs")
+    assert distinct == 3
     assert epochs_differ(Shuffled) == [True, True, True]
 
 # %%
@@ -189,10 +197,11 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# Each row shows the order of the samples in one epoch, with persistent workers.
+# Compare the rows of a picture. A row is the order of one epoch, with persistent workers.
 
-if __name__ == "__main__":
-    figure, axes = plt.subplots(2, 1, figsize=(6, 3.2), layout="constrained")
+
+def plot():
+    _, axes = plt.subplots(2, 1, figsize=(6, 3.2), layout="constrained")
     for ax, name, dataset in (
         (axes[0], "broken", WorkersSeed()),
         (axes[1], "fixed", Shuffled()),
@@ -212,6 +221,10 @@ if __name__ == "__main__":
         ax.set(title=name, xticks=[], yticks=range(3), ylabel="epoch")
     plt.show()
 
+
+if __name__ == "__main__":
+    plot()
+
 # %%
 # Find it in your code
 # --------------------
@@ -226,7 +239,7 @@ def epochs_repeat(loader):
 if __name__ == "__main__":
     of_broken = epochs_repeat(load(WorkersSeed()))
     of_fixed = epochs_repeat(load(Shuffled()))
-    print(f"broken: {of_broken}, fixed: {of_fixed}")
+    print(f"of broken: {of_broken}, of fixed: {of_fixed}")
     assert of_broken
     assert not of_fixed
 

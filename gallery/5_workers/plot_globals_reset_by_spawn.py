@@ -71,6 +71,7 @@ if __name__ == "__main__":
     sizes = {"no workers": size_of_first(load(Crops(), None, num_workers=0))}
     for method in ("fork", "forkserver", "spawn"):
         sizes[method] = size_of_first(load(Crops(), method))
+    print("broken: a crop has", sizes["spawn"], "pixels instead of 256")
     print(sizes)
     assert sizes == {
         "no workers": 256,
@@ -83,12 +84,9 @@ if __name__ == "__main__":
 # Why
 # ---
 # A forked worker starts as a copy of the main process, with all variables. Spawn and
-# forkserver start a new Python instead, which imports the program under the name
-# ``__mp_main__``. Code below ``if __name__ == "__main__":`` does not run there, so
-# globals keep the values of the module's top level.
-#
-# The worker gets only the loader's parts by pickle: the dataset with its attributes,
-# ``collate_fn`` and ``worker_init_fn``.
+# forkserver start a new Python instead, which imports the program. Code below
+# ``if __name__ == "__main__":`` does not run there, so globals keep the values of the
+# module's top level. The worker gets only the parts of the loader by pickle.
 
 
 class ReturnsModuleName(Dataset):
@@ -131,7 +129,7 @@ fixed = load(SizedCrops(256), "spawn")
 
 if __name__ == "__main__":
     fixed_size = size_of_first(fixed)
-    print("spawn:", fixed_size)
+    print("fixed: a crop has", fixed_size, "pixels")
     assert fixed_size == 256
 
 # %%
@@ -159,17 +157,22 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# The pictures show the first crop under each start method.
+# Compare the sizes of the first crop. Spawned workers reset the size to 64.
 
-if __name__ == "__main__":
+
+def plot(sizes, fixed_size):
     shown = {f"broken,\n{name}": size for name, size in sizes.items()}
     shown["fixed,\nspawn"] = fixed_size
-    figure, axes = plt.subplots(1, 5, figsize=(7, 2.4), layout="constrained")
+    _, axes = plt.subplots(1, 5, figsize=(7, 2.4), layout="constrained")
     for ax, (name, size) in zip(axes, shown.items(), strict=True):
         ax.imshow(crop(size))
         ax.set(xlim=(0, 256), ylim=(256, 0), xticks=[], yticks=[], title=name)
         ax.set_xlabel(f"{size} pixels")
     plt.show()
+
+
+if __name__ == "__main__":
+    plot(sizes, fixed_size)
 
 # %%
 # Find it in your code

@@ -286,9 +286,9 @@ if __name__ == "__main__":
     before = sys.version_info < (3, 14)
     holds = {"until Python 3.13": None, "since Python 3.14": None}
     if sys.platform == "linux":
-        this = "until Python 3.13" if before else "since Python 3.14"
-        holds[this] = default == "fork"
-        assert holds[this] == before
+        python = "until Python 3.13" if before else "since Python 3.14"
+        holds[python] = default == "fork"
+        assert holds[python] == before
     print("Python", sys.version.split()[0], "on", sys.platform, default)
     judge("Fork is the default on Linux", holds)
 

@@ -25,13 +25,30 @@ from dejabatch.distributed.auditing import (
 )
 from dejabatch.distributed.meeting import PATIENCE, Meeting
 from dejabatch.expect import Expect
-from dejabatch.loaders import unwrap
+from dejabatch.loaders import WRAPPED, held_by_wrapper, unwrap
 from dejabatch.observe.experiments.fixed_samples import FixedSamples, fixed_samples
 from dejabatch.observe.investigate import investigate, validate_limits
+from dejabatch.observe.isolate import (
+    children_started_by,
+    start_method,
+    undo_writes_from_here,
+)
 from dejabatch.observe.record import Observation
+from dejabatch.observe.sources import source_of
 from dejabatch.observe.spy import Program
 from dejabatch.report import Report
 from dejabatch.state.generators import global_rngs, restored
+from dejabatch.state.inherited import inherited_by_children
+from dejabatch.state.live import (
+    Held,
+    can_be_pickled,
+    forks_break,
+    held_by,
+    listed,
+    parts_of,
+)
+from dejabatch.state.main_module import unguarded_line
+from dejabatch.state.reach import walk
 from dejabatch.state.shared_memory import SharedMemory
 
 # Share of time_limit for the audit of one rank; fixed samples get the rest.
@@ -51,25 +68,29 @@ def audit(
 ) -> Report:
     """Name the failures in a DataLoader.
 
-    The loader is read in forked child processes, so that your own loader stays as it is:
-    its workers, its sampler, its dataset and all random states.
+    A function that makes the loader is called in child processes. A loader is read in
+    forked copies of this process. Both leave this process as it is: its workers, files,
+    connections, locks, shared memory and random states. See :ref:`harmless`.
 
     In a program with a process group, call `audit` on every rank: the loaders of all
     ranks are compared, and every rank gets the same findings.
 
     Parameters
     ----------
-    loader : torch.utils.data.DataLoader, iterable or callable
-        The loader, or a function without arguments that makes it. Loaders wrapped by
-        accelerate, Lightning Fabric or webdataset are unwrapped. For any other iterable
-        only the batches are inspected. A function shows the most: it is called a second
-        time, and the two loaders are compared.
+    loader : callable, torch.utils.data.DataLoader or iterable
+        A function without arguments that makes the loader, or the loader itself. A
+        function shows the most: it is called a second time, and the two loaders are
+        compared. Loaders wrapped by accelerate, Lightning Fabric or webdataset are
+        unwrapped. For any other iterable only the batches are inspected, and the report
+        is incomplete.
     epochs : int
         How many epochs to read. One epoch shows nothing about repeated epochs.
     max_batches : int
         How many batches of each epoch to read.
     time_limit : float
-        Seconds after which reading stops; the report covers what was observed by then.
+        Seconds after which reading stops between two samples; the report covers what was
+        observed by then, and is incomplete with fewer than two epochs. A sample has a
+        tenth of the limit and two seconds more to end.
     expect : Expect, optional
         Your expectations of the loader, such as an order that is meant to repeat.
     checks : collection of str, optional
@@ -92,7 +113,8 @@ def audit(
     TypeError
         If `loader` is neither iterable nor callable, or `expect` is not an `Expect`.
     ValueError
-        If another argument cannot be used. The message names it.
+        If another argument cannot be used, or if the loader holds an object that a forked
+        process cannot use, such as an open connection. The message names it.
     RuntimeError
         If the loader gave not a single batch because it raised or took longer than
         `time_limit`, or the function that makes it did; if this happened on another rank,
@@ -144,11 +166,14 @@ class Request:
     def audit(self) -> Report:
         """Audit the loader of this process alone."""
         self._validate(CHECKS)
-        again = is_factory(self.loader)
-        seen = self._observe(_Make(self.loader, again), make_again=again)
+        seen = self._observe(self.loader, self.time_limit)
         judgement = judge(seen, CHECKS, self.checks)
         return Report(
-            judgement.findings, judgement.checked, judgement.skipped, observation=seen
+            judgement.findings,
+            judgement.checked,
+            judgement.skipped,
+            observation=seen,
+            untold=judgement.untold,
         )
 
     def audit_with_others(self, patience: float) -> Report:
@@ -168,23 +193,28 @@ class Request:
         return self._audit_at(met)
 
     def _audit_at(self, meeting: Meeting) -> Report:
-        judgement, seen, headers = audit_with_all_ranks(
-            meeting,
-            lambda: self._prepare(meeting),
-            expect=self.expect if isinstance(self.expect, Expect) else Expect(),
-            checks=self.checks,
-            time_limit=self.time_limit,
-        )
+        # The connection must be there before any rank forks: see join_group_of_children.
+        with inherited_by_children(meeting.new_connection) as connection:
+            judgement, seen, headers = audit_with_all_ranks(
+                meeting,
+                lambda: self._prepare(meeting, connection),
+                expect=self.expect if isinstance(self.expect, Expect) else Expect(),
+                checks=self.checks,
+                time_limit=self.time_limit,
+            )
         return Report(
             judgement.findings,
             judgement.checked,
             judgement.skipped,
             observation=seen,
+            untold=judgement.untold,
             notes=(f"{meeting.world_size} ranks were compared",),
             ranks=headers,
         )
 
-    def _prepare(self, meeting: Meeting) -> Callable[[float], Examined]:
+    def _prepare(
+        self, meeting: Meeting, connection: Any
+    ) -> Callable[[float], Examined]:
         """Make the loader, and return a function that examines it."""
         self._validate({**CHECKS, **RANK_CHECKS})
         loader = self.loader
@@ -192,21 +222,20 @@ class Request:
             with restored(global_rngs().values()):
                 loader = loader()
             unwrap(loader)
-        connection = meeting.new_connection()
         return partial(self._examine, meeting, connection, loader)
 
     def _examine(
         self, meeting: Meeting, connection: Any, loader: Any, seconds: float
     ) -> Examined:
-        as_delivered = is_dispatcher(loader)
-        make = _Make(AsDelivered(loader) if as_delivered else loader, False)
+        delivered = AsDelivered(loader) if is_dispatcher(loader) else loader
         reading = seconds * _SHARE_OF_AUDIT
         program = ProgramOfRanks(
             connection, meeting.rank, meeting.world_size, loader, seconds=reading
         )
-        seen = self._observe(make, time_limit=reading, program=program)
+        seen = self._observe(delivered, reading, program=program)
         fixed = FixedSamples()
         if seen.facts is not None and seen.facts.data_loader:
+            make = _Make(delivered, False, held_by(parts_of(unwrap(delivered))))
             fixed = fixed_samples(make, seen, time_limit=seconds - reading)
         return Examined(seen, fixed, judge(seen, CHECKS, self._own_checks()))
 
@@ -214,28 +243,44 @@ class Request:
         return None if self.checks is None else CHECKS.keys() & set(self.checks)
 
     def _observe(
-        self,
-        make: _Make,
-        *,
-        make_again: bool = False,
-        time_limit: float | None = None,
-        program: Program | None = None,
+        self, loader: Any, time_limit: float, *, program: Program | None = None
     ) -> Observation:
-        shared = SharedMemory({} if make.is_factory else {"loader": make.loader})
+        """Observe a loader, or what a function makes, without changing it."""
+        again = is_factory(loader)
+        roots = {"make_loader": loader} if again else parts_of(unwrap(loader))
+        walked = list(walk(roots, every_item=True))
+        held = held_by(roots, walked=walked)
+        fresh = again and (bool(held.live) or forks_break()) and can_be_pickled(loader)
+        if held.live and not fresh:
+            raise ValueError(_refuse(held, again))
+        if not again:
+            _require_guard(unwrap(loader))
+        make = _Make(loader, again, Held() if fresh else held)
+        # A wrapper's own collectives find no other rank in a further child.
+        alone = program is None or unwrap(loader) is loader
+        shared = SharedMemory(roots, walked=walked)
+        del walked
         try:
-            with _Progress(self.progress) as show:
+            with (
+                _Progress(self.progress) as show,
+                children_started_by("spawn" if fresh else "fork"),
+            ):
                 seen = investigate(
                     make,
                     epochs=self.epochs,
                     max_batches=self.max_batches,
-                    time_limit=self.time_limit if time_limit is None else time_limit,
-                    make_again=make_again,
+                    time_limit=time_limit,
+                    make_again=again,
+                    make_outer=_MakeOuter(make) if alone else None,
                     show=show,
                     program=program,
                 )
         finally:
             shared.restore()
-        return dataclasses.replace(seen, expect=self.expect or Expect())
+        maker = source_of("", loader) if again else None
+        sources = (maker, *seen.sources) if maker else seen.sources
+        expect = self.expect or Expect()
+        return dataclasses.replace(seen, expect=expect, sources=sources)
 
     def _validate(self, known: Collection[str]) -> None:
         if not is_factory(self.loader):
@@ -262,9 +307,64 @@ class _Make:
 
     loader: Any
     is_factory: bool
+    held: Held
 
     def __call__(self) -> DataLoader[Any] | Iterable[Any]:
-        return unwrap(self.loader() if self.is_factory else self.loader)
+        outer = self.outer()
+        inner = unwrap(outer)
+        if inner is held_by_wrapper(outer):
+            inner.__dict__[WRAPPED] = True  # in the process that reads the loader
+        return inner
+
+    def outer(self) -> Any:
+        """Return what the program iterates, with its wrapper."""
+        self.held.renew()
+        made = self.loader() if self.is_factory else self.loader
+        # Files that a function makes stay: it may download the dataset.
+        undo_writes_from_here()
+        _require_guard(unwrap(made))
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class _MakeOuter:
+    """Return what the program iterates, with its wrapper."""
+
+    make: _Make
+
+    def __call__(self) -> Iterable[Any]:
+        outer: Iterable[Any] = self.make.outer()
+        return outer
+
+
+def _require_guard(loader: object) -> None:
+    """Raise if the loader's workers would run the program again."""
+    if not isinstance(loader, DataLoader) or not loader.num_workers:
+        return
+    context = loader.multiprocessing_context
+    method = start_method() if context is None else context.get_start_method()
+    if method != "fork" and (line := unguarded_line()) is not None:
+        msg = (
+            f"loader: the workers are started by {method} and import the main module, "
+            f"which would run {line} again. Put this line under "
+            "`if __name__ == '__main__':`"
+        )
+        raise ValueError(msg)
+
+
+def _refuse(held: Held, is_factory: bool) -> str:
+    advice = (
+        "Let the function make the object itself, or define the function at the top of "
+        "a module, so that a new process can import it"
+        if is_factory
+        else "Write a function that makes the loader and all that it needs, and pass "
+        "the function: audit(make_loader)"
+    )
+    return (
+        f"loader: {listed(held.live)}. audit reads a loader in a forked copy of this "
+        "process, which cannot use such an object without harm to this process. Nothing "
+        f"was read. {advice}"
+    )
 
 
 def is_factory(loader: object) -> bool:
@@ -287,7 +387,8 @@ class _Progress:
         self._bar = _Bar(
             desc="dejabatch",
             bar_format="{desc}: {postfix} ({elapsed})",
-            disable=None if wanted is None else not wanted,
+            # A program without a console, such as one of pythonw, has no stderr.
+            disable=sys.stderr is None or (None if wanted is None else not wanted),
             leave=False,
             file=sys.stderr,
         )

@@ -1,4 +1,4 @@
-"""The command line: ``dejabatch audit``, ``explain`` and ``lint``."""
+"""The command line: ``dejabatch audit``, ``diff``, ``explain`` and ``lint``."""
 
 from __future__ import annotations
 
@@ -10,37 +10,52 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.metadata import version
+from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import dejabatch
 from dejabatch.catalogue import FAILURE_MODES
+from dejabatch.files import write_whole
 from dejabatch.formats.github import places_as_github
 from dejabatch.formats.json import places_as_json
 from dejabatch.formats.sarif import places_as_sarif
-from dejabatch.formats.text import places_as_text
+from dejabatch.formats.text import places_as_lines, places_as_text
 from dejabatch.home import SITE
-from dejabatch.lint import Place, lint_paths
+from dejabatch.lint import Place, Settings, lint_paths, lint_source
+from dejabatch.lint.settings import SettingsError, chosen, known_slugs
+
+if TYPE_CHECKING:
+    from dejabatch.report import Report
 
 EXIT_CODES = """\
 exit codes:
   0  nothing was found
   1  something was found
-  2  the command could not run
+  2  the command could not run, or the audit is incomplete
 """
 
 PLACES_AS: Mapping[str, Callable[[Sequence[Place]], str]] = MappingProxyType(
     {
         "text": places_as_text,
+        "lines": places_as_lines,
         "json": places_as_json,
         "github": places_as_github,
         "sarif": places_as_sarif,
     }
 )
 """The formats of lint findings, by the name that ``--format`` takes."""
+
+REPORT_AS: Mapping[str, Callable[[Report], str]] = MappingProxyType(
+    {
+        "text": str,
+        "json": lambda report: report.to_json(),
+        "sarif": lambda report: report.to_sarif(),
+    }
+)
+"""The formats of a report that are text, by the name that ``--format`` takes."""
 
 
 class CannotRunError(Exception):
@@ -59,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0 if nothing was found, 1 if something was found, 2 if the command could not
-        run.
+        run or the audit is incomplete.
 
     Raises
     ------
@@ -82,18 +97,34 @@ def parser() -> argparse.ArgumentParser:
         "dejabatch" if as_script else "python -m dejabatch",
         description="Find out why a DataLoader repeats itself.",
     )
-    whole.add_argument("--version", action="version", version=version("dejabatch"))
+    whole.add_argument(
+        "--version",
+        action=_ShowVersion,
+        nargs=0,
+        help="show program's version number and exit",
+    )
     commands = whole.add_subparsers(required=True, dest="command", metavar="COMMAND")
-    for add in (_add_audit, _add_explain, _add_lint):
+    for add in (_add_audit, _add_diff, _add_explain, _add_lint):
         add(commands)
     return whole
+
+
+class _ShowVersion(argparse.Action):
+    """Print the version. argparse's own action needs the version at the start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        # This import would take a quarter of the start of `lint`.
+        from importlib.metadata import version  # noqa: PLC0415
+
+        print(version("dejabatch"))
+        parser.exit()
 
 
 def _add_audit(commands: Any) -> None:
     command = commands.add_parser(
         "audit",
         help="name the failures of a loader",
-        description="Import a loader, or a function that builds a loader; read several "
+        description="Import a function that builds a loader, or a loader; read several "
         "epochs\nin a separate process; name the loader's failures.\n\n"
         "Started as several ranks, the command compares their loaders:\n"
         "  torchrun --nproc-per-node 2 -m dejabatch audit train:make_loader\n"
@@ -104,8 +135,8 @@ def _add_audit(commands: Any) -> None:
     command.add_argument(
         "target",
         metavar="PKG.MOD:NAME",
-        help="a module, searched from the current directory, and the name of a loader "
-        "in the module or of a function without arguments that builds a loader",
+        help="a module, searched from the current directory, and the name of a function "
+        "without arguments that builds a loader, or of a loader",
     )
     command.add_argument(
         "--epochs",
@@ -130,7 +161,7 @@ def _add_audit(commands: Any) -> None:
     )
     command.add_argument(
         "--format",
-        choices=("text", "json", "html"),
+        choices=(*REPORT_AS, "html"),
         default="text",
         help="format of the report (default: text); html needs --output",
     )
@@ -224,14 +255,19 @@ def _write(report: dejabatch.Report, options: argparse.Namespace) -> int:
     try:
         if options.format == "html":
             report.to_html(options.output)
-        elif options.output is None:
-            report.print() if options.format == "text" else print(report.to_json())
+        elif options.output is None and options.format == "text":
+            report.print()
         else:
-            text = str(report) if options.format == "text" else report.to_json()
-            options.output.write_text(f"{text}\n", encoding="utf-8")
+            text = REPORT_AS[options.format](report)
+            if options.output is None:
+                print(text)
+            else:
+                write_whole(options.output, f"{text}\n")
     except OSError as error:
         msg = f"--output: {error}"
         raise CannotRunError(msg) from error
+    if report.incomplete is not None:
+        return 2
     try:
         report.raise_for_findings(options.fail_on)
     except dejabatch.FindingsError:
@@ -243,7 +279,7 @@ def _import_target(target: str) -> Any:
     """Import the object that ``package.module:name`` refers to."""
     module_name, _, name = target.partition(":")
     if not (module_name and name):
-        msg = f"{target!r} is not of the form PKG.MOD:NAME, such as train:loader"
+        msg = f"{target!r} is not of the form PKG.MOD:NAME, such as train:make_loader"
         raise CannotRunError(msg)
     sys.path.insert(0, str(Path.cwd()))
     try:
@@ -269,6 +305,38 @@ def _import_target(target: str) -> Any:
 def _did_you_mean(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, known)
     return f"; did you mean {', '.join(close)}?" if close else ""
+
+
+def _add_diff(commands: Any) -> None:
+    command = commands.add_parser(
+        "diff",
+        help="compare what two runs have read, by their ledgers",
+        description="Say where two runs part that dejabatch.ledger has written down, or\n"
+        "where a resumed run repeats and skips batches.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("a", metavar="A", type=Path, help="ledger of the first run")
+    command.add_argument(
+        "b",
+        metavar="B",
+        type=Path,
+        help="ledger of the second run, or of the part after a restart",
+    )
+    command.set_defaults(run=_diff)
+
+
+def _diff(options: argparse.Namespace) -> int:
+    # The ledger imports torch, which would slow the start of `lint`.
+    from dejabatch.ledger import differences, read_ledger  # noqa: PLC0415
+
+    try:
+        found = differences(read_ledger(options.a), read_ledger(options.b))
+    except (OSError, ValueError) as error:
+        raise CannotRunError(error) from error
+    for rank, text in found.items():
+        print(f"rank {rank}: {text or 'the batches are the same'}")
+    return 1 if any(found.values()) else 0
 
 
 def _add_explain(commands: Any) -> None:
@@ -324,37 +392,94 @@ def _add_lint(commands: Any) -> None:
     command = commands.add_parser(
         "lint",
         help="search Python files for loops and seeds that repeat themselves",
-        description="Search Python files for loops and seeds that repeat themselves.\n"
-        "The files are parsed and not executed.",
-        epilog=f"{EXIT_CODES}\nA comment '# dejabatch: ignore[SLUG]' excludes its line.",
+        description="Search Python files and notebooks for loops and seeds that repeat "
+        "themselves.\nThe files are parsed and not executed.",
+        epilog=f"{EXIT_CODES}\nNotes do not change the exit code.\n"
+        "A comment '# dejabatch: ignore[SLUG]' excludes its line.\n"
+        "The section [tool.dejabatch.lint] of pyproject.toml has the defaults.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
         "paths",
-        nargs="+",
+        nargs="*",
         type=Path,
         metavar="PATH",
-        help="a file, or a folder in which every *.py file is read",
+        default=[Path()],
+        help="a file, or a folder in which every *.py and *.ipynb file is read, or - "
+        "for the standard input (default: the current directory)",
     )
     command.add_argument(
         "--format",
         choices=PLACES_AS,
         default="text",
-        help="format of the findings (default: text); github writes annotations",
+        help="format of the findings (default: text); lines has one line for each "
+        "finding; github writes annotations",
+    )
+    for name, text in (
+        ("select", "run only these rules"),
+        ("ignore", "do not run these rules"),
+        ("exclude", "leave out files and folders, by patterns as in .gitignore"),
+    ):
+        command.add_argument(
+            f"--{name}",
+            action="extend",
+            type=lambda value: value.split(","),
+            metavar="PATTERN,..." if name == "exclude" else "SLUG,...",
+            help=text,
+        )
+    command.add_argument(
+        "--exit-zero",
+        action="store_true",
+        help="exit with 0 even if something was found",
+    )
+    command.add_argument(
+        "--stdin-filename",
+        default="<stdin>",
+        metavar="FILE",
+        help="name of the standard input in the findings",
+    )
+    command.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="number of processes for a large folder (default: one for each core)",
     )
     command.set_defaults(run=_lint)
 
 
 def _lint(options: argparse.Namespace) -> int:
-    unreadable: list[str] = []
+    from_stdin = options.paths == [Path("-")]
+    if not from_stdin and Path("-") in options.paths:
+        msg = "- stands for the standard input and must be the only path"
+        raise CannotRunError(msg)
+    if options.jobs < 1:
+        msg = f"--jobs must be at least 1, not {options.jobs}"
+        raise CannotRunError(msg)
     try:
-        places = lint_paths(
-            options.paths,
-            unreadable=lambda file, error: unreadable.append(f"{file}: {error}"),
-        )
-    except OSError as error:
+        settings = _settings(options, Path() if from_stdin else options.paths[0])
+        if from_stdin:
+            text = sys.stdin.read()
+            places = lint_source(text, options.stdin_filename, settings=settings)
+        else:
+            places = lint_paths(options.paths, settings=settings, jobs=options.jobs)
+    except (OSError, SettingsError) as error:
         raise CannotRunError(error) from error
-    print(PLACES_AS[options.format](places))
-    if unreadable:
-        raise CannotRunError("; ".join(unreadable))
-    return 1 if places else 0
+    text = PLACES_AS[options.format](places)
+    if text:
+        print(text)
+    counted = any(place.severity != "note" for place in places)
+    return 1 if counted and not options.exit_zero else 0
+
+
+def _settings(options: argparse.Namespace, path: Path) -> Settings:
+    """Return the settings of pyproject.toml, changed by the command line."""
+    settings = Settings.find(path if path.is_dir() else path.parent)
+    if options.select is not None:
+        settings = replace(settings, select=chosen(options.select, (), "--"))
+    if options.ignore is not None:
+        ignored = known_slugs(options.ignore, "--ignore")
+        settings = replace(settings, select=settings.select - ignored)
+    if options.exclude is not None:
+        settings = replace(settings, exclude=(*settings.exclude, *options.exclude))
+    return settings

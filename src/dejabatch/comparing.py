@@ -5,19 +5,22 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from dejabatch.checks import PAIR_CHECKS, judge
 from dejabatch.loaders import unwrap
 from dejabatch.observe.investigate import investigate, validate_limits
+from dejabatch.observe.isolate import undo_writes_from_here
 from dejabatch.observe.record import Pair
 from dejabatch.report import Report
 from dejabatch.splits import splits_of
 from dejabatch.state import generators
+from dejabatch.state.live import Held, held_by, listed, parts_of
 from dejabatch.state.reach import LEAVES, is_a, walk
 from dejabatch.state.shared_memory import SharedMemory
 
@@ -80,11 +83,27 @@ def compare(
     """
     validate_limits(epochs, max_batches, time_limit)
     loaders = [_loader(name, value) for name, value in (("a", a), ("b", b))]
-    shared = SharedMemory({"a": loaders[0], "b": loaders[1]})
+    roots = {
+        f"{name}.{part}": value
+        for name, loader in zip("ab", loaders, strict=True)
+        for part, value in parts_of(loader).items()
+    }
+    walked = list(walk(roots))
+    held = held_by(roots, walked=walked)
+    if held.live:
+        msg = (
+            f"{listed(held.live)}. compare reads each loader in a forked copy of this "
+            "process, which cannot use such an object without harm to this process. "
+            "Nothing was read. Let the dataset open the object when it makes its first "
+            "sample, or compare the loaders before that"
+        )
+        raise ValueError(msg)
+    shared = SharedMemory(roots, walked=walked)
+    del walked
     try:
         seen = [
             investigate(
-                _Return(loader),
+                _Return(loader, held),
                 epochs=epochs,
                 max_batches=max_batches,
                 time_limit=time_limit / 2,
@@ -93,11 +112,14 @@ def compare(
         ]
     finally:
         shared.restore()
+    drawn = (one.draws.indices() if one.draws is not None else None for one in seen)
+    common = _common_indices(*zip(loaders, drawn, strict=True))
     pair = Pair(
         a=seen[0],
         b=seen[1],
         shared_objects=tuple(_shared_objects(*loaders)),
-        common_indices=_common_indices(*loaders),
+        common_indices=None if common is None else common[0],
+        drawn_indices=None if common is None else common[1:],
         two_ranks=_are_of_two_ranks(*loaders),
     )
     judgement = judge(pair, PAIR_CHECKS)
@@ -107,6 +129,7 @@ def compare(
         judgement.skipped,
         observation=pair.a,
         other=pair.b,
+        untold=judgement.untold,
     )
 
 
@@ -115,8 +138,11 @@ class _Return:
     """Return a loader that is there already."""
 
     loader: DataLoader[Any]
+    held: Held
 
     def __call__(self) -> DataLoader[Any]:
+        self.held.renew()
+        undo_writes_from_here()
         return self.loader
 
 
@@ -175,15 +201,37 @@ def _shared_objects(
     return list(shared.values())
 
 
-def _common_indices(a: DataLoader[Any], b: DataLoader[Any]) -> int | None:
-    """Count the samples of one source that two datasets have in common."""
-    sources = {id(source): (source, set(i)) for source, i in _sources(a.dataset)}
-    common = [
-        len(sources[id(source)][1].intersection(indices))
-        for source, indices in _sources(b.dataset)
-        if id(source) in sources
-    ]
+_Drawn: TypeAlias = tuple[DataLoader[Any], npt.NDArray[np.int64] | None]
+
+
+def _common_indices(a: _Drawn, b: _Drawn) -> tuple[int, int, int] | None:
+    """Count the samples of one source that both loaders draw, and that each draws.
+
+    Returns
+    -------
+    tuple of int, or None
+        The common samples, those of `a` and those of `b`, for the source with the most
+        common samples; None if there is no common source.
+    """
+    sources = {id(source): (source, set(i)) for source, i in _drawn_sources(*a)}
+    common = []
+    for source, indices in _drawn_sources(*b):
+        if id(source) in sources:
+            one, other = sources[id(source)][1], set(indices)
+            common.append((len(one & other), len(one), len(other)))
     return max(common, default=None)
+
+
+def _drawn_sources(
+    loader: DataLoader[Any], drawn: npt.NDArray[np.int64] | None
+) -> Iterator[tuple[Any, Sequence[int]]]:
+    """Yield the sources of a loader's samples, each with the indices that are drawn."""
+    length = _length(loader.dataset)
+    if drawn is None or length is None or not len(drawn):
+        return
+    if drawn.min() < -length or drawn.max() >= length:
+        return  # reading shows the exception
+    yield from _sources(loader.dataset, (drawn % length).tolist())
 
 
 def _sources(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import sys
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,8 @@ _MOST_SAMPLES = 12
 _MOST_BATCHES = 48
 _MOST_LINKS = 16
 _GREY = "#7b7f86"
+# A colour that stands for the colour of the text around the picture.
+_INK = "#010203"
 
 
 def timeline(
@@ -88,13 +89,18 @@ def timeline(
     )
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    meaning = f"state of {generator}" if generator else "content of the samples"
+    # A pair of dollar signs, as in the key of a dict, would be read as mathematics.
+    name = generator.replace("$", r"\$") if generator else ""
+    meaning = f"state of {name}" if generator else "content of the samples"
     crosses = "crosses: repeats" if repeats else "no repeats"
     ax.set_xlabel(f"batches over time. Colour: {meaning}; {crosses}")
 
 
-def as_png(observation: Observation, *, generator: str | None = None) -> str:
-    """Return the timeline as a ``data:`` URL of a PNG image, for an ``img`` element.
+def as_svg(observation: Observation, *, generator: str | None = None) -> str:
+    """Return the timeline as an ``svg`` element.
+
+    Text and lines have the colour of the text around the element, so that they can be
+    read on light and on dark pages.
 
     Parameters
     ----------
@@ -104,7 +110,7 @@ def as_png(observation: Observation, *, generator: str | None = None) -> str:
     Returns
     -------
     str
-        The URL of an image of 880 x 330 pixels.
+        The element. It is as wide as the page, and at most 768 pixels.
 
     Raises
     ------
@@ -112,13 +118,27 @@ def as_png(observation: Observation, *, generator: str | None = None) -> str:
         If matplotlib is not installed.
     """
     # A bare Figure, because pyplot keeps figures alive and may open a window.
-    from matplotlib.figure import Figure  # noqa: PLC0415 - an optional dependency
+    from matplotlib import rc_context  # noqa: PLC0415 - an optional dependency
+    from matplotlib.figure import Figure  # noqa: PLC0415
 
-    figure = Figure(figsize=(8, 3), layout="constrained")
-    timeline(observation, figure.add_subplot(), generator=generator)
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=110)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    with rc_context(
+        {
+            "svg.fonttype": "none",
+            "axes.labelcolor": _INK,
+            "xtick.color": _INK,
+            "ytick.color": _INK,
+        }
+    ):
+        figure = Figure(figsize=(8, 3), layout="constrained")
+        figure.patch.set_visible(False)
+        ax = figure.add_subplot()
+        ax.patch.set_visible(False)
+        timeline(observation, ax, generator=generator)
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :].replace(_INK, "currentColor").strip()
+    return svg.replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
 
 
 def repeated_generator(observation: Observation, where: str) -> str | None:

@@ -16,23 +16,43 @@ _WIDTH = 79
 
 
 class CannotTell(Exception):
-    """The observation does not show whether a failure mode is present; says why."""
-
-
-def cannot_tell(reason: str) -> NoReturn:
-    """Give up a check.
+    """The observation does not show whether a failure mode is present; says why.
 
     Parameters
     ----------
     reason : str
-        The missing fact, and what would show the failure mode.
+        The missing fact.
+    remedy : str
+        The step of the user that lets the check tell; empty if no step would.
+    """
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(reason, remedy)
+
+    @property
+    def remedy(self) -> str:
+        """The step of the user that lets the check tell; empty if no step would."""
+        return str(self.args[1])
+
+    def __str__(self) -> str:
+        """Return the reason and the remedy."""
+        return "; ".join(filter(None, self.args))
+
+
+def cannot_tell(reason: str, remedy: str = "") -> NoReturn:
+    """Give up a check.
+
+    Parameters
+    ----------
+    reason, remedy : str
+        As for `CannotTell`.
 
     Raises
     ------
     CannotTell
         Always.
     """
-    raise CannotTell(reason)
+    raise CannotTell(reason, remedy)
 
 
 class FindingsError(AssertionError):
@@ -59,11 +79,15 @@ class Diagnosis:
     ----------
     severity, where, evidence : str
         As in `Finding`.
+    title, fix : str or None
+        Words that fit this variant of the failure mode better than those of the catalogue.
     """
 
     severity: Severity
     where: str
     evidence: str
+    title: str | None = None
+    fix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +105,10 @@ class Finding:
         The object that causes the failure, as an attribute path that begins at the
         loader's own attributes, such as ``dataset.transform.rng``.
     evidence : str
-        The measurement, in numbers.
+        The measurement, in numbers. More lines follow where an exception has a traceback.
+    special_title, special_fix : str or None
+        Words that fit this variant of the failure mode; None where the words of the
+        catalogue fit.
 
     Examples
     --------
@@ -99,16 +126,18 @@ class Finding:
     severity: Severity
     where: str
     evidence: str
+    special_title: str | None = None
+    special_fix: str | None = None
 
     @property
     def title(self) -> str:
         """The symptom, in the words of a user who has it."""
-        return FAILURE_MODES[self.slug].title
+        return self.special_title or FAILURE_MODES[self.slug].title
 
     @property
     def fix(self) -> str:
         """The repair, in a sentence."""
-        return FAILURE_MODES[self.slug].fix
+        return self.special_fix or FAILURE_MODES[self.slug].fix
 
     @property
     def url(self) -> str:
@@ -119,7 +148,10 @@ class Finding:
         """Return the finding as a few lines of text."""
         lines = [f"{self.severity}: {self.title}"]
         for name in ("where", "evidence", "fix"):
-            lines.append(wrapped(f"  {name + ':':10}", getattr(self, name)))
+            label = f"  {name + ':':10}"
+            for line in getattr(self, name).splitlines():
+                lines.append(wrapped(label, line))
+                label = " " * len(label)
         return "\n".join([*lines, f"  {self.url}"])
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
 from dejabatch.state.reach import LEAVES, is_a, walk
 
 # Attributes under which samplers, batch samplers and datasets store what they wrap.
 _WRAPPED = ("sampler", "batch_sampler", "dataset")
+
+WRAPPED: Final = "_wrapped_by_another_iterable"
+"""Attribute of a DataLoader, in a process that reads it, whose wrapper is iterated."""
 
 
 def unwrap(loader: object) -> DataLoader[Any] | Iterable[Any]:
@@ -21,8 +25,8 @@ def unwrap(loader: object) -> DataLoader[Any] | Iterable[Any]:
     Parameters
     ----------
     loader : object
-        A DataLoader, a wrapper of accelerate, Lightning Fabric or webdataset around one,
-        or any other iterable of batches.
+        A DataLoader, a wrapper of accelerate, Lightning Fabric, webdataset or any other
+        iterable that holds one, or an iterable of batches without a DataLoader.
 
     Returns
     -------
@@ -41,7 +45,7 @@ def unwrap(loader: object) -> DataLoader[Any] | Iterable[Any]:
     if isinstance(inner, DataLoader):
         return inner
     name = type(inner).__qualname__
-    if several := getattr(inner, "flattened", None):
+    if several := attribute(inner, "flattened"):
         msg = f"loader is a {name} of {len(several)} loaders: audit each of loader.flattened"
         raise TypeError(msg)
     if isinstance(inner, Dataset):
@@ -56,9 +60,21 @@ def unwrap(loader: object) -> DataLoader[Any] | Iterable[Any]:
     raise TypeError(msg)
 
 
+def held_by_wrapper(loader: object) -> DataLoader[Any] | None:
+    """Return the only DataLoader that an iterable holds, as a prefetcher does.
+
+    The program iterates the wrapper, which may change what the DataLoader gives.
+    """
+    if isinstance(loader, DataLoader) or not isinstance(loader, Iterable):
+        return None
+    attributes = getattr(loader, "__dict__", {})
+    held = [value for value in attributes.values() if isinstance(value, DataLoader)]
+    return held[0] if len(held) == 1 else None
+
+
 def _inside(loader: Any) -> Any:
     """Return what a wrapper wraps, or None."""
-    attributes = getattr(loader, "__dict__", {})
+    attributes = attribute(loader, "__dict__", {})
     # accelerate's DataLoaderShard and DataLoaderDispatcher; Fabric's _FabricDataLoader.
     for name in ("base_dataloader", "_dataloader"):
         if name in attributes:
@@ -67,7 +83,7 @@ def _inside(loader: Any) -> Any:
     pipeline = attributes.get("pipeline")
     if isinstance(pipeline, list) and pipeline and isinstance(pipeline[0], DataLoader):
         return pipeline[0]
-    return None
+    return held_by_wrapper(loader)
 
 
 def with_set_epoch(loader: DataLoader[Any]) -> dict[str, Any]:
@@ -80,9 +96,9 @@ def with_set_epoch(loader: DataLoader[Any]) -> dict[str, Any]:
         if value is None or id(value) in seen:
             continue
         seen.add(id(value))
-        if callable(getattr(value, "set_epoch", None)):
+        if callable(attribute(value, "set_epoch")):
             found[path] = value
-        held = getattr(value, "__dict__", {})
+        held = attribute(value, "__dict__", {})
         queue += [(f"{path}.{n}", held[n]) for n in _WRAPPED if n in held]
     return found
 

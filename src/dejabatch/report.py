@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from dejabatch import figures
 from dejabatch.distributed.record import Ranks
+from dejabatch.files import write_whole
 from dejabatch.findings import SEVERITIES, Finding, FindingsError, Severity
 from dejabatch.formats.html import report_as_html
 from dejabatch.formats.json import report_as_json
+from dejabatch.formats.sarif import report_as_sarif
 from dejabatch.formats.text import coloured, report_as_text
 from dejabatch.observe.record import Observation
+from dejabatch.verdict import amount_read, why_incomplete
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Report:
     """What `dejabatch.audit` found.
 
@@ -35,6 +37,8 @@ class Report:
         Slugs of the failure modes that would have been found.
     skipped : mapping of str to str
         Slugs of those that the observation does not show, each with the reason.
+    untold : mapping of str to str
+        The part of `skipped` whose reasons name what you can do to be told.
     observation : dejabatch.observe.record.Observation
         The observation.
     other : dejabatch.observe.record.Observation or None
@@ -63,36 +67,59 @@ class Report:
     skipped: Mapping[str, str]
     observation: Observation
     other: Observation | None = None
+    untold: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     ranks: Ranks | None = None
 
     @property
     def ok(self) -> bool:
-        """Whether there is neither an error nor a warning; notes are allowed."""
-        return all(finding.severity == "note" for finding in self.findings)
+        """Whether the audit is complete without errors and warnings; notes are allowed."""
+        harmless = all(finding.severity == "note" for finding in self.findings)
+        return harmless and self.incomplete is None
+
+    @property
+    def incomplete(self) -> str | None:
+        """Why too little was observed for a verdict; None if enough was."""
+        for seen in self._observations():
+            # A finding explains an epoch without batches.
+            if (reason := why_incomplete(seen)) and (
+                seen.ended or seen.fetches or not self.findings
+            ):
+                return reason
+        return None
 
     @property
     def verdict(self) -> str:
-        """How many findings of each severity there are, or that there are none."""
-        if self.ok:
-            return "nothing found"
-        counts = {
-            severity: sum(finding.severity == severity for finding in self.findings)
-            for severity in reversed(SEVERITIES)
-        }
-        return ", ".join(
+        """The first line of the report.
+
+        The word "incomplete" and the reason, or how many findings of each severity there
+        are, or "nothing found" and how much was read.
+        """
+        counts = ", ".join(
             f"{count} {severity}{'s' if count > 1 else ''}"
-            for severity, count in counts.items()
-            if count
+            for severity in reversed(SEVERITIES)
+            if (count := sum(f.severity == severity for f in self.findings))
         )
+        if self.incomplete is not None:
+            found = f" ({counts})" if counts else ""
+            return f"incomplete{found}: {self.incomplete}"
+        return counts or f"nothing found in {self.amount}"
+
+    @property
+    def amount(self) -> str:
+        """How much was read, such as ``2 epochs of 200 samples``."""
+        return " and ".join(map(amount_read, self._observations()))
+
+    def _observations(self) -> list[Observation]:
+        return [seen for seen in (self.observation, self.other) if seen is not None]
 
     def raise_for_findings(self, level: Severity = "warning") -> None:
-        """Raise if there is a finding of this severity or a higher one.
+        """Raise if there is a finding of this severity, or if the audit is incomplete.
 
         Parameters
         ----------
         level : {"note", "warning", "error"}
-            The lowest severity that raises.
+            The lowest severity that raises. An incomplete audit always raises.
 
         Raises
         ------
@@ -114,7 +141,8 @@ class Report:
             msg = f"level must be one of {', '.join(SEVERITIES)}, not {level!r}"
             raise ValueError(msg)
         least = SEVERITIES.index(level)
-        if any(SEVERITIES.index(f.severity) >= least for f in self.findings):
+        found = any(SEVERITIES.index(f.severity) >= least for f in self.findings)
+        if found or self.incomplete is not None:
             raise FindingsError(str(self))
 
     def to_json(self) -> str:
@@ -123,7 +151,7 @@ class Report:
         Returns
         -------
         str
-            An object; its ``schema`` counts changes of the format. ``loaders`` has one
+            An object that follows ``dejabatch/formats/schema.json``. ``loaders`` has one
             entry, or two after `dejabatch.compare`.
 
         Examples
@@ -136,6 +164,26 @@ class Report:
         (False, 'drop-last')
         """
         return report_as_json(self)
+
+    def to_sarif(self) -> str:
+        """Return the report as SARIF 2.1.0, for code scanning.
+
+        Returns
+        -------
+        str
+            A log of one run. Each finding has the file and the line of the class that
+            owns its `where`, if that class is yours.
+
+        Examples
+        --------
+        >>> import dejabatch, json
+        >>> from torch.utils.data import DataLoader
+        >>> loader = DataLoader(range(8), batch_size=16, drop_last=True)
+        >>> (run,) = json.loads(dejabatch.audit(loader).to_sarif())["runs"]
+        >>> [result["ruleId"] for result in run["results"]]
+        ['drop-last']
+        """
+        return report_as_sarif(self)
 
     def _repr_html_(self) -> str:
         """Return the report as a piece of HTML, which notebooks show."""
@@ -199,12 +247,17 @@ class Report:
         >>> dejabatch.audit(loader).to_html("report.html")
         """
         head = '<meta charset="utf-8"><title>dejabatch report</title>'
+        head += '<meta name="color-scheme" content="light dark">'
         page = f'<!doctype html><html lang="en"><head>{head}</head>'
         page += f"<body><main>{self._repr_html_()}</main></body></html>\n"
-        Path(path).write_text(page, encoding="utf-8")
+        write_whole(path, page)
+
+    def __repr__(self) -> str:
+        """Return the verdict in one line."""
+        return f"<dejabatch.Report: {self.verdict}>"
 
     def __str__(self) -> str:
-        """Return the report as text: verdict, findings, and what was checked."""
+        """Return the report as text: verdict, findings, and what would tell more."""
         return report_as_text(self)
 
     def print(self, file: TextIO | None = None) -> None:

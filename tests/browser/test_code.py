@@ -49,6 +49,9 @@ def copied(tab, page):
     """Press every copy button of a page's Python code, and return what each copies."""
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     tab.goto(page)
+    tab.evaluate(
+        "document.querySelectorAll('details').forEach((e) => { e.open = true; })"
+    )
     cells = tab.locator(CODE)
     texts = []
     for cell in cells.all():

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.browser
 PAGES = (
     "index.html",
     "symptoms/index.html",
+    "symptoms/workers.html",
     "gallery/index.html",
     "gallery/2_randomness/plot_rng_object_on_dataset.html",
 )

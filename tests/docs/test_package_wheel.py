@@ -20,10 +20,10 @@ WHEEL = "https://example.org/wheel/small-1-py3-none-any.whl"
     ],
 )
 def test_install_line(tmp_path, published, sentence, command):
-    (tmp_path / "index.rst").write_text("Title\n=====\n\n.. install-line::\n")
+    (tmp_path / "index.rst").write_text("Title\n=====\n\n.. filled:: install-line\n")
     (tmp_path / "conf.py").write_text(
         f"import sys\nsys.path.insert(0, {str(ROOT / 'docs' / '_ext')!r})\n"
-        'extensions = ["package_wheel"]\n'
+        'extensions = ["failure_modes", "package_wheel"]\n'
         f"package_wheel = {WHEEL!r}\n"
     )
     options = ("-b", "text", "-D", f"published={published}")

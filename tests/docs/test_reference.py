@@ -48,8 +48,8 @@ def test_front_page_has_what_its_check_prints(site):
     )
     assert "dataset.rng" in first.text
     assert "plot_rng_object_on_dataset.html" in first.text
-    assert "not checked" not in first.text
-    assert "not checked" in whole.text
+    assert "checked: " not in first.text
+    assert "checked: " in whole.text
     assert whole.find_parent("details")
 
 

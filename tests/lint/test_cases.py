@@ -2,7 +2,8 @@
 
 A case file looks like a user's source. A line at which a rule must find its failure
 ends with ``# found: slug``. The file's name begins with the slug of the rule that it
-is about; two underscores and a description follow if a rule has several files.
+is about; two underscores and a description follow if a rule has several files. A case
+that is a folder is a project, whose files are linted together.
 """
 
 import re
@@ -14,7 +15,8 @@ import pytest
 from dejabatch import FAILURE_MODES
 from dejabatch.lint import RULES, lint_paths
 
-CASES = sorted((Path(__file__).parent / "cases").glob("*.py"))
+FOLDER = Path(__file__).parent / "cases"
+CASES = sorted(p for p in FOLDER.iterdir() if p.name != "__pycache__")
 MARK = re.compile(r"# found: (.+)$")
 
 
@@ -23,10 +25,11 @@ def slug_of(case):
 
 
 def marked_places(case):
-    """Return the marked (line, slug) pairs; a mark may have several slugs."""
+    """Return the marked (file, line, slug); a mark may have several slugs."""
     return [
-        (number, slug)
-        for number, line in enumerate(case.read_text().splitlines(), 1)
+        (file.name, number, slug)
+        for file in (sorted(case.rglob("*.py")) if case.is_dir() else [case])
+        for number, line in enumerate(file.read_text().splitlines(), 1)
         if (mark := MARK.search(line))
         for slug in mark[1].split(", ")
     ]
@@ -35,12 +38,14 @@ def marked_places(case):
 def differences(case):
     """Return one line for each finding that is missing or not marked."""
     marked = Counter(marked_places(case))
-    found = Counter((place.line, place.slug) for place in lint_paths([case]))
+    found = Counter(
+        (Path(place.path).name, place.line, place.slug) for place in lint_paths([case])
+    )
     wrong = [(place, "is not found") for place in marked - found]
     wrong += [(place, "is found, but not marked") for place in found - marked]
     return [
-        f"{case.name}:{line}: {slug} {problem}"
-        for (line, slug), problem in sorted(wrong)
+        f"{name}:{line}: {slug} {problem}"
+        for (name, line, slug), problem in sorted(wrong)
     ]
 
 
@@ -55,7 +60,7 @@ def test_every_rule_has_a_case_and_a_failure_mode():
     marked_in_its_own_file = {
         slug
         for case in CASES
-        for _, slug in marked_places(case)
+        for _, _, slug in marked_places(case)
         if slug == slug_of(case)
     }
     assert of_rules == marked_in_its_own_file == RULES.keys()

@@ -10,15 +10,22 @@ from dejabatch.lint import lint_paths
 
 # The pages whose script shows the failure to the lint.
 SHOWN = {
+    "augmented-once",
     "cached-augmentation",
     "constant-worker-seed",
+    "default-torch-generator",
+    "error-fallback-sample",
     "get-state-recipe",
     "itertools-cycle",
     "next-iter-in-the-loop",
     "one-iterator-per-persistent-loader",
     "reseed-every-epoch",
+    "reseed-in-getitem",
+    "rng-in-collate",
     "rng-object-on-dataset",
     "split-computed-too-early",
+    "split-shares-transform",
+    "stream-with-fixed-shuffle",
     "worker-init-runs-once",
     "worker-seed-without-epoch",
 }

@@ -1,8 +1,10 @@
 """An isolated function leaves nothing, ends in time, and says how it ended."""
 
 import contextlib
+import multiprocessing
 import multiprocessing.forkserver
 import os
+import signal
 import threading
 import time
 
@@ -13,7 +15,14 @@ from green_runs import slow_audit
 from torch.utils.data import DataLoader
 from traces import nothing_is_left
 
-from dejabatch.observe.isolate import run_isolated
+from dejabatch.observe.isolate import (
+    OutOfTime,
+    children_started_by,
+    in_fork,
+    run_isolated,
+    undo_writes_from_here,
+)
+from dejabatch.observe.record import Ended
 
 START_METHODS = pytest.mark.parametrize(
     "method", ["fork", "forkserver", pytest.param("spawn", marks=slow_audit)]
@@ -97,10 +106,26 @@ def test_exception_arrives_with_its_traceback_and_what_came_before():
     assert "in function" in outcome.error
 
 
-def test_death_is_told():
-    outcome = run_isolated(lambda send: (send("first"), os._exit(3)), 30)
+def test_exception_is_described():
+    def function(send):
+        raise ValueError(7)
+
+    ended = run_isolated(function, 30).ended
+    assert (ended.reason, ended.error) == ("raised", "ValueError: 7")
+    assert ended.lines[-1].endswith("in function: raise ValueError(7)")
+
+
+@pytest.mark.parametrize(
+    ("end", "died"),
+    [
+        (lambda: os._exit(3), "exit code 3"),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "killed by SIGKILL"),
+    ],
+)
+def test_death_is_described(end, died):
+    outcome = run_isolated(lambda send: (send("first"), end()), 30)
     assert outcome.sent == ["first"]
-    assert "died without a message" in outcome.error
+    assert (outcome.ended.reason, outcome.ended.error) == ("died", died)
 
 
 def group(number):
@@ -121,7 +146,7 @@ def test_hanging_worker_is_ended_with_the_rest(method):
         send((os.getpgrp(), len(group(os.getpgrp()))))
         next(iterator)
 
-    outcome = run_isolated(function, 30 if method == "spawn" else 15)
+    outcome = run_isolated(function, {"fork": 3, "forkserver": 15, "spawn": 27}[method])
     assert outcome.out_of_time
     [(number, processes)] = outcome.sent
     assert processes >= 3  # this one and two workers
@@ -170,3 +195,136 @@ def test_workers_of_this_process_live_on(method):
     loader._iterator._shutdown_workers()
     if method == "forkserver":
         multiprocessing.forkserver._forkserver._stop()
+
+
+def grandchild_that_waits(pipe):
+    """Return a function that starts a process, reports both, and hangs."""
+
+    def function(send):
+        worker = os.fork()
+        if worker == 0:
+            time.sleep(1000)
+        os.write(pipe, f"{os.getpid()} {worker}\n".encode())
+        time.sleep(1000)
+
+    return function
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_child_and_its_processes_die_with_the_program(number, tmp_path):
+    reading, writing = os.pipe()
+    program = os.fork()
+    if program == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        run_isolated(grandchild_that_waits(writing), 100)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        processes = [int(word) for word in pipe.readline().split()]
+        os.kill(program, number)
+        os.waitpid(program, 0)
+        # The pipe closes when its last holder has ended.
+        assert pipe.read() == ""
+    assert len(processes) == 2
+
+
+def test_files_are_restored_if_the_program_is_killed(tmp_path):
+    (tmp_path / "data").write_text("before")
+    reading, writing = os.pipe()
+
+    def write(send):
+        undo_writes_from_here()
+        (tmp_path / "data").write_text("after")
+        os.write(writing, b"\n")
+        time.sleep(1000)
+
+    program = os.fork()
+    if program == 0:
+        run_isolated(write, 100)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        pipe.readline()
+        os.kill(program, signal.SIGKILL)
+        os.waitpid(program, 0)
+    deadline = time.monotonic() + 20
+    while (tmp_path / "data").read_text() != "before" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert (tmp_path / "data").read_text() == "before"
+
+
+def test_program_that_ignores_the_ends_of_its_children_can_audit():
+    former = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        outcome = run_isolated(lambda send: send(os.getpid()), 30)
+        assert in_fork(os.getpid, time.monotonic() + 30) != os.getpid()
+    finally:
+        signal.signal(signal.SIGCHLD, former)
+    assert len(outcome.sent) == 1
+    assert outcome.ended is None
+
+
+def test_daemonic_process_can_read_a_loader():
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+
+    def read():
+        loader = DataLoader(range(4))
+        outcome = run_isolated(lambda send: send([int(b) for b in loader]), 30)
+        sender.send(outcome.sent)
+
+    process = context.Process(target=read, daemon=True)
+    process.start()
+    sender.close()
+    with receiver:
+        assert receiver.recv() == [[0, 1, 2, 3]]
+    process.join()
+    process.close()
+
+
+def test_programs_signal_handlers_do_not_run_in_the_child():
+    former = signal.signal(signal.SIGTERM, lambda *_: os._exit(5))
+    try:
+        outcome = run_isolated(lambda _: os.kill(os.getpid(), signal.SIGTERM), 30)
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    assert outcome.ended.error == "killed by SIGTERM"
+
+
+def test_spawned_worker_that_imports_the_program_reads_no_loader(monkeypatch):
+    process = multiprocessing.current_process()
+    monkeypatch.setattr(process, "_inheriting", True, raising=False)
+    with pytest.raises(RuntimeError, match="put the call under `if __name__"):
+        run_isolated(lambda send: None, 30)
+
+
+def test_function_that_notices_the_time_limit_is_not_killed():
+    def function(send):
+        send("first")
+        raise OutOfTime
+
+    outcome = run_isolated(function, 30)
+    assert outcome.sent == ["first"]
+    assert outcome.ended == Ended(reason="out of time")
+
+
+def test_killed_child_says_where_it_was_waiting():
+    def function(send):
+        Hangs([1])[0]
+
+    waiting_at = run_isolated(function, 0.1).ended.waiting_at
+    assert waiting_at[-1].endswith("in __getitem__: time.sleep(1000)")
+    # The lines of the program that called the audit are left out.
+    assert not any("test_killed_child_says" in line for line in waiting_at[:-2])
+
+
+def numbers(send):
+    send([multiprocessing.current_process().name, os.getppid()])
+
+
+@slow_audit
+def test_new_interpreter_shares_nothing():
+    with children_started_by("spawn"):
+        [(name, parent)] = run_isolated(numbers, 10).sent
+    assert name.startswith("SpawnProcess")
+    assert parent == os.getpid()

@@ -15,6 +15,9 @@ RECORDS = (
             "same batch every step",
             "duplicate batches",
             "overfits one batch",
+            "loss stuck on one batch",
+            "while True training loop",
+            "steps instead of epochs",
         ),
         cause="`next(iter(loader))` starts a new pass over the data and takes its "
         "first batch.",
@@ -34,6 +37,8 @@ RECORDS = (
             "duplicate batches",
             "endless training loop",
             "memory grows",
+            "infinite training loop",
+            "CPU memory grows",
         ),
         cause="`itertools.cycle(loader)` stores every batch of the first epoch and "
         "replays the stored batches.",
@@ -56,6 +61,23 @@ RECORDS = (
         cause="With `persistent_workers=True`, a loader has a single iterator, which "
         "every `iter(loader)` restarts.",
         fix="Create one loader for each loop.",
+    ),
+    FailureMode(
+        slug="loader-repeats-batches",
+        title="Custom DataLoader yields the same batch several times",
+        section="3_order",
+        symptom="A subclass or wrapper of the DataLoader delivers the same batches again, "
+        "although the sampler draws new indices.",
+        seen=("number", "order"),
+        words=(
+            "DataLoader subclass __iter__",
+            "cached batches",
+            "same batch repeated",
+            "prefetcher returns the same batch",
+        ),
+        cause="The loader's own `__iter__` keeps a batch, and yields it again.",
+        fix="Yield from `super().__iter__()` in the loader's `__iter__`.",
+        has_page=False,
     ),
     FailureMode(
         slug="order-fixed-at-construction",
@@ -96,7 +118,14 @@ RECORDS = (
         section="3_order",
         symptom="The validation score is much better than the score on new data.",
         seen=("loaders",),
-        words=("data leakage", "train test overlap", "random_split twice", "leak"),
+        words=(
+            "data leakage",
+            "train test overlap",
+            "random_split twice",
+            "leak",
+            "validation accuracy too high",
+            "resplit after restart",
+        ),
         cause="Two different splits of the data, such as two unseeded random splits, "
         "put some samples in both loaders.",
         fix="Split once, with a seeded generator, and store the indices.",
@@ -130,10 +159,31 @@ RECORDS = (
             "ImageFolder",
             "sorted by class",
             "one class per batch",
+            "loss oscillates",
+            "shuffle=False",
+            "accuracy stuck",
         ),
         cause="The dataset is sorted by class, as `ImageFolder` is, and the loader "
         "keeps the dataset's order.",
         fix="Pass `shuffle=True` to the training loader.",
+    ),
+    FailureMode(
+        slug="shuffle-of-a-copy",
+        title="random.shuffle has no effect on the order",
+        section="3_order",
+        symptom="You shuffle a list of samples, and the list keeps its order.",
+        seen=("order", "effect"),
+        words=(
+            "random.shuffle",
+            "shuffle a slice",
+            "shuffle a part of a list",
+            "shuffle not working",
+        ),
+        cause="`random.shuffle(samples[:100])` shuffles the slice, which is a copy, "
+        "and drops the copy.",
+        fix="Draw the new order instead: `samples[:100] = random.sample(samples[:100], "
+        "100)`.",
+        has_page=False,
     ),
     FailureMode(
         slug="class-weights-as-sample-weights",
@@ -146,6 +196,8 @@ RECORDS = (
             "class imbalance",
             "oversampling",
             "class weights",
+            "imbalanced classes",
+            "only two samples drawn",
         ),
         cause="`WeightedRandomSampler` got one weight for each class but needs one "
         "weight for each sample.",
@@ -180,6 +232,8 @@ RECORDS = (
             "random_split twice",
             "IndexError in Subset",
             "Subset indices",
+            "wrong labels",
+            "cross validation",
         ),
         cause="The indices of a `Subset` are positions in the dataset that it wraps, "
         "here another `Subset`.",

@@ -16,6 +16,11 @@ RECORDS = (
             "Generator in __init__",
             "np.random.RandomState",
             "random.Random",
+            "identical augmentation across workers",
+            "same random rotation angle",
+            "mosaic",
+            "Ultralytics YOLO",
+            "detectron2",
         ),
         cause="Every worker gets a copy of the random generator on the dataset or "
         "transform, and nothing reseeds the copies.",
@@ -34,6 +39,10 @@ RECORDS = (
             "np.random.randint in __getitem__",
             "NumPy random workers same",
             "identical random numbers",
+            "same random numbers in each batch",
+            "Cutout",
+            "identical augmentation across workers",
+            "NumPy random same between workers",
         ),
         cause="Before torch 1.9, every forked worker inherited the `np.random` state "
         "of the main process. Since 1.9, torch also seeds `np.random` in every "
@@ -68,6 +77,9 @@ RECORDS = (
             "worker_init_fn",
             "np.random.seed(42)",
             "same seed in every worker",
+            "seed_everything",
+            "set_seed",
+            "pl.seed_everything",
         ),
         cause="`worker_init_fn` seeds every worker with the same number.",
         fix="Delete `worker_init_fn`, or seed from `torch.initial_seed() % 2**32`, "
@@ -85,6 +97,8 @@ RECORDS = (
             "worker_init_fn",
             "np.random.seed(worker_id)",
             "same augmentation every epoch",
+            "same augmentation in each epoch",
+            "timm",
         ),
         cause="`worker_init_fn` seeds each worker with a number that ignores the "
         "epoch, such as `worker_id`.",
@@ -112,6 +126,26 @@ RECORDS = (
         "`torchvision.transforms.v2` transform.",
     ),
     FailureMode(
+        slug="seed-in-constructor",
+        title="Creating the dataset resets the random seed",
+        section="2_randomness",
+        symptom="Every run shuffles and augments in the same way, although you set "
+        "another seed or none.",
+        seen=("runs",),
+        words=(
+            "random.seed in __init__",
+            "torch.manual_seed in a dataset",
+            "np.random.seed in a dataset",
+            "same random numbers in every run",
+            "dataset sets the global seed",
+        ),
+        cause="The constructor of the dataset or sampler seeds a global random "
+        "generator with a constant.",
+        fix="Use a generator of its own in the constructor, such as "
+        "`random.Random(seed)` or `np.random.default_rng(seed)`.",
+        has_page=False,
+    ),
+    FailureMode(
         slug="reseed-every-epoch",
         title="DataLoader shuffles in the same order every epoch",
         section="2_randomness",
@@ -123,6 +157,9 @@ RECORDS = (
             "same order every epoch",
             "manual_seed in the training loop",
             "seed_everything",
+            "seed_everything in each epoch",
+            "set_seed",
+            "same batches every epoch",
         ),
         cause="Before each epoch, your code reseeds the generator that draws the "
         "order.",
@@ -158,6 +195,9 @@ RECORDS = (
             "torchio",
             "imgaug",
             "random state of a library",
+            "AlbumentationsX",
+            "same augmentation in every worker",
+            "random transforms repeat",
         ),
         cause="The library keeps random generators in its transforms. Every worker "
         "gets a copy, and nothing reseeds the copies.",
@@ -218,6 +258,8 @@ RECORDS = (
             "seed + worker_id",
             "DDP duplicate augmentations",
             "consecutive seeds",
+            "same augmentation on every GPU",
+            "seed of each rank",
         ),
         cause="Sums such as `seed + rank + worker_id` collide: seed 42 on rank 1 "
         "equals seed 43 on rank 0.",
@@ -238,6 +280,9 @@ RECORDS = (
             "not reproducible",
             "different results with num_workers",
             "deterministic DataLoader",
+            "different loss with num_workers",
+            "seed_everything",
+            "different output with the same seed",
         ),
         cause="Each worker has its own random stream, and `num_workers` decides which "
         "worker makes a sample.",
@@ -256,6 +301,7 @@ RECORDS = (
             "generator shared by train and validation loader",
             "validation changes training",
             "generator seed",
+            "validation loop changes training loss",
         ),
         cause="Both loaders draw from one generator, or from two generators with the "
         "same seed.",

@@ -16,6 +16,11 @@ RECORDS = (
             "DistributedSampler",
             "every GPU sees all data",
             "multi gpu same batches",
+            "data not split between GPUs",
+            "same batch on all ranks",
+            "same loss on every GPU",
+            "torchrun",
+            "duplicated training",
         ),
         cause="The loader has no `DistributedSampler`, so each rank draws from the "
         "whole dataset.",
@@ -35,6 +40,10 @@ RECORDS = (
             "set_epoch",
             "DDP shuffle",
             "same order every epoch",
+            "same batches every epoch on GPUs",
+            "shuffle not working in DDP",
+            "Accelerate",
+            "Lightning",
         ),
         cause="`DistributedSampler` shuffles by its seed and its epoch, and the epoch "
         "stays 0 until you call `set_epoch`.",
@@ -77,6 +86,7 @@ RECORDS = (
             "Trainer",
             "double sharding",
             "fewer steps than expected",
+            "missing samples",
         ),
         cause="The program splits the data between ranks, and `accelerator.prepare`, "
         "`Trainer` or Lightning splits each part once more.",
@@ -136,7 +146,9 @@ RECORDS = (
         seen=("ranks", "number"),
         words=(
             "LOCAL_RANK",
+            "local_rank",
             "multi node",
+            "several machines",
             "num_replicas",
             "torch.cuda.device_count()",
             "get_rank before init_process_group",

@@ -14,6 +14,9 @@ RECORDS = (
             "all samples identical",
             "same features for every sample",
             "DataLoader always returns the same data",
+            "duplicates",
+            "model output is the same for every input",
+            "loss does not decrease",
         ),
         cause="`__getitem__` ignores its index and returns the same stored sample "
         "every time.",
@@ -31,6 +34,8 @@ RECORDS = (
             "duplicate samples with num_workers",
             "every sample twice",
             "iterator or counter in __getitem__",
+            "duplicates",
+            "data right with num_workers=0",
         ),
         cause="`__getitem__` counts its calls instead of using the index, and each "
         "worker has its own counter.",
@@ -125,11 +130,32 @@ RECORDS = (
             "corrupt images",
             "missing files",
             "duplicate image",
+            "truncated image",
+            "broken files",
+            "duplicates",
         ),
         cause="`__getitem__` catches every error and returns a fallback sample, which "
         "hides broken files.",
         fix="Find the broken files once before training and leave them out, or let the "
         "error stop the program.",
+    ),
+    FailureMode(
+        slug="indices-share-a-sample",
+        title="Dataset returns the same sample under different indices",
+        section="1_sample",
+        symptom="The sampler draws each index once, and yet some samples come several "
+        "times in an epoch.",
+        seen=("number",),
+        words=(
+            "duplicate samples",
+            "list of references to one object",
+            "same data for different indices",
+            "augmented copies are identical",
+        ),
+        cause="Several indices lead to one stored sample: a list holds one object "
+        "several times, or an index is computed wrongly.",
+        fix="Store a copy for each index: `samples.append(copy.deepcopy(sample))`.",
+        has_page=False,
     ),
     FailureMode(
         slug="split-shares-transform",
@@ -143,6 +169,9 @@ RECORDS = (
             "different transforms for train and validation",
             "validation set augmented",
             "Subset transform",
+            "validation augmented",
+            "validation loss changes",
+            "training augmentation on validation data",
         ),
         cause="Both halves of `random_split` share one dataset, and the transform "
         "belongs to the dataset.",
@@ -161,6 +190,9 @@ RECORDS = (
             "batch transform",
             "same random transform for the whole batch",
             "augmentation on the GPU",
+            "Kornia",
+            "same flip for all images",
+            "GPU augmentation",
         ),
         cause="Most torchvision transforms draw random parameters once per call, and "
         "each call here gets a whole batch.",
@@ -177,6 +209,8 @@ RECORDS = (
             "augmentation does not work",
             "no augmentation",
             "ColorJitter",
+            "transform has no effect",
+            "images not augmented",
         ),
         cause="The arguments leave no room for change: a crop of the image's own size, "
         "`p=0`, or no colour range.",
@@ -217,5 +251,26 @@ RECORDS = (
         cause="`__len__` is larger than the number of samples, and `__getitem__` wraps "
         "around at the end.",
         fix="Return the number of samples: `return len(self.features)`.",
+    ),
+    FailureMode(
+        slug="error-in-a-later-epoch",
+        title="The DataLoader raises an error in the second epoch or after some batches",
+        section="1_sample",
+        symptom="The first batches are right. A later batch or the next epoch raises an "
+        "error, such as `KeyError` or `IndexError`.",
+        seen=("number",),
+        words=(
+            "KeyError in second epoch",
+            "IndexError after some batches",
+            "Caught KeyError in DataLoader worker process",
+            "crash after first epoch",
+            "corrupt sample",
+            "pop",
+        ),
+        cause="`__getitem__` removes a part of the stored sample, as `row.pop('label')` "
+        "does, or one stored sample is broken.",
+        fix="Go to the line that the finding names: copy what is stored before you change "
+        "it, and repair or leave out the sample that cannot be read.",
+        has_page=False,
     ),
 )

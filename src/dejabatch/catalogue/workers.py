@@ -16,6 +16,9 @@ RECORDS = (
             "dataset attribute not updated",
             "curriculum",
             "progressive resizing",
+            "set_epoch ignored",
+            "epoch stays 0 in workers",
+            "change attribute of worker dataset",
         ),
         cause="With `persistent_workers=True`, each worker keeps the copy of the "
         "dataset that it got when it started.",
@@ -60,7 +63,15 @@ RECORDS = (
         symptom="A setting that the program changes has no effect in workers on "
         "macOS, Windows, or Linux since Python 3.14.",
         seen=("effect",),
-        words=("Windows", "macOS", "spawn", "forkserver", "global variable in workers"),
+        words=(
+            "Windows",
+            "macOS",
+            "spawn",
+            "forkserver",
+            "global variable in workers",
+            "argparse value ignored in workers",
+            "config not set in worker",
+        ),
         cause="Under spawn and forkserver, each worker imports the module again, and "
         "the module's globals get their initial values.",
         fix="Pass the setting as an attribute of the dataset.",
@@ -81,6 +92,11 @@ RECORDS = (
             "open file in __init__",
             "file handle",
             "corrupt data with num_workers",
+            "wrong labels with num_workers",
+            "zipfile",
+            "npz",
+            "KeyError in h5py",
+            "data loaded is wrong",
         ),
         cause="The dataset opens its file before the workers fork, so all workers "
         "share one position in the file.",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from importlib import import_module
 from types import MappingProxyType, ModuleType
@@ -65,11 +65,14 @@ class Judgement:
         Slugs of the failure modes that would have been found.
     skipped : mapping of str to str
         Slugs of those that the observation does not show, each with the reason.
+    untold : mapping of str to str
+        The part of `skipped` whose reasons name what the user can do.
     """
 
     findings: tuple[Finding, ...]
     checked: tuple[str, ...]
     skipped: Mapping[str, str]
+    untold: Mapping[str, str] = field(default_factory=dict)
 
 
 def judge(
@@ -95,7 +98,7 @@ def judge(
     """
     evidence = Evidence(seen)
     found: dict[str, Diagnosis | None] = {}
-    reasons: dict[str, str] = {}
+    reasons: dict[str, CannotTell] = {}
     reported = [slug for slug in checks if chosen is None or slug in chosen]
     explained_by: dict[str, set[str]] = {}
     waiting = list(reported)
@@ -109,11 +112,18 @@ def judge(
         try:
             diagnosis = checks[slug](seen, evidence)
         except CannotTell as reason:
-            reasons[slug] = str(reason)
+            reasons[slug] = reason
         else:
             found[slug] = None if explained else diagnosis
     findings = [
-        Finding(slug, diagnosis.severity, diagnosis.where, diagnosis.evidence)
+        Finding(
+            slug,
+            diagnosis.severity,
+            diagnosis.where,
+            diagnosis.evidence,
+            special_title=diagnosis.title,
+            special_fix=diagnosis.fix,
+        )
         for slug in reported
         if (diagnosis := found.get(slug)) is not None
     ]
@@ -121,7 +131,12 @@ def judge(
     return Judgement(
         findings=tuple(findings),
         checked=tuple(slug for slug in reported if slug in found),
-        skipped={slug: reasons[slug] for slug in reported if slug in reasons},
+        skipped={slug: str(reasons[slug]) for slug in reported if slug in reasons},
+        untold={
+            slug: str(reasons[slug])
+            for slug in reported
+            if slug in reasons and reasons[slug].remedy
+        },
     )
 
 

@@ -2,41 +2,85 @@
 
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.answers import answers_of
-from dejabatch.evidence.facts import complete_epochs, facts_of
+from dejabatch.evidence.facts import FUNCTION, facts_of
+from dejabatch.evidence.frozen import fixed_parts, redrawn
 from dejabatch.findings import Diagnosis, Severity, cannot_tell
 from dejabatch.observe.record import Observation
 
+UNLESS = {"cached-augmentation", "reseed-in-getitem"}
+
 
 def check(
-    observation: Observation, _evidence: Evidence[Observation]
+    observation: Observation, evidence: Evidence[Observation]
 ) -> Diagnosis | None:
-    """Look for samples that never vary, and all differ in a dataset made again."""
+    """Look for parts of samples that never vary, and differ in a dataset made again."""
     answers = answers_of(observation)
     meant = observation.expect.deterministic
-    if answers.random or answers.changes_by_itself or meant:
+    if meant or answers.changes_by_itself or answers.reseeded or answers.kept_parts:
         return None
-    if answers.reseeded or answers.other_states_first:
+    fixed = evidence.of(fixed_parts)
+    if not fixed:
         return None
     severity: Severity = "error" if meant is False else "warning"
-    evidence = f"index {answers.index} is the same whatever the random generators"
-    rebuilt = observation.rebuilt
-    if rebuilt is None:
-        if facts_of(observation).dataset_has_set_epoch:
-            cannot_tell(
-                "the dataset has a set_epoch; your loop calls it, and audit does not"
-            )
-        if meant is False:
-            return Diagnosis(severity, "dataset.__init__", evidence)
-        cannot_tell(
-            "a loader does not show what was drawn when its dataset was made; audit a "
-            "function that makes the loader"
+    if observation.rebuilt is not None and (drawn := evidence.of(redrawn)):
+        part = f"part {drawn.part} of each sample" if drawn.part else "each sample"
+        return Diagnosis(
+            severity,
+            "dataset.__init__",
+            f"{part} is the same in every epoch and from all states of the random "
+            f"generators, but {drawn.new} of {drawn.compared} are new when the loader is "
+            "made again",
         )
-    if any(0 not in complete_epochs(seen) for seen in (observation, rebuilt)):
-        cannot_tell("no epoch was read to its end")
-    here, there = observation.contents(), rebuilt.contents()
-    if here & there or len(here) < 2:
-        return None
-    evidence += (
-        f", but none of {len(here)} samples comes back when the loader is made again"
+    if answers.random:  # another part of the sample
+        return _largest_part(observation) if meant is False else None
+    if meant is False:
+        return _asked_to_vary(observation)
+    if facts_of(observation).dataset_has_set_epoch:
+        cannot_tell(
+            "the dataset has a set_epoch", "check that your loop calls set_epoch"
+        )
+    if answers.seeding_places:
+        cannot_tell(
+            f"{answers.seeding_places[0]} makes the same random numbers for an index in "
+            "every epoch",
+            "pass expect=Expect(deterministic=False) if they should differ, or True if not",
+        )
+    if observation.rebuilt is None:
+        cannot_tell(
+            "a loader does not show what was drawn when its dataset was made",
+            FUNCTION,
+        )
+    return None
+
+
+def _asked_to_vary(observation: Observation) -> Diagnosis:
+    answers = answers_of(observation)
+    if facts_of(observation).dataset_has_set_epoch:
+        cannot_tell(
+            "the dataset has a set_epoch", "check that your loop calls set_epoch"
+        )
+    evidence = f"index {answers.index} is the same whatever the random generators"
+    if not answers.seeding_places:
+        return Diagnosis("error", "dataset.__init__", evidence)
+    where = answers.seeding_places[0]
+    return Diagnosis(
+        "error",
+        where,
+        f"{evidence}, because {where} makes or seeds a generator from a number that is "
+        "the same in every epoch",
+        fix="Make the epoch a part of the seed, as `dejabatch.stream(seed, epoch=epoch, "
+        "index=index)` does, or draw from torch's global generator.",
     )
-    return Diagnosis(severity, "dataset.__init__", evidence)
+
+
+def _largest_part(observation: Observation) -> Diagnosis | None:
+    """Look for an image that never varies, beside a caption that does."""
+    answers = answers_of(observation)
+    if answers.largest_part not in answers.fixed_parts:
+        return None
+    return Diagnosis(
+        "warning",
+        "dataset.__init__",
+        f"part {answers.largest_part} of index {answers.index} is the same whatever the "
+        "random generators, and other parts vary",
+    )

@@ -12,15 +12,13 @@ def check(
 ) -> Diagnosis | None:
     """Look for a sample that is random the first time and the same from then on."""
     facts, answers = facts_of(observation), answers_of(observation)
-    kept = {answers.same_states, *answers.other_states} == {answers.first}
-    if not kept or not answers.other_states_first:
-        return None
-    if observation.expect.deterministic:
+    if not answers.kept_parts or observation.expect.deterministic:
         return None
     # The cache of a worker ends with the worker.
     lasts = facts.num_workers == 0 or facts.persistent_workers
+    part = f"part {answers.kept_parts[0]} of " if answers.kept_parts[0] else ""
     evidence = (
-        f"index {answers.index} is random the first time, and the same each of the "
+        f"{part}index {answers.index} is random the first time, and the same each of the "
         f"{len(answers.other_states)} times after that"
     )
     if not lasts:

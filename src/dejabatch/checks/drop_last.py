@@ -3,7 +3,7 @@
 import numpy as np
 
 from dejabatch.evidence import Evidence
-from dejabatch.evidence.facts import complete_epochs, facts_of
+from dejabatch.evidence.facts import complete_epochs, facts_of, whole_epochs
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
 
@@ -15,12 +15,12 @@ def check(
     facts = facts_of(observation)
     if not facts.drop_last:
         cannot_tell("drop_last is not set")
+    if facts.map_style and observation.fetches:
+        return None
     if 0 not in complete_epochs(observation):
-        cannot_tell("no epoch was read to its end")
+        cannot_tell("no epoch was read to its end", whole_epochs(observation))
     size = facts.batch_size
     if facts.map_style:
-        if observation.fetches:
-            return None
         evidence = "no epoch has a batch: there are fewer samples than batch_size"
     elif size is None:
         cannot_tell("the loader has no batch_size")

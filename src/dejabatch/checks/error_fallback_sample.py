@@ -15,9 +15,14 @@ def check(
     if not swallowed:
         return None
     index, name = next(iter(swallowed.items()))
+    met = (
+        f"catches the {name} that index {index} raises"
+        if name
+        else (f"asks itself for another index than {index}")
+    )
     return Diagnosis(
         severity="error",
         where="dataset.__getitem__",
-        evidence=f"__getitem__ catches the {name} that index {index} raises, and returns "
-        f"the sample of another index; {len(swallowed)} of the tried indices do so",
+        evidence=f"__getitem__ {met}, and returns another sample in its place; "
+        f"{len(swallowed)} of the tried indices do so",
     )

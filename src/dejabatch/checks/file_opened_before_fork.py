@@ -20,7 +20,8 @@ def check(
     if facts.holds_lock:
         cannot_tell(
             f"workers share one position in {path}, and the dataset holds a lock that may "
-            "keep them apart"
+            "keep them apart",
+            "check that each read and its seek hold the lock",
         )
     return Diagnosis(
         severity="error",

@@ -30,7 +30,10 @@ def check(
         return None
     if observation.opaque_types:
         types = ", ".join(observation.opaque_types)
-        cannot_tell(f"samples hold {types}, whose content cannot be read")
+        cannot_tell(
+            f"samples hold {types}, whose content cannot be read",
+            "return tensors, arrays or plain values",
+        )
     count = len(set().union(*by_worker.values()))
     return Diagnosis(
         severity="error",

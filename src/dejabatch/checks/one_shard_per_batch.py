@@ -23,8 +23,8 @@ def check(
         return None
     if fixed is None and observation.repeats() is not False:
         cannot_tell(
-            f"{grouped}; pass expect=Expect(fixed_order=False) if it is for training, "
-            "or True if not"
+            grouped,
+            "pass expect=Expect(fixed_order=False) if it is for training, or True if not",
         )
     return Diagnosis(
         severity="warning" if fixed is None else "error",

@@ -3,10 +3,12 @@
 import numpy as np
 
 from dejabatch.evidence import Evidence
-from dejabatch.evidence.facts import facts_of
+from dejabatch.evidence.facts import FUNCTION, facts_of
 from dejabatch.evidence.orders import repeated_order
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
+
+UNLESS = {"reseed-every-epoch"}
 
 
 def check(
@@ -25,8 +27,8 @@ def check(
         return None
     if fixed is None and (rebuilt is None or not rebuilt.orders()):
         cannot_tell(
-            "every epoch has the same order; audit a function that makes the loader, or "
-            "pass expect=Expect(fixed_order=True) if that is meant"
+            "every epoch has the same order",
+            f"{FUNCTION}, or pass expect=Expect(fixed_order=True) if that is meant",
         )
     if fixed is None and rebuilt is not None:
         again = rebuilt.orders()[0][: len(order)]

@@ -18,7 +18,10 @@ def check(
         return None
     largest = max(len(fetch.digests) for fetch in observation.fetches)
     if facts.batched and largest == 1:
-        cannot_tell("samples overwrite each other, but every batch has one sample")
+        cannot_tell(
+            "samples overwrite each other, but every batch has one sample",
+            "audit a larger batch_size",
+        )
     method = "__getitem__" if facts.map_style else "__iter__"
     held = answers.held_by_dataset
     return Diagnosis(

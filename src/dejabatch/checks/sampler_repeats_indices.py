@@ -1,32 +1,31 @@
 """The sampler yields some indices again and leaves others out."""
 
 import numpy as np
+import numpy.typing as npt
 
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.facts import complete_epochs, facts_of
 from dejabatch.findings import Diagnosis, cannot_tell
-from dejabatch.observe.record import Observation
+from dejabatch.observe.record import Facts, Observation
+
+UNLESS = {"class-weights-as-sample-weights"}
 
 
 def check(
     observation: Observation, _evidence: Evidence[Observation]
 ) -> Diagnosis | None:
-    """Look for indices drawn twice, and for indices never drawn, in a whole epoch."""
+    """Look for indices drawn twice, and for indices never drawn, in a whole epoch.
+
+    A sampler that draws with replacement, or repeats on purpose, does so too. Its code
+    names functions for that, or each index comes equally often.
+    """
     facts = facts_of(observation)
     if facts.length is None or not observation.orders():
         cannot_tell("there are no integer indices of a dataset with a length")
     replacement = observation.expect.replacement
     if replacement or (facts.replacement and replacement is None):
         return None
-    whole = complete_epochs(observation)[0]
-    epoch = np.concatenate(
-        [
-            fetch.indices
-            for fetch in observation.fetches
-            if fetch.epoch == whole and fetch.indices is not None
-        ]
-        or [np.empty(0, np.int64)]
-    )
+    epoch = _whole_epoch(observation)
     drawn, counts = np.unique(epoch, return_counts=True)
     twice, never = int((counts > 1).sum()), facts.length - len(drawn)
     # Other ranks draw the rest, and some ranks draw a few samples twice.
@@ -36,9 +35,40 @@ def check(
         f"an epoch of {len(epoch)} samples has {twice} indices more than once and leaves "
         f"out {never} of {facts.length}"
     )
-    if replacement is None:
-        cannot_tell(
-            f"{evidence}; pass expect=Expect(replacement=True) if that is meant, or "
-            "False if not"
-        )
-    return Diagnosis(severity="error", where=facts.sampler_path, evidence=evidence)
+    if replacement is False:
+        return Diagnosis("error", facts.sampler_path, evidence)
+    meant = "pass expect=Expect(replacement=True) if that is meant, or False if not"
+    if _may_be_meant(facts, counts):
+        cannot_tell(evidence, meant)
+    return Diagnosis(
+        severity="warning",
+        where=facts.sampler_path,
+        evidence=evidence,
+        fix="Yield every index once, such as `torch.randperm(len(dataset)).tolist()`; "
+        f"{meant}.",
+    )
+
+
+def _whole_epoch(observation: Observation) -> npt.NDArray[np.int64]:
+    """Return the indices of the first epoch that was drawn to its end."""
+    draws = observation.draws
+    if draws is not None and draws.complete and draws.epochs:
+        return draws.epochs[0]
+    whole = complete_epochs(observation)[0]
+    indices = [
+        fetch.indices
+        for fetch in observation.fetches
+        if fetch.epoch == whole and fetch.indices is not None
+    ]
+    return np.concatenate(indices or [np.empty(0, np.int64)])
+
+
+def _may_be_meant(facts: Facts, counts: npt.NDArray[np.int64]) -> bool:
+    """Return whether repeated indices look like a choice of the user."""
+    if facts.draws_with_replacement or facts.given_indices:
+        return True
+    if not facts.sampler or facts.length is None:
+        return True
+    # Repeated augmentation draws each index equally often; the epoch's end cuts one.
+    often = np.bincount(counts)
+    return int(counts.max()) > 1 and int(often[counts.max()]) >= len(counts) - 1

@@ -21,8 +21,8 @@ def check(
         return None
     if fixed is None and not observation.random:
         cannot_tell(
-            f"{grouped}; pass expect=Expect(fixed_order=False) if it is for training, "
-            "or True if not"
+            grouped,
+            "pass expect=Expect(fixed_order=False) if it is for training, or True if not",
         )
     return Diagnosis(
         severity="warning" if fixed is None else "error",

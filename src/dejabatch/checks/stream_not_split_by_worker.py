@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dejabatch.evidence import Evidence
-from dejabatch.evidence.facts import iterable_style
+from dejabatch.evidence.facts import iterable_style, whole_epochs
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
 
@@ -34,7 +34,8 @@ def check(
         if not any(end.epoch == 0 and end.complete for end in observation.ends):
             cannot_tell(
                 "workers differ by their random numbers alone, and the stream was not "
-                "read to its end"
+                "read to its end",
+                whole_epochs(observation),
             )
     evidence = f"the {len(streams)} workers give the same samples"
     if not certain:

@@ -1,7 +1,7 @@
 """A stream shuffles in one and the same way in every epoch."""
 
 from dejabatch.evidence import Evidence
-from dejabatch.evidence.facts import iterable_style
+from dejabatch.evidence.facts import iterable_style, more_epochs
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
 
@@ -17,22 +17,43 @@ def check(
     facts, fixed = iterable_style(observation), observation.expect.fixed_order
     repeats = observation.repeats()
     if repeats is None:
-        cannot_tell("fewer than two epochs of ten samples that differ were read")
+        cannot_tell(
+            "fewer than two epochs of ten samples that differ were read",
+            more_epochs(observation),
+        )
     if not repeats or fixed:
         return None
     restarted = observation.restarted
     at_start = restarted is not None and restarted.repeats() is False
+    if _counts_epochs(observation):
+        return Diagnosis(
+            severity="error",
+            where="dataset.__iter__",
+            evidence="a second pass over the dataset in one process has another order, but "
+            "both epochs of the loader have the same: new workers start with a copy that "
+            "has made no pass",
+            fix="Pass the epoch from the main process, with a `set_epoch` that the loop "
+            "calls before each epoch, or set `persistent_workers=True`.",
+        )
     if not at_start and facts.dataset_has_set_epoch:
         cannot_tell(
-            "the dataset has a set_epoch; your loop calls it, and audit does not"
+            "the dataset has a set_epoch", "check that your loop calls set_epoch"
         )
     if not at_start and fixed is None:
         cannot_tell(
-            "all epochs have the same samples in the same order; pass "
-            "expect=Expect(fixed_order=False) if they should not, or True if they should"
+            "all epochs have the same samples in the same order",
+            "pass expect=Expect(fixed_order=False) if they should not, or True if they "
+            "should",
         )
     samples = sum(len(stream) for stream in observation.streams().values())
     evidence = f"both epochs have the same {samples} samples in the same order"
     if at_start:
         evidence += ", and with new workers they do not"
     return Diagnosis(severity="error", where="dataset.__iter__", evidence=evidence)
+
+
+def _counts_epochs(observation: Observation) -> bool:
+    """Return whether the stream itself counts its passes, in workers that end."""
+    facts, answers = iterable_style(observation), observation.answers
+    in_new_workers = facts.num_workers > 0 and not facts.persistent_workers
+    return bool(in_new_workers and answers and answers.second_pass_differs)

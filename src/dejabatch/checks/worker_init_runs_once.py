@@ -1,7 +1,7 @@
 """A worker_init_fn sets state once, for all epochs of a persistent worker."""
 
 from dejabatch.evidence import Evidence
-from dejabatch.evidence.facts import facts_of
+from dejabatch.evidence.facts import facts_of, more_epochs
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
 
@@ -15,7 +15,10 @@ def check(
         cannot_tell("the loader has no persistent workers, or no worker_init_fn")
     repeats = observation.repeats()
     if repeats is None:
-        cannot_tell("fewer than ten samples that differ came in two epochs")
+        cannot_tell(
+            "fewer than ten samples that differ came in two epochs",
+            more_epochs(observation),
+        )
     if not repeats or not facts.map_style or observation.expect.deterministic:
         return None
     restarted = observation.restarted

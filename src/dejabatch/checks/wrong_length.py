@@ -25,8 +25,10 @@ def check(
         answers = answers_of(observation)
         periods = [p for p in required(answers, answers.periods) if p >= FEWEST_EQUAL]
         period = min(periods, default=None)
-    if period is None:
-        return None
+    if period is None or period in facts.repeats_a_dataset:
+        return None  # a wrapper that repeats a dataset on purpose
+    if facts.repeated_references or _length_is_stored(observation):
+        return None  # the length is right, and stored items repeat
     same = "give the same sample"
     if observation.random:
         same += " when the random generators are in the same states"
@@ -35,7 +37,13 @@ def check(
         where="dataset.__len__",
         evidence=f"index i and index i + {period} {same}, and the length of the dataset "
         f"is {facts.length}",
+        fix=f"Return {period} in `__len__`, or pass `expect=Expect(repeats=True)` to "
+        "`audit` if an epoch is to repeat the samples.",
     )
+
+
+def _length_is_stored(observation: Observation) -> bool:
+    return observation.answers is not None and observation.answers.length_is_stored
 
 
 def _period(observation: Observation) -> int | None:

@@ -6,7 +6,7 @@ import pickle
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any, Final
 
 import torch
@@ -265,9 +265,9 @@ def audit_with_all_ranks(
     kind, content = pickle.loads(answer)
     if kind == "error" or examined is None:
         raise RankError(content) from failure
-    findings, checked, skipped = content
+    findings, checked, skipped, untold = content
     judgement = Judgement(
-        tuple(Finding(*one) for one in findings), tuple(checked), skipped
+        tuple(Finding(*one) for one in findings), tuple(checked), skipped, untold
     )
     return judgement, examined.seen, ranks
 
@@ -328,8 +328,9 @@ def conclude(
     except Exception:  # noqa: BLE001 - no rank may wait for a report in vain
         text = f"the ranks could not be judged\n{traceback.format_exc()}"
         return None, ("error", text)
-    findings = [(f.slug, f.severity, f.where, f.evidence) for f in judgement.findings]
-    return ranks, ("judged", (findings, judgement.checked, dict(judgement.skipped)))
+    findings = [astuple(finding) for finding in judgement.findings]
+    skipped, untold = dict(judgement.skipped), dict(judgement.untold)
+    return ranks, ("judged", (findings, judgement.checked, skipped, untold))
 
 
 def _say_who_is_not_ready(meeting: Meeting) -> str:
@@ -390,7 +391,7 @@ def judge_ranks(
         full = in_full.get(slug, finding)
         if len(owners) < len(ranks):
             evidence = f"{say_ranks(owners)}: {full.evidence}"
-            full = Finding(slug, full.severity, full.where, evidence)
+            full = replace(full, evidence=evidence)
         findings.append(full)
     findings.sort(key=lambda finding: -SEVERITIES.index(finding.severity))
     checked = dict.fromkeys([*between.checked, *own.checked])
@@ -399,4 +400,9 @@ def judge_ranks(
         for slug, reason in {**own.skipped, **between.skipped}.items()
         if slug not in checked
     }
-    return Judgement(tuple(findings), tuple(checked), skipped)
+    untold = {
+        slug: reason
+        for slug, reason in {**own.untold, **between.untold}.items()
+        if slug in skipped
+    }
+    return Judgement(tuple(findings), tuple(checked), skipped, untold)

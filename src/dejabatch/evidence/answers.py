@@ -1,11 +1,13 @@
 """Conditions that a dataset's answers must meet before a check can judge by them."""
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from dejabatch.findings import CannotTell, cannot_tell
+from dejabatch.findings import cannot_tell
 from dejabatch.observe.record import Answers, Observation
 
 T = TypeVar("T")
+
+_MORE_TIME: Final = "raise time_limit"
 
 
 def answers_of(observation: Observation, *, again: bool = True) -> Answers:
@@ -26,14 +28,16 @@ def answers_of(observation: Observation, *, again: bool = True) -> Answers:
     """
     answers = observation.answers
     if answers is None:
-        cannot_tell("no sample was made again")
+        facts = observation.facts
+        asked = facts is not None and facts.data_loader and observation.fetches
+        cannot_tell("no sample was made again", _MORE_TIME if asked else "")
     if again and observation.facts is not None and not observation.facts.map_style:
         cannot_tell("an iterable dataset cannot be asked for one sample again")
     missing = (
         answers.first_in_new_process is None if again else answers.overwritten is None
     )
     if missing:
-        cannot_tell(answers.error or "no sample was made again")
+        cannot_tell(answers.error or "no sample was made again", _remedy(answers))
     if again and not answers.reproducible:
         cannot_tell("a sample differs each time, whatever its random generators")
     return answers
@@ -48,8 +52,18 @@ def required(answers: Answers, answer: T | None) -> T:
         If the question was not answered.
     """
     if answer is None:
-        raise CannotTell(answers.error or "the dataset could not be asked for it")
+        reason = answers.error or "the dataset could not be asked for it"
+        cannot_tell(reason, _remedy(answers))
     return answer
+
+
+def _remedy(answers: Answers) -> str:
+    """Return what would let the dataset answer; empty if the question was not asked."""
+    if answers.error is None:
+        return ""
+    if answers.error.endswith("too long"):
+        return _MORE_TIME
+    return "dataset[index] must work a second time"
 
 
 def changed(answers: Answers, *kinds: str) -> str | None:
@@ -67,12 +81,54 @@ def counts_its_calls(answers: Answers) -> bool:
     )
 
 
-def edited_array(answers: Answers) -> str | None:
-    """Return the path of a stored array that making a sample changes with the sample."""
-    if not answers.changes_by_itself or answers.first == answers.other_index_first:
-        return None
-    # A generator in C++ code, whose numbers are stored, shows in the same way.
+def hidden_generator(answers: Answers) -> str | None:
+    """Return a module whose generator, out of reach, may explain another second sample.
+
+    A generator in C++ code, whose numbers are stored, shows like an edit of the numbers.
+    """
     hidden = answers.unreachable_generators
     if hidden and answers.after_other_index != answers.first:
+        return hidden[0]
+    return None
+
+
+def edited_object(answers: Answers) -> tuple[str, str] | None:
+    """Return what making a sample edits in place and thereby changes the next one.
+
+    Returns
+    -------
+    path : str
+        The array, or the list or dictionary that holds all values that were replaced.
+    kind : str
+        ``"array"``, ``"value"``, ``"container"`` or ``"replaced"``.
+    """
+    if not answers.changes_by_itself or counts_its_calls(answers):
         return None
-    return changed(answers, "array")
+    if hidden_generator(answers):
+        return None
+    edited = answers.edited_objects
+    arrays = [path for path, kind in edited.items() if kind == "array"]
+    if arrays:
+        return min(arrays, key=len), "array"
+    # A list that grows may be a cache. It is an edit if it makes this sample another one.
+    local = answers.after_other_index == answers.first
+    values = [path for path, kind in edited.items() if kind == "value"]
+    if values and (local or len(values) > 1):
+        return _common_holder(values), "value"
+    held = [
+        path for path in edited if edited[path] == "container" and path.endswith("]")
+    ]
+    if held and local:
+        return max(held, key=len), "container"
+    replaced = [path for path, kind in edited.items() if kind == "replaced"]
+    if replaced and local:
+        return min(replaced, key=len), "replaced"
+    return None
+
+
+def _common_holder(paths: list[str]) -> str:
+    """Return the path of the innermost container that holds all values."""
+    holder = min((path[: path.rfind("[")] for path in paths), key=len)
+    while not all(path.startswith((f"{holder}[", f"{holder}.")) for path in paths):
+        holder = holder[: max(holder.rfind("["), holder.rfind("."))]
+    return holder

@@ -1,7 +1,12 @@
 """The kind of loader that was observed: most checks apply to one kind only."""
 
+from typing import Final
+
 from dejabatch.findings import cannot_tell
 from dejabatch.observe.record import Facts, Observation
+
+FUNCTION: Final = "audit a function that makes the loader"
+"""The remedy for what only a second loader shows."""
 
 
 def facts_of(observation: Observation) -> Facts:
@@ -57,5 +62,16 @@ def complete_epochs(observation: Observation) -> list[int]:
     """
     complete = [end.epoch for end in observation.ends if end.complete]
     if not complete:
-        cannot_tell("no epoch was read to its end")
+        cannot_tell("no epoch was read to its end", whole_epochs(observation))
     return complete
+
+
+def more_epochs(observation: Observation) -> str:
+    """Return the remedy for fewer than two epochs; empty if two were read or none can."""
+    few = len(observation.ends) < 2 and observation.ended is None
+    return "pass epochs=2" if few else ""
+
+
+def whole_epochs(observation: Observation) -> str:
+    """Return the remedy for an epoch that was cut; empty if max_batches did not cut it."""
+    return "raise max_batches" if observation.ended is None else ""

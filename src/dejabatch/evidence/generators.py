@@ -1,11 +1,12 @@
 """Random generators that start in one state and are drawn from, more than once.
 
 A generator repeats itself if two workers, or two epochs of one worker, have it in the same
-state before the first batch and in the same state after that batch. A generator that is
-never drawn from does no harm.
+state before the first batch, and draw from it. Samples that draw different amounts leave
+it in different states after that batch; such a generator counts if a sample depends on it.
+A generator that is never drawn from does no harm.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -21,9 +22,11 @@ from dejabatch.observe.record import (
     WorkerStart,
     numpy_recipe,
 )
-from dejabatch.state import GLOBAL_NAMES
+from dejabatch.state import GLOBAL_NAMES, NUMBA_NAMES
 
 Axis = Literal["worker", "epoch"]
+
+_GLOBAL = (*GLOBAL_NAMES, *NUMBA_NAMES)
 
 
 def repeated(
@@ -62,17 +65,25 @@ def repeated(
             axis, certain = "epoch", _indices_differ(firsts[one], firsts[other])
         else:
             continue  # another worker in another epoch: the other pairs imply it
-        for path in _drawn_from_equally(observation, one, other):
+        for path, equally in _drawn_from(observation, one, other).items():
             if axis == "worker" and _only_orders_the_stream(observation, one, path):
                 continue
-            if certain or path in matters or "worker" in found.get(path, ()):
+            if path in matters or (
+                equally and (certain or "worker" in found.get(path, ()))
+            ):
                 found.setdefault(path, set()).add(axis)
-            else:
+            elif equally:
                 undecided.add(path)
+    stopped = observation.facts and observation.facts.search_stopped_at
+    if stopped and not found:
+        cannot_tell(
+            f"the search for random generators stopped at {stopped}, because the dataset "
+            "holds too many objects"
+        )
     if undecided and not found:
         cannot_tell(
-            f"{min(undecided, key=len)} repeats its epochs, or is seeded for each "
-            "sample; shuffle=True would tell"
+            f"{min(undecided, key=len)} repeats its epochs, or is seeded for each sample",
+            "shuffle=True would tell",
         )
     return found
 
@@ -90,7 +101,7 @@ def repeated_in_samples(
     return {
         path: axes
         for path, axes in evidence.of(repeated).items()
-        if path not in GLOBAL_NAMES and not path.startswith("collate_fn")
+        if path not in _GLOBAL and not path.startswith("collate_fn")
     }
 
 
@@ -235,10 +246,35 @@ def reseeded_globals(
             continue
     found: dict[Axis, list[str]] = {"worker": [], "epoch": []}
     for name, axes in evidence.of(repeated).items():
-        if name in GLOBAL_NAMES and name not in explained:
+        if name in _GLOBAL and name not in explained:
             for axis in axes:
                 found[axis].append(name)
     return found
+
+
+def reseeded_in_streams(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> tuple[str, ...]:
+    """Return the generators that a stream seeds with a constant when it begins.
+
+    A generator counts if its states differ before the first batch of two workers or
+    epochs, agree after that batch, and change in later batches. A stream that seeds to
+    shuffle, and draws nothing else, does no harm.
+    """
+    starts, firsts = observation.epoch_starts(), observation.first_fetches()
+    has_set_epoch = observation.facts and observation.facts.dataset_has_set_epoch
+    found = set()
+    for one, other in combinations(sorted(firsts), 2):
+        if one[0] != other[0] and (one[1] != other[1] or has_set_epoch):
+            continue
+        for path, state in firsts[one].census.items():
+            if (
+                state == firsts[other].census.get(path)
+                and starts[one].get(path) != starts[other].get(path)
+                and len(_states(observation, one, path)) > 1
+            ):
+                found.add(path)
+    return tuple(sorted(found))
 
 
 def diagnose(
@@ -288,24 +324,39 @@ def _only_orders_the_stream(
     """
     if observation.facts is None or observation.facts.map_style:
         return False
-    states = [
+    batches = sum((f.epoch, f.worker) == place for f in observation.fetches)
+    return batches > 1 and len(_states(observation, place, path)) == 1
+
+
+def _states(
+    observation: Observation, place: tuple[int, int], path: str
+) -> set[bytes | None]:
+    """Return the states of a generator after the batches of a worker in an epoch."""
+    return {
         fetch.census.get(path)
         for fetch in observation.fetches
         if (fetch.epoch, fetch.worker) == place
-    ]
-    return len(states) > 1 and len(set(states)) == 1
+    }
 
 
-def _drawn_from_equally(
+def _drawn_from(
     observation: Observation, one: tuple[int, int], other: tuple[int, int]
-) -> Iterator[str]:
-    """Yield the generators in one state before and one state after both first batches."""
+) -> Mapping[str, bool]:
+    """Return the generators in one state before both first batches that both draw from.
+
+    Returns
+    -------
+    mapping of str to bool
+        By path: whether the generator is in one state after both batches as well.
+    """
     starts, firsts = observation.epoch_starts(), observation.first_fetches()
+    found = {}
     for path, start in starts[one].items():
-        after = firsts[one].census.get(path)
-        if (
-            start == starts[other].get(path)
-            and start != after
-            and after == firsts[other].census.get(path)
-        ):
-            yield path
+        after, other_after = (
+            firsts[one].census.get(path),
+            firsts[other].census.get(path),
+        )
+        unseen_or_unused = {None, start} & {after, other_after}
+        if start == starts[other].get(path) and not unseen_or_unused:
+            found[path] = after == other_after
+    return found

@@ -1,12 +1,15 @@
 """Facts about the order of indices, epochs and streams."""
 
+from itertools import combinations
+
 import numpy as np
 import numpy.typing as npt
 
 from dejabatch.chance import FEWEST_TO_COMPARE
 from dejabatch.evidence import Evidence
+from dejabatch.evidence.facts import more_epochs, whole_epochs
 from dejabatch.findings import cannot_tell
-from dejabatch.observe.record import Observation, Pair
+from dejabatch.observe.record import MAIN_PROCESS, Census, Observation, Pair
 
 
 def repeated_order(
@@ -26,7 +29,8 @@ def repeated_order(
     """
     orders = observation.orders()
     if len(orders) < 2:
-        cannot_tell("fewer than two epochs with integer indices were read")
+        remedy = more_epochs(observation) if orders else ""
+        cannot_tell("fewer than two epochs with integer indices were read", remedy)
     shortest = min(map(len, orders))
     if shortest < FEWEST_TO_COMPARE:
         cannot_tell(
@@ -51,9 +55,9 @@ def empty_epochs(
         If no epoch was read to its end, or if only one was read.
     """
     if len(observation.ends) < 2:
-        cannot_tell("fewer than two epochs were read")
+        cannot_tell("fewer than two epochs were read", more_epochs(observation))
     if not any(end.complete for end in observation.ends):
-        cannot_tell("no epoch was read to its end")
+        cannot_tell("no epoch was read to its end", whole_epochs(observation))
     full = {fetch.epoch for fetch in observation.fetches}
     return [
         end.epoch
@@ -71,3 +75,57 @@ def streams_coincide(pair: Pair, _evidence: Evidence[Pair]) -> bool:
         return False
     one, other = pair.a.contents(), pair.b.contents()
     return len(one) > 1 and one == other
+
+
+def reseeded_by_sampler(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> tuple[str, ...]:
+    """Return the global generators that the sampler seeds with a constant.
+
+    Such a generator is in other states before two epochs, and in one state when the
+    sampler has yielded its first index. A sampler with a ``set_epoch`` may seed with the
+    epoch's number, and is not asked.
+    """
+    facts = observation.facts
+    if facts is None or facts.sampler_has_set_epoch:
+        return ()
+    return _reset_in_each_epoch(
+        [
+            (end.states_before, end.states_at_first_index)
+            for end in observation.ends
+            if end.states_at_first_index
+        ]
+    )
+
+
+def reseeded_by_loader(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> tuple[str, ...]:
+    """Return the global generators that the loader's own ``__iter__`` seeds.
+
+    Such a generator is in other states before two epochs, and in one state after the
+    first batch that is delivered.
+    """
+    delivered = observation.delivered
+    if delivered is None:
+        return ()
+    firsts = delivered.first_fetches()
+    return _reset_in_each_epoch(
+        [
+            (end.states_before, firsts[end.epoch, MAIN_PROCESS].census)
+            for end in delivered.ends
+            if end.states_before and (end.epoch, MAIN_PROCESS) in firsts
+        ]
+    )
+
+
+def _reset_in_each_epoch(epochs: list[tuple[Census, Census]]) -> tuple[str, ...]:
+    """Return the generators with other states before epochs, and one state in them."""
+    found = set()
+    for (before, state), (other_before, other_state) in combinations(epochs, 2):
+        for name, digest in state.items():
+            changed = digest not in {before.get(name), other_before.get(name)}
+            same = digest == other_state.get(name)
+            if changed and same and before.get(name) != other_before.get(name):
+                found.add(name)
+    return tuple(sorted(found))

@@ -10,6 +10,7 @@ import os
 import random
 import struct
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any, Self
@@ -27,8 +28,8 @@ from dejabatch.state import generators
 def seed_worker(worker_id: int) -> None:
     """Seed every random generator that a worker can reach; a ``worker_init_fn``.
 
-    Seeded are the three global generators, OpenCV's generator if cv2 is imported, and
-    every generator object that the dataset, its transforms or the collate function hold.
+    Seeded are the three global generators, the generators of OpenCV and numba where cv2
+    or numba is imported, and every generator object that the dataset, its transforms or the collate function hold.
     Each generator gets its own stream in every worker, epoch, rank and run. Generators
     that were in equal states stay equal, such as two for an image and its mask.
 
@@ -41,6 +42,12 @@ def seed_worker(worker_id: int) -> None:
     ------
     RuntimeError
         If the function is called outside of a worker.
+
+    Warns
+    -----
+    RuntimeWarning
+        If the dataset holds so many objects that the search for generators stopped. The
+        message has the path where the search stopped.
 
     Notes
     -----
@@ -70,7 +77,15 @@ def seed_worker(worker_id: int) -> None:
     rank, _ = rank_and_world_size()
     entropy = _words(info.seed - worker_id, rank, worker_id)
     roots = {"dataset": info.dataset, "collate_fn": _collate_fn()}
-    held = [found.rng for found in generators.find(roots)]
+    finder = generators.Finder(roots)
+    held = [found.rng for found in finder.find()]
+    if finder.stopped_at is not None:
+        msg = (
+            f"seed_worker: the search for random generators stopped at {finder.stopped_at}"
+            ", because the dataset holds too many objects; generators behind it are not "
+            "seeded"
+        )
+        warnings.warn(msg, RuntimeWarning, stacklevel=2)
     for generator in (*generators.global_rngs().values(), *held):
         state = np.frombuffer(generators.digest(generator), np.uint32).tolist()
         generators.reseed(generator, np.random.SeedSequence([*entropy, *state]))

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dejabatch.catalogue import FAILURE_MODES
-from dejabatch.lint import Place
+from dejabatch.lint.place import Place
 
 
 def places_as_github(places: Sequence[Place]) -> str:
@@ -17,11 +16,18 @@ def places_as_github(places: Sequence[Place]) -> str:
 
 
 def _command(place: Place) -> str:
-    mode = FAILURE_MODES[place.slug]
+    kind = {"note": "notice"}.get(place.severity, place.severity)
+    position = (
+        f"line={place.line},col={place.column}"
+        if place.cell is None
+        # GitHub counts the lines of the notebook's JSON, which a cell does not tell.
+        else "line=1"
+    )
+    where = "" if place.cell is None else f"Cell {place.cell}, line {place.line}: "
+    text = " ".join(filter(None, [f"{where}{place.why}", place.fix, place.url]))
     return (
-        f"::warning file={_property(place.path)},line={place.line},"
-        f"col={place.column},title={_property(mode.title)}::"
-        f"{_escaped(f'{mode.fix} {mode.url}')}"
+        f"::{kind} file={_property(place.path)},{position},"
+        f"title={_property(place.title)}::{_escaped(text)}"
     )
 
 

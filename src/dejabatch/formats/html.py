@@ -16,10 +16,12 @@ def report_as_html(report: Report) -> str:
     """Return the report as one ``section`` element, with its picture."""
     parts = [f"<p><strong>dejabatch: {escape(report.verdict)}</strong></p>"]
     for finding in report.findings:
-        link = f'<a href="{escape(finding.url)}">{escape(finding.title)}</a>'
+        # Notebooks change the colour of text for their dark theme, and not of links.
+        style = 'style="color:inherit"'
+        link = f'<a {style} href="{escape(finding.url)}">{escape(finding.title)}</a>'
         rows = {
             "where": f"<code>{escape(finding.where)}</code>",
-            "evidence": escape(finding.evidence),
+            "evidence": escape(finding.evidence).replace("\n", "<br>"),
             "fix": escape(finding.fix),
         }
         terms = "".join(f"<dt>{k}</dt><dd>{v}</dd>" for k, v in rows.items())
@@ -34,8 +36,8 @@ def _picture(report: Report) -> str:
         return ""
     generator = figures.generator_of(report)
     try:
-        address = figures.as_png(report.observation, generator=generator)
+        picture = figures.as_svg(report.observation, generator=generator)
     except ImportError:
         return ""
     text = "The batches of each worker over time; the same colour is the same content."
-    return f'<p><img src="{address}" alt="{text}" style="max-width:100%"></p>'
+    return f'<div role="img" aria-label="{text}">{picture}</div>'

@@ -1,76 +1,162 @@
-"""One parsed file: its syntax tree and the objects that its names refer to."""
+"""One parsed file: its syntax tree, and the values of its names."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Final, NamedTuple, Self, TypeAlias, TypeVar
 
-_LOADER_CLASSES: Final = {"DataLoader", "StatefulDataLoader"}
+from dejabatch.lint.source import Source, UnreadableError
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+Scope: TypeAlias = Function | ast.Module | ast.ClassDef
+Node = TypeVar("Node", bound=ast.AST)
+
+FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_ASSIGNING: Final = (
+    ast.Assign,
+    ast.AnnAssign,
+    ast.AugAssign,
+    ast.NamedExpr,
+    ast.For,
+    ast.AsyncFor,
+    ast.comprehension,
+    ast.withitem,
+)
+# Nodes such as `ast.Load()` are shared by the whole tree.
+_TOKENS: Final = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
+SCOPES: Final = (*FUNCTIONS, ast.Module, ast.ClassDef)
 
 
-@dataclass(slots=True)
+class Item(NamedTuple):
+    """One element of an unpacked value, as `b` in ``a, b = value``."""
+
+    value: ast.expr
+    position: int
+
+
+class Opaque(NamedTuple):
+    """A value that the source does not show, such as a loop variable."""
+
+    node: ast.AST
+
+
+class Import(NamedTuple):
+    """An imported name: the full name, and the dots of a relative import."""
+
+    name: str
+    level: int = 0
+
+
+Value: TypeAlias = ast.AST | Item | Opaque
+"""A value of a name: a definition, an expression, an argument, and others."""
+
+
+@dataclass(slots=True, eq=False)
 class Module:
     """A parsed file.
 
     Attributes
     ----------
+    source : Source
+        The text.
     tree : ast.Module
         The syntax tree.
-    imported : dict of str to str
-        The full name of each imported object, by its name in the file.
     parents : dict of ast.AST to ast.AST
         The parent of each node.
-    loaders : set of str
-        The variables, attributes and arguments that hold a DataLoader, as source text.
+    by_type : dict of type to list of ast.AST
+        The nodes of each class, from the outside in.
+    imported : dict of str to Import
+        The imported names of the file.
+    star_imports : list of Import
+        The modules of ``from module import *``.
     """
 
+    source: Source
     tree: ast.Module
-    imported: dict[str, str] = field(init=False)
-    parents: dict[ast.AST, ast.AST] = field(init=False)
-    loaders: set[str] = field(init=False)
+    parents: dict[ast.AST, ast.AST] = field(init=False, default_factory=dict)
+    by_type: dict[type[ast.AST], list[ast.AST]] = field(
+        init=False, default_factory=dict
+    )
+    imported: dict[str, Import] = field(init=False, default_factory=dict)
+    star_imports: list[Import] = field(init=False, default_factory=list)
+    _bindings: dict[ast.AST, dict[str, list[Value]]] = field(
+        init=False, default_factory=dict
+    )
+    _stored: dict[str, list[tuple[ast.AST, Value]]] | None = field(
+        init=False, default=None
+    )
 
     def __post_init__(self) -> None:
-        self.imported = _imported_names(self.tree)
-        self.parents = {
-            child: node
-            for node in ast.walk(self.tree)
-            for child in ast.iter_child_nodes(node)
-        }
-        self.loaders = set(self._loader_variables())
+        nodes: list[ast.AST] = [self.tree]
+        by_type, parents = self.by_type, self.parents
+        for node in nodes:
+            by_type.setdefault(type(node), []).append(node)
+            # ast.iter_child_nodes takes twice as long.
+            for value in vars(node).values():
+                if isinstance(value, list):
+                    children = [item for item in value if isinstance(item, ast.AST)]
+                elif isinstance(value, ast.AST) and not isinstance(value, _TOKENS):
+                    children = [value]
+                else:
+                    continue
+                for child in children:
+                    parents[child] = node
+                nodes += children
+        for node in self.walk(ast.Import):
+            for alias in node.names:
+                name = alias.asname or alias.name.partition(".")[0]
+                self.imported[name] = Import(alias.name if alias.asname else name)
+        for node in self.walk(ast.ImportFrom):
+            prefix = f"{node.module}." if node.module else ""
+            for alias in node.names:
+                if alias.name == "*":
+                    self.star_imports.append(Import(node.module or "", node.level))
+                else:
+                    full = Import(f"{prefix}{alias.name}", node.level)
+                    self.imported[alias.asname or alias.name] = full
 
     @classmethod
-    def parse(cls, source: str, path: str) -> Self:
-        """Parse the text of a file."""
-        return cls(ast.parse(source, filename=path))
+    def parse(cls, source: Source) -> Self:
+        """Parse a source.
 
-    def full_name(self, node: ast.AST) -> str:
-        """Return the full name of the object that an expression refers to, or ""."""
-        if isinstance(node, ast.Attribute):
-            owner = self.full_name(node.value)
-            return f"{owner}.{node.attr}" if owner else ""
-        return self.imported.get(node.id, node.id) if isinstance(node, ast.Name) else ""
+        Raises
+        ------
+        UnreadableError
+            If the source is not Python.
+        """
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about "\d" and the like
+                return cls(source, _parsed(source))
+        except SyntaxError as error:
+            line, column = error.lineno or 1, error.offset or 1
+            msg = f"the file is not valid Python: {error.msg}"
+            raise UnreadableError(msg, max(line, 1), max(column, 1)) from error
+        except (ValueError, RecursionError, MemoryError) as error:
+            msg = f"the file cannot be parsed: {error}"
+            raise UnreadableError(msg) from error
 
-    def called_name(self, node: ast.AST) -> str:
-        """Return the full name of the object that a call calls; "" for other nodes."""
-        return self.full_name(node.func) if isinstance(node, ast.Call) else ""
+    def walk(self, kind: type[Node], inside: ast.AST | None = None) -> Iterator[Node]:
+        """Yield the nodes of one class, in the whole file or inside a node."""
+        if inside is None or inside is self.tree:
+            nodes = self.by_type.get(kind, [])
+        else:
+            nodes = list(ast.walk(inside))
+        for node in nodes:
+            if isinstance(node, kind):
+                yield node
 
-    def is_loader_call(self, node: ast.AST) -> bool:
-        """Return whether a node is a call of a DataLoader class."""
-        return self.called_name(node).rpartition(".")[2] in _LOADER_CLASSES
+    def calls(self, inside: ast.AST | None = None) -> Iterator[ast.Call]:
+        """Yield the calls inside a node, by default in the whole file."""
+        return self.walk(ast.Call, inside)
 
-    def is_loader(self, node: ast.AST) -> bool:
-        """Return whether an expression is a variable that holds a DataLoader."""
-        if not isinstance(node, (ast.Name, ast.Attribute)):
-            return False
-        return ast.unparse(node) in self.loaders
-
-    def calls(self, node: ast.AST | None = None) -> Iterator[ast.Call]:
-        """Yield the calls in a node, by default in the whole file."""
-        for inner in ast.walk(node or self.tree):
-            if isinstance(inner, ast.Call):
-                yield inner
+    def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+        """Yield the functions that have a name."""
+        yield from self.walk(ast.FunctionDef)
+        yield from self.walk(ast.AsyncFunctionDef)
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
         """Yield the nodes around a node, from the inside out."""
@@ -78,41 +164,150 @@ class Module:
             node = self.parents[node]
             yield node
 
-    def dataset_classes(self) -> Iterator[ast.ClassDef]:
-        """Yield the classes with a base whose name ends in ``Dataset``."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.ClassDef) and any(
-                self.full_name(base).endswith("Dataset") for base in node.bases
-            ):
-                yield node
+    def scope(self, node: ast.AST) -> Scope:
+        """Return the function, class or module that a node stands in."""
+        for outer in self.ancestors(node):
+            if isinstance(outer, SCOPES):
+                return outer
+        return self.tree
 
-    def _loader_variables(self) -> Iterator[str]:
-        for node in ast.walk(self.tree):
-            match node:
-                case ast.Assign() if self.is_loader_call(node.value):
-                    for target in node.targets:
-                        if isinstance(target, (ast.Name, ast.Attribute)):
-                            yield ast.unparse(target)
-                case ast.AnnAssign() if self._is_loader_class(node.annotation):
-                    yield ast.unparse(node.target)
-                case ast.arg(annotation=ast.expr() as annotation):
-                    if self._is_loader_class(annotation):
-                        yield node.arg
+    def function(self, node: ast.AST) -> Function | ast.Module:
+        """Return the innermost function around a node, or else the module."""
+        for outer in self.ancestors(node):
+            if isinstance(outer, FUNCTIONS):
+                return outer
+        return self.tree
 
-    def _is_loader_class(self, annotation: ast.expr) -> bool:
-        if isinstance(annotation, ast.Subscript):  # DataLoader[int]
-            annotation = annotation.value
-        return self.full_name(annotation).rpartition(".")[2] in _LOADER_CLASSES
+    def class_of(self, node: ast.AST) -> ast.ClassDef | None:
+        """Return the innermost class around a node."""
+        for outer in self.ancestors(node):
+            if isinstance(outer, ast.ClassDef):
+                return outer
+        return None
+
+    def full_name(self, node: ast.AST | None) -> str:
+        """Return the full name of the object that an expression refers to, or ""."""
+        if isinstance(node, ast.Attribute):
+            owner = self.full_name(node.value)
+            return f"{owner}.{node.attr}" if owner else ""
+        if not isinstance(node, ast.Name):
+            return ""
+        imported = self.imported.get(node.id)
+        if imported is None:
+            return node.id
+        return "." * imported.level + imported.name
+
+    def called_name(self, node: Value) -> str:
+        """Return the full name of the object that a call calls; "" for other nodes."""
+        return self.full_name(node.func) if isinstance(node, ast.Call) else ""
+
+    def bindings(self, scope: ast.AST) -> dict[str, list[Value]]:
+        """Return the values that a function, class or module binds to its names."""
+        if scope not in self._bindings:
+            self._bindings[scope] = _bindings(scope)
+        return self._bindings[scope]
+
+    def stored_attributes(self) -> dict[str, list[tuple[ast.AST, Value]]]:
+        """Return the assignments to attributes, by the attribute's name.
+
+        Each assignment is the target and the value.
+        """
+        if self._stored is None:
+            self._stored = {}
+            nodes = [n for kind in _ASSIGNING for n in self.by_type.get(kind, ())]
+            for target, value in _assignments(nodes):
+                if isinstance(target, ast.Attribute):
+                    self._stored.setdefault(target.attr, []).append((target, value))
+        return self._stored
+
+    def place(self, node: ast.AST) -> str:
+        """Return a node's place in the words of a message: ``train.py:12``."""
+        line = getattr(node, "lineno", 1)
+        if self.source.cells:
+            cell, line = self.source.cells[min(line, len(self.source.cells)) - 1]
+            return f"{self.source.path}:cell {cell}:{line}"
+        return f"{self.source.path}:{line}"
 
 
-def _imported_names(tree: ast.Module) -> dict[str, str]:
-    imported: dict[str, str] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                name = alias.asname or alias.name.partition(".")[0]
-                imported[name] = alias.name if alias.asname else name
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                imported[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-    return imported
+def _parsed(source: Source) -> ast.Module:
+    try:
+        return ast.parse(source.text, filename=source.path)
+    except SyntaxError:
+        if not source.cells:
+            raise
+    # Only the cells that are not Python are left out.
+    lines = source.text.split("\n")
+    numbers = sorted({cell for cell, _ in source.cells})
+    for number in numbers:
+        own = [i for i, (cell, _) in enumerate(source.cells) if cell == number]
+        try:
+            ast.parse("\n".join(lines[i] for i in own))
+        except SyntaxError:
+            for i in own:
+                lines[i] = ""
+    return ast.parse("\n".join(lines), filename=source.path)
+
+
+def _bindings(scope: ast.AST) -> dict[str, list[Value]]:
+    found: dict[str, list[Value]] = {}
+    if isinstance(scope, FUNCTIONS):
+        arguments = scope.args
+        for argument in (
+            *arguments.posonlyargs,
+            *arguments.args,
+            *arguments.kwonlyargs,
+            *filter(None, (arguments.vararg, arguments.kwarg)),
+        ):
+            found.setdefault(argument.arg, []).append(argument)
+    own = list(_own_nodes(scope))
+    for target, value in _assignments(n for n in own if isinstance(n, _ASSIGNING)):
+        if isinstance(target, ast.Name):
+            found.setdefault(target.id, []).append(value)
+    for node in own:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.setdefault(node.name, []).append(node)
+    return found
+
+
+def _own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a scope without those of functions and classes in it."""
+    stack = list(ast.iter_child_nodes(scope))[::-1]
+    while stack:
+        node = stack.pop()
+        yield node
+        if not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            stack += list(ast.iter_child_nodes(node))[::-1]
+
+
+def _assignments(nodes: Iterable[ast.AST]) -> Iterator[tuple[ast.AST, Value]]:
+    """Yield the targets of assignments, each with its value."""
+    for node in nodes:
+        match node:
+            case ast.Assign():
+                for target in node.targets:
+                    yield from _unpacked(target, node.value)
+            case ast.AnnAssign(value=ast.expr() as value):
+                yield node.target, value
+            case ast.AnnAssign():
+                yield node.target, Opaque(node)
+            case ast.AugAssign() | ast.NamedExpr():
+                yield node.target, node.value
+            case ast.For() | ast.AsyncFor() | ast.comprehension():
+                for part in ast.walk(node.target):
+                    yield part, Opaque(node)
+            case ast.withitem(optional_vars=ast.expr() as target):
+                yield target, node.context_expr
+
+
+def _unpacked(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.AST, Value]]:
+    if not isinstance(target, (ast.Tuple, ast.List)):
+        yield target, value
+        return
+    same_length = isinstance(value, (ast.Tuple, ast.List)) and len(value.elts) == len(
+        target.elts
+    )
+    for index, part in enumerate(target.elts):
+        if same_length and isinstance(value, (ast.Tuple, ast.List)):
+            yield from _unpacked(part, value.elts[index])
+        elif isinstance(part, (ast.Name, ast.Attribute)):
+            yield part, Item(value, index)

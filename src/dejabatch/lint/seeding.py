@@ -1,130 +1,217 @@
-"""Calls that seed a generator, and the values that their seeds are computed from."""
+"""Calls that seed a global generator, and the origins of their seeds."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Final
 
+from dejabatch.lint.conditions import is_conditional_on_mode
 from dejabatch.lint.module import Module
+from dejabatch.lint.origins import Frame, Origins, Tracer, frame_of_call
+from dejabatch.lint.project import Definition, Project
 
-Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_ALL: Final = frozenset({"numpy", "random", "torch"})
 
 SEED_FUNCTIONS: Final = {
-    "numpy.random.seed",
-    "random.seed",
-    "torch.manual_seed",
-    "torch.random.manual_seed",
-    "lightning.seed_everything",
-    "lightning.pytorch.seed_everything",
-    "pytorch_lightning.seed_everything",
+    "numpy.random.seed": frozenset({"numpy"}),
+    "random.seed": frozenset({"random"}),
+    "torch.manual_seed": frozenset({"torch"}),
+    "torch.random.manual_seed": frozenset({"torch"}),
+    "torch.default_generator.manual_seed": frozenset({"torch"}),
+    "cv2.setRNGSeed": frozenset({"cv2"}),
+    "lightning.seed_everything": _ALL,
+    "lightning.pytorch.seed_everything": _ALL,
+    "lightning.fabric.seed_everything": _ALL,
+    "lightning_fabric.seed_everything": _ALL,
+    "pytorch_lightning.seed_everything": _ALL,
+    "transformers.set_seed": _ALL,
+    "transformers.trainer_utils.set_seed": _ALL,
+    "accelerate.utils.set_seed": _ALL,
+    "monai.utils.set_determinism": _ALL,
+    "torch_geometric.seed_everything": _ALL,
 }
-"""The functions that seed a global generator."""
+"""The functions that seed global generators, with the libraries that they seed."""
 
 GENERATOR_CLASSES: Final = {
-    "numpy.random.default_rng",
-    "numpy.random.Generator",
-    "numpy.random.RandomState",
-    "random.Random",
-    "torch.Generator",
+    "numpy.random.default_rng": "numpy",
+    "numpy.random.Generator": "numpy",
+    "numpy.random.RandomState": "numpy",
+    "numpy.random.mtrand.RandomState": "numpy",
+    "random.Random": "random",
+    "torch.Generator": "torch",
 }
 """The classes and functions that make a generator."""
 
-
-class WorkerSeed(NamedTuple):
-    """A seed in a ``worker_init_fn`` that uses only names and numbers."""
-
-    call: ast.Call
-    """The call that seeds a global generator."""
-    names: set[str]
-    """The names that the seed depends on."""
-    function: Function
-    """The ``worker_init_fn``."""
-    loader: ast.Call
-    """The call with that ``worker_init_fn``."""
-
-
-def seed_calls(module: Module, node: ast.AST) -> Iterator[tuple[ast.Call, ast.expr]]:
-    """Yield the calls in a node that seed a global generator, each with its seed."""
-    for call in module.calls(node):
-        if module.called_name(call) in SEED_FUNCTIONS:
-            arguments = [*call.args, *(k.value for k in call.keywords if k.arg)]
-            if arguments:
-                yield call, arguments[0]
+# Helpers of other projects that are known by their name only.
+_HELPER: Final = re.compile(
+    r"^(seed_everything|set_(all_|random_|global_)?seeds?|seed_all|setup_seed|fix_seed"
+    r"|fix_random_seeds?|init_seeds?|manual_seed_all|seed_torch|random_seed)$"
+)
+_DRAWN_IN: Final = re.compile(
+    r"__getitem__|def __call__|def __iter__|collate|def forward"
+)
+_DRAWS: Final = {
+    "numpy": r"(np|numpy)\.random\.(?!seed|get_state|set_state|default_rng|RandomState"
+    r"|SeedSequence|Generator|mtrand)\w+|from numpy\.random import|imgaug",
+    "random": r"(?<![\w.])random\.(random|randint|uniform|choices?|shuffle|sample|gauss"
+    r"|randrange|betavariate|normalvariate)\b|from random import|albumentations",
+    "torch": r"torch\.(rand|randn|randint|randperm|bernoulli|normal|multinomial)\w*\("
+    r"|\bRandom[A-Z]\w+\(|ColorJitter|AutoAugment|RandAugment|TrivialAugment",
+    "cv2": r"cv2\.rand[nu]\b",
+}
 
 
-def sources_of(
-    function: Function | ast.Module, expression: ast.expr
-) -> tuple[list[ast.AST], set[str]]:
-    """Return what an expression is computed from.
+@dataclass(frozen=True, slots=True)
+class Seeding:
+    """A call that seeds global generators.
 
-    Parameters
+    Attributes
     ----------
-    function : Function or ast.Module
-        The code whose assignments are followed.
-    expression : ast.expr
-        An expression in `function`.
-
-    Returns
-    -------
-    nodes : list of ast.AST
-        All nodes of the expression and of the values assigned to the names in it.
-    names : set of str
-        The names in `nodes` to which `function` assigns nothing.
+    module : Module
+        The file of the call.
+    call : ast.Call
+        The call, in the function that was asked about.
+    seed : ast.expr
+        The seed, where the generator gets the seed.
+    origins : Origins
+        The sources of the seed.
+    libraries : frozenset of str
+        The libraries whose generators are seeded.
+    only_in_a_mode : bool
+        Whether an ``if`` about a mode, such as validation, decides whether the call
+        runs.
     """
-    values: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                if isinstance(target, ast.Name):
-                    values.setdefault(target.id, []).append(node.value)
-        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            values.setdefault(node.target.id, []).append(node.value)
-    expressions, nodes, names = [expression], list[ast.AST](), set[str]()
-    for current in expressions:
-        for node in ast.walk(current):
-            nodes.append(node)
-            if isinstance(node, ast.Name) and node.id not in names:
-                names.add(node.id)
-                expressions += values.get(node.id, [])
-    return nodes, names - values.keys()
+
+    module: Module
+    call: ast.Call
+    seed: ast.expr
+    origins: Origins
+    libraries: frozenset[str]
+    only_in_a_mode: bool
 
 
-def worker_init_functions(module: Module) -> Iterator[tuple[ast.Call, Function]]:
-    """Yield the calls with a ``worker_init_fn``, each with that function."""
-    definitions: dict[str, list[ast.FunctionDef]] = {}
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.FunctionDef):
-            definitions.setdefault(node.name, []).append(node)
-    # Skip ambiguous names that several functions share.
-    functions = {name: nodes[0] for name, nodes in definitions.items() if not nodes[1:]}
-    for call in module.calls():
-        for keyword in call.keywords:
-            if keyword.arg != "worker_init_fn":
+class Seeds:
+    """The seeds of a project."""
+
+    def __init__(self, project: Project, tracer: Tracer) -> None:
+        self.project, self.tracer = project, tracer
+        self._drawn: dict[str, bool] = {}
+        self._seeding: dict[ast.AST, bool] = {}
+
+    def inside(
+        self, frame: Frame, node: ast.AST | None = None, depth: int = 0
+    ) -> Iterator[Seeding]:
+        """Yield the calls that seed global generators.
+
+        Parameters
+        ----------
+        frame : Frame
+            The function that makes the calls; functions that it calls are followed.
+        node : ast.AST, optional
+            A part of the function, by default all of it.
+        depth : int
+            How many functions led to this one.
+        """
+        module = frame.module
+        within = frame.function if node is None else node
+        for call in module.calls(within):
+            # A function that is only defined here may never run.
+            around = module.function(call)
+            if around is not frame.function and isinstance(
+                around, (ast.FunctionDef, ast.AsyncFunctionDef)
+            ):
                 continue
-            value = keyword.value
-            if isinstance(value, ast.Lambda):
-                yield call, value
-            elif isinstance(value, ast.Name) and value.id in functions:
-                yield call, functions[value.id]
-
-
-def worker_seeds(module: Module) -> Iterator[WorkerSeed]:
-    """Yield the seeds in a ``worker_init_fn`` that use only names and numbers."""
-    for loader, function in worker_init_functions(module):
-        for call, seed in seed_calls(module, function):
-            nodes, names = sources_of(function, seed)
-            # An attribute such as get_worker_info().seed may change in each epoch.
-            if any(isinstance(n, (ast.Attribute, ast.Subscript)) for n in nodes):
+            name = module.called_name(call)
+            libraries = SEED_FUNCTIONS.get(name)
+            if libraries is None and depth < 3:
+                definitions = self.project.values(module, call.func)
+                if definitions:
+                    yield from self._of_helper(call, frame, depth)
+                    continue
+                last = name.rpartition(".")[2]
+                known = _HELPER.match(last) and not name.startswith("torch.")
+                libraries = _ALL if known else None
+            seed = first_argument(call)
+            if libraries is None or seed is None:
                 continue
-            # The result of any other call may change in each epoch, too.
-            called = {module.called_name(n) for n in nodes if isinstance(n, ast.Call)}
-            if called - {"int", "str"}:
+            origins = self.tracer.origins(seed, frame)
+            in_a_mode = is_conditional_on_mode(module, call)
+            yield Seeding(module, call, seed, origins, libraries, in_a_mode)
+
+    def _of_helper(self, call: ast.Call, frame: Frame, depth: int) -> Iterator[Seeding]:
+        """Yield one seeding for a call of a function of the run that seeds."""
+        module = frame.module
+        for definition in self.project.values(module, call.func):
+            if not isinstance(definition.node, ast.FunctionDef):
                 continue
-            yield WorkerSeed(call, names - called, function, loader)
+            if not self._may_seed(definition, 0):
+                continue
+            inner = frame_of_call(call, definition, frame)
+            if inner is None:
+                continue
+            found = list(self.inside(inner, depth=depth + 1))
+            if found and not restores_state(definition.module, definition.node):
+                first = found[0]
+                libraries = frozenset[str]().union(*(s.libraries for s in found))
+                in_a_mode = is_conditional_on_mode(module, call) or all(
+                    seeding.only_in_a_mode for seeding in found
+                )
+                yield Seeding(
+                    module, call, first.seed, first.origins, libraries, in_a_mode
+                )
+
+    def _may_seed(self, definition: Definition, depth: int) -> bool:
+        """Return whether a function, or a function that it calls, seeds."""
+        module, function = definition
+        if not isinstance(function, ast.FunctionDef) or depth > 3:
+            return False
+        if function not in self._seeding:
+            # A function that calls itself ends here.
+            self._seeding[function] = False
+            for call in module.calls(function):
+                name = module.called_name(call)
+                last = name.rpartition(".")[2]
+                if name in SEED_FUNCTIONS or _HELPER.match(last):
+                    self._seeding[function] = True
+                    break
+                if any(
+                    self._may_seed(called, depth + 1)
+                    for called in self.project.values(module, call.func)
+                ):
+                    self._seeding[function] = True
+                    break
+        return self._seeding[function]
+
+    def are_drawn(self, libraries: frozenset[str]) -> bool:
+        """Return whether code that makes samples draws from one of the libraries."""
+        return any(self._is_drawn(library) for library in sorted(libraries))
+
+    def _is_drawn(self, library: str) -> bool:
+        if library not in self._drawn:
+            search = re.compile(_DRAWS[library]).search
+            self._drawn[library] = any(
+                _DRAWN_IN.search(source.text) and search(source.text)
+                for source in self.project.sources.values()
+            )
+        return self._drawn[library]
 
 
-def has_persistent_workers(loader: ast.Call) -> bool:
-    """Return whether a call has the argument ``persistent_workers=True``."""
-    values = (k.value for k in loader.keywords if k.arg == "persistent_workers")
-    return any(isinstance(v, ast.Constant) and v.value is True for v in values)
+def first_argument(call: ast.Call) -> ast.expr | None:
+    """Return the first argument of a call, by position or by name."""
+    arguments = [*call.args, *(k.value for k in call.keywords if k.arg)]
+    return arguments[0] if arguments else None
+
+
+def restores_state(module: Module, function: ast.AST) -> bool:
+    """Return whether a function restores the state of a generator."""
+    names = {"set_state", "setstate", "set_rng_state", "fork_rng", "isolate_rng"}
+    for call in module.calls(function):
+        last = module.called_name(call).rpartition(".")[2]
+        if last in names or (
+            isinstance(call.func, ast.Attribute) and call.func.attr in names
+        ):
+            return True
+    return False

@@ -9,13 +9,134 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from dejabatch.observe.record import BLANK, NO_CONTENT
 from dejabatch.state.fingerprint import fingerprint
 
 _INTEGERS = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 # Keys under which the label of a sample is stored in a dictionary.
 _LABELS = ("label", "labels", "target", "targets", "y", "cls", "class")
+# Parts of a sample are looked for in this many nested containers, of so many items each.
+_MOST_LEVELS = 3
+_MOST_ITEMS = 16
+_MOST_PARTS = 32
+# A part of fewer bytes, such as a label or a size, is equal in many samples.
+_FEWEST_BYTES = 64
+
 # Rows whose values differ by less, relative to the largest, are equal but for rounding.
 _ROUNDING = 0.02
+
+
+def parts_of(sample: Any) -> dict[str, Any]:
+    """Return the parts of a sample by path, such as ``['image']`` or ``[0]``.
+
+    Parameters
+    ----------
+    sample : object
+        Any nested sample.
+
+    Returns
+    -------
+    dict of str to object
+        Tensors, arrays, numbers, texts, images and all other objects that are neither a
+        mapping nor a short list or tuple. ``{"": sample}`` if there are too many parts.
+    """
+    parts: dict[str, Any] = {}
+    _add_parts(parts, "", sample, _MOST_LEVELS)
+    return parts if 0 < len(parts) <= _MOST_PARTS else {"": sample}
+
+
+def _add_parts(parts: dict[str, Any], path: str, value: Any, levels: int) -> None:
+    short = isinstance(value, (list, tuple, Mapping)) and len(value) <= _MOST_ITEMS
+    if not short or not levels:
+        parts[path] = value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            _add_parts(parts, f"{path}[{key!r}]", item, levels - 1)
+    else:
+        for position, item in enumerate(value):
+            _add_parts(parts, f"{path}[{position}]", item, levels - 1)
+
+
+def digest_of_parts(sample: Any) -> dict[str, bytes]:
+    """Return the fingerprint of each part of a sample, by path."""
+    return {path: fingerprint(part) for path, part in parts_of(sample).items()}
+
+
+def digest_of_content(sample: Any, digests: Mapping[str, bytes]) -> bytes:
+    """Return a digest of a sample without labels, sizes and other small parts.
+
+    Parameters
+    ----------
+    sample : object
+        The sample.
+    digests : mapping of str to bytes
+        The result of `digest_of_parts` for the sample.
+
+    Returns
+    -------
+    bytes
+        `NO_CONTENT` if all parts are small, and `BLANK` if all large parts are blank.
+    """
+    parts = parts_of(sample)
+    large = [path for path, part in parts.items() if _num_bytes(part) >= _FEWEST_BYTES]
+    if not large:
+        return NO_CONTENT
+    if all(_is_blank(parts[path]) for path in large):
+        return BLANK
+    return fingerprint([digests[path] for path in large])
+
+
+def small_parts(sample: Any) -> frozenset[str]:
+    """Return the paths of a sample's small parts, unless all parts are small."""
+    parts = parts_of(sample)
+    small = frozenset(
+        p for p, part in parts.items() if _num_bytes(part) < _FEWEST_BYTES
+    )
+    return small if len(small) < len(parts) else frozenset()
+
+
+def largest_part(sample: Any) -> str:
+    """Return the path of the part of a sample with the most bytes."""
+    parts = parts_of(sample)
+    return max(parts, key=lambda path: _num_bytes(parts[path]))
+
+
+def _num_bytes(value: Any) -> int:
+    if isinstance(value, torch.Tensor):
+        return value.numel() * value.element_size()
+    if isinstance(value, (np.ndarray, str, bytes)):
+        return value.nbytes if isinstance(value, np.ndarray) else len(value)
+    if isinstance(value, (list, tuple)):
+        return 8 * len(value)
+    simple = value is None or isinstance(value, (int, float, complex, np.generic))
+    return 0 if simple else _FEWEST_BYTES
+
+
+def _is_blank(value: Any) -> bool:
+    """Return whether a part has one value only, as a blank image has."""
+    if isinstance(value, str):
+        return not value.strip()
+    if isinstance(value, (list, tuple)):
+        return all(item == value[0] for item in value) if _are_numbers(value) else False
+    if isinstance(value, torch.Tensor):
+        if value.layout != torch.strided or value.is_meta or value.is_quantized:
+            return False
+        flat: Any = value.detach().as_subclass(torch.Tensor).reshape(-1)
+    elif isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        flat = value.reshape(-1)
+    elif any(cls.__module__ == "PIL.Image" for cls in type(value).__mro__):
+        extrema = np.reshape(value.getextrema(), (-1, 2))
+        return bool((extrema[:, 0] == extrema[:, 1]).all())
+    else:
+        return False
+    if not len(flat):
+        return True
+    # Most images show at their last value that they are not blank.
+    return bool(flat[0] == flat[-1]) and bool((flat == flat[0]).all())
+
+
+def _are_numbers(values: Any) -> bool:
+    return all(isinstance(value, (int, float, np.generic)) for value in values)
 
 
 def rows_of(batch: Any, length: int | None = None) -> list[tuple[Any, ...]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import operator
-from collections.abc import Iterator
+import types
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
+    Dataset,
     IterableDataset,
     RandomSampler,
     Subset,
@@ -19,7 +22,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from dejabatch.loaders import with_set_epoch
+from dejabatch.loaders import WRAPPED, with_set_epoch
 from dejabatch.observe.record import (
     DEFAULT_TORCH_GENERATOR,
     Facts,
@@ -27,8 +30,20 @@ from dejabatch.observe.record import (
     numpy_recipe,
 )
 from dejabatch.state import generators
+from dejabatch.state.attributes import attribute
+from dejabatch.state.fingerprint import fingerprint
 from dejabatch.state.open_files import holds_lock
-from dejabatch.state.reach import library_of
+from dejabatch.state.reach import is_a, library_of, names_in, walk
+
+# Functions that draw with replacement, or that repeat what they are given.
+_REPEATING = {
+    *("choice", "choices", "multinomial", "randint", "integers", "randrange"),
+    *("cycle", "repeat", "repeat_interleave", "tile"),
+}
+_NEVER_EDITED = (str, bytes, int, float, complex, type, np.generic)
+
+# Wrappers of wrappers of a loader are rare.
+_DEEPEST_LOADER = 2
 
 
 def facts_of(loader: DataLoader[Any]) -> Facts:
@@ -39,9 +54,13 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         length = None
     context = loader.multiprocessing_context or multiprocessing
     map_style = not isinstance(loader.dataset, IterableDataset)
+    with_epoch = with_set_epoch(loader)
     path = sampler_path(loader)
     sampler: Any = operator.attrgetter(path)(loader)
-    held = generators.find({"dataset": loader.dataset, "collate_fn": loader.collate_fn})
+    finder = generators.Finder(
+        {"dataset": loader.dataset, "collate_fn": loader.collate_fn}
+    )
+    held = finder.find()
     libraries = {found.path: library_of(found.owner) for found in held}
     return Facts(
         map_style=map_style,
@@ -57,14 +76,19 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         worker_init_fn=loader.worker_init_fn is not None,
         # The loader's own drop_last is False if a batch sampler was passed to it.
         drop_last=stored(loader.batch_sampler, "drop_last") is True,
+        draws_with_replacement=_draws_with_replacement(sampler),
+        given_indices=isinstance(
+            sampler, (list, tuple, range, np.ndarray, torch.Tensor, SubsetRandomSampler)
+        ),
         num_weights=len(sampler.weights)
         if isinstance(sampler, WeightedRandomSampler)
         else None,
-        dataset_has_set_epoch=any(
-            path.startswith("dataset") for path in with_set_epoch(loader)
-        ),
+        sampler_has_set_epoch=any("sampler" in path for path in with_epoch),
+        dataset_has_set_epoch=any(path.startswith("dataset") for path in with_epoch),
         holds_lock=holds_lock(loader.dataset),
         unused_attributes=_unused_attributes(loader.dataset),
+        own_iter=has_own_iter(loader),
+        index_lists=asks_for_lists(loader),
         one_shot=hasattr(type(sampler if map_style else loader.dataset), "__next__"),
         replacement=stored(sampler, "replacement") is True,
         sampler_has_generator=stored(sampler, "generator") is not None,
@@ -76,6 +100,10 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         if hasattr(type(sampler), "set_epoch")
         else None,
         library_generators={path: name for path, name in libraries.items() if name},
+        repeated_references=_repeated_references(loader.dataset, length),
+        repeats_a_dataset=_lengths_of_inner_datasets(loader.dataset),
+        subset=_subset(loader.dataset),
+        search_stopped_at=finder.stopped_at,
     )
 
 
@@ -88,6 +116,35 @@ def sampler_path(loader: DataLoader[Any]) -> str:
         return "batch_sampler"
     same = batch_sampler.sampler is loader.sampler
     return "sampler" if same else "batch_sampler.sampler"
+
+
+def path_of_inner_loader(batches: object) -> str:
+    """Return where an iterable holds a DataLoader, such as ``loader.loader``; or ""."""
+    queue = [("loader", batches, 0)]
+    for path, holder, depth in queue:  # the queue grows meanwhile
+        for name, value in attribute(holder, "__dict__", {}).items():
+            inner = f"{path}.{name}"
+            if isinstance(value, DataLoader):
+                return inner
+            if depth < _DEEPEST_LOADER and isinstance(value, Iterable):
+                queue.append((inner, value, depth + 1))
+    return ""
+
+
+def has_own_iter(loader: DataLoader[Any]) -> bool:
+    """Return whether a subclass delivers batches in a way of its own.
+
+    torchdata's loader restores its position there, and delivers what torch's does.
+    """
+    cls = type(loader)
+    top = cls.__module__.partition(".")[0]
+    own = cls.__iter__ is not DataLoader.__iter__ and top != "torchdata"
+    return own or WRAPPED in vars(loader)
+
+
+def asks_for_lists(loader: DataLoader[Any]) -> bool:
+    """Return whether the dataset is asked for a list of indices at once."""
+    return loader.batch_sampler is None and isinstance(loader.sampler, BatchSampler)
 
 
 def nested_subsets(loader: DataLoader[Any]) -> Iterator[NestedSubset]:
@@ -122,7 +179,7 @@ def class_name(value: object) -> str:
 
 def stored(value: object, name: str) -> object:
     """Return an attribute where it is stored, without running a property."""
-    return getattr(value, "__dict__", {}).get(name)
+    return attribute(value, "__dict__", {}).get(name)
 
 
 def _unused_attributes(dataset: object) -> tuple[str, ...]:
@@ -133,3 +190,57 @@ def _unused_attributes(dataset: object) -> tuple[str, ...]:
 
 def _as_int(value: object, *, default: int) -> int:
     return value if isinstance(value, int) else default
+
+
+def _draws_with_replacement(sampler: object) -> bool:
+    """Return whether code of a sampler's own class names a function that repeats."""
+    own = [c for c in type(sampler).__mro__ if library_of(c.__module__) != "torch"]
+    names: set[str] = set()
+    for cls in own:
+        for item in vars(cls).values():
+            function = (
+                item.__func__ if is_a(item, (staticmethod, classmethod)) else item
+            )
+            if is_a(function, types.FunctionType):
+                names |= names_in(function.__code__)
+    return bool(names & _REPEATING)
+
+
+def _repeated_references(dataset: Any, length: int | None) -> dict[str, int]:
+    """Return the lists that hold one object several times, with the number of objects."""
+    found: dict[str, int] = {}
+    if not length:
+        return found
+    for path, value in walk({"dataset": dataset}, classes=False):
+        if not is_a(value, (list, tuple)) or len(value) != length:  # type: ignore[arg-type]
+            continue
+        items: Any = value
+        if all(is_a(item, _NEVER_EDITED) or item is None for item in items):
+            continue
+        objects = len({id(item) for item in items})
+        if objects < length:
+            found[path] = objects
+    return found
+
+
+def _lengths_of_inner_datasets(dataset: Any) -> tuple[int, ...]:
+    """Return the lengths of the datasets that a dataset wraps."""
+    lengths = set()
+    for path, value in walk({"dataset": dataset}, classes=False):
+        if path != "dataset" and is_a(value, Dataset):
+            with contextlib.suppress(
+                Exception
+            ):  # the user's __len__ may raise anything
+                lengths.add(len(value))  # type: ignore[arg-type]
+    return tuple(sorted(lengths))
+
+
+def _subset(dataset: Any) -> bytes | None:
+    digests = []
+    while type(dataset) is Subset:
+        try:
+            digests.append(fingerprint(np.asarray(dataset.indices)))
+        except (TypeError, ValueError, OverflowError):
+            return None
+        dataset = dataset.dataset
+    return fingerprint(digests) if digests else None

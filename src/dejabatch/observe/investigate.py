@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from dejabatch.observe.experiments.ask_again import ask
+from dejabatch.observe.experiments.delivered import delivered, delivered_copies
 from dejabatch.observe.experiments.made_again import made_again
 from dejabatch.observe.experiments.new_workers import new_workers
 from dejabatch.observe.experiments.same_work import same_work
@@ -27,6 +28,7 @@ def investigate(
     max_batches: int,
     time_limit: float,
     make_again: bool = False,
+    make_outer: Callable[[], Iterable[Any]] | None = None,
     show: Callable[[str], object] = lambda _: None,
     program: Program | None = None,
 ) -> Observation:
@@ -42,6 +44,9 @@ def investigate(
         Seconds after which the investigation ends with what was observed so far.
     make_again : bool
         Whether `make_loader` makes a new loader each time, which is then compared.
+    make_outer : callable, optional
+        Returns what the program iterates, where this is a wrapper of the loader or may
+        have an ``__iter__`` of its own.
     show : callable, optional
         Called with what is going on.
     program : dejabatch.observe.spy.Program, optional
@@ -71,6 +76,10 @@ def investigate(
     if facts is not None and facts.data_loader:
         show("asking again")
         seen = _experiment(make_loader, seen, deadline)
+    if make_outer is not None and facts is not None and facts.own_iter:
+        show("reading as your program does")
+        limits = {"epochs": epochs, "max_batches": max_batches}
+        seen = _read_as_program(make_outer, seen, deadline, **limits)
     if make_again and (left := _seconds_until(deadline)):
         show("making it again")
         rebuilt = made_again(make_loader, max_batches=max_batches, time_limit=left)
@@ -107,8 +116,8 @@ def _experiment(
     facts = seen.facts
     assert facts is not None
     if left := _seconds_until(deadline):
-        answers = ask(make_loader, seen, time_limit=left / 2)
-        seen = dataclasses.replace(seen, answers=answers)
+        answers, draws = ask(make_loader, seen, time_limit=left / 2)
+        seen = dataclasses.replace(seen, answers=answers, draws=draws)
     # Generators that are Python objects explain the rest without this experiment.
     answers = seen.answers
     unexplained = answers is not None and (
@@ -126,6 +135,27 @@ def _experiment(
     return seen
 
 
+def _read_as_program(
+    make_outer: Callable[[], Iterable[Any]],
+    seen: Observation,
+    deadline: float,
+    *,
+    epochs: int,
+    max_batches: int,
+) -> Observation:
+    """Add what the loader's own ``__iter__`` delivers."""
+    if left := _seconds_until(deadline):
+        batches = delivered(
+            make_outer, epochs=epochs, max_batches=max_batches, time_limit=left / 2
+        )
+        seen = dataclasses.replace(seen, delivered=batches)
+    index = None if seen.answers is None else seen.answers.index
+    if index is not None and (left := _seconds_until(deadline)):
+        copies = delivered_copies(make_outer, index, time_limit=left / 2)
+        seen = dataclasses.replace(seen, delivered_copies=copies)
+    return seen
+
+
 def _require_batches(seen: Observation, time_limit: float) -> None:
     if seen.fetches:
         return
@@ -133,6 +163,15 @@ def _require_batches(seen: Observation, time_limit: float) -> None:
         msg = (
             f"loader: no batch came within {time_limit * _READING:g} seconds; raise "
             f"time_limit, which is {time_limit:g}"
+        )
+        if seen.ended is not None and seen.ended.waiting_at:
+            msg += f". The loader was waiting at {seen.ended.waiting_at[-1]}"
+        raise RuntimeError(msg)
+    if "CUDA in forked subprocess" in (seen.error or ""):
+        msg = (
+            "loader: the dataset uses CUDA, which a forked copy of this process cannot "
+            "use. Write a function that makes the loader and all that it needs, and "
+            "pass the function: audit(make_loader)"
         )
         raise RuntimeError(msg)
     if seen.error is not None and not _explains_an_error(seen):

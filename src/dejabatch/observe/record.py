@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,26 @@ COPIES_IN_BATCH: Final = 7
 Few batches have that many parts, so the rows of the batch can be told from its parts.
 """
 
+NO_CONTENT: Final = bytes(16)
+"""Digest of a sample's content where all parts are small, such as labels."""
+
+BLANK: Final = b"blank".ljust(16)
+"""Digest of a sample's content where each large part has one value, as a blank image."""
+
 DEFAULT_TORCH_GENERATOR: Final = "torch.Generator()"
 """Name of a state in `Observation.known_states`."""
 
 Census: TypeAlias = dict[str, bytes]
 """Digest of every random generator, by its path."""
+
+
+CopiesInBatch: TypeAlias = Literal[
+    "rows differ", "rows vary together", "rows are fixed", "rows are unclear"
+]
+"""The rows of batches that are made of copies of one sample."""
+
+EndReason: TypeAlias = Literal["raised", "died", "worker died", "out of time"]
+"""Why reading a loader ended early."""
 
 
 def numpy_recipe(worker: int) -> str:
@@ -72,10 +87,17 @@ class Facts:
         Over how many ranks the sampler spreads the indices; 1 if it does not.
     sampler_epoch : int or None
         The epoch that the sampler's ``set_epoch`` has set; None without ``set_epoch``.
+    sampler_has_set_epoch : bool
+        Whether the sampler, or one that it wraps, has a ``set_epoch``.
     dataset_has_set_epoch : bool
         Whether the dataset, or one that it wraps, has a ``set_epoch``.
     drop_last : bool
         Whether batches that are not full are left out.
+    draws_with_replacement : bool
+        Whether the code of the sampler's own class names a function that draws with
+        replacement or repeats, such as ``choices`` or ``cycle``.
+    given_indices : bool
+        Whether the sampler only has indices that it was given, such as a list.
     num_weights : int or None
         How many weights a :class:`~torch.utils.data.WeightedRandomSampler` has.
     holds_lock : bool
@@ -84,9 +106,27 @@ class Facts:
         Attributes of a :class:`~torch.utils.data.Subset` that have no effect.
     data_loader : bool
         False for any other iterable, of which only the batches are observed.
+    inner_loader : str
+        Where such an iterable holds a DataLoader, as an expression that begins with
+        ``loader``; empty if it holds none.
+    own_iter : bool
+        Whether the loader's class has an ``__iter__`` of its own, or the loader a wrapper
+        that the program iterates.
+    index_lists : bool
+        Whether the dataset is asked for a list of indices, by a
+        :class:`~torch.utils.data.BatchSampler` as the sampler.
     library_generators : mapping of str to str
         Paths of the random generators that objects of installed libraries hold, each
         with the library.
+    repeated_references : mapping of str to int
+        Paths of the lists of the dataset's length that hold fewer objects than items,
+        each with the number of objects.
+    repeats_a_dataset : tuple of int
+        Lengths of the datasets inside that the dataset may be meant to repeat.
+    subset : bytes or None
+        Digest of the indices of a :class:`~torch.utils.data.Subset`, at any depth.
+    search_stopped_at : str or None
+        A path where the search for generators ended because there are too many objects.
 
     Examples
     --------
@@ -115,13 +155,23 @@ class Facts:
     shuffles: bool = False
     num_replicas: int = 1
     sampler_epoch: int | None = None
+    sampler_has_set_epoch: bool = False
     dataset_has_set_epoch: bool = False
     drop_last: bool = False
+    draws_with_replacement: bool = False
+    given_indices: bool = False
     num_weights: int | None = None
     holds_lock: bool = False
     unused_attributes: tuple[str, ...] = ()
     data_loader: bool = True
+    inner_loader: str = ""
+    own_iter: bool = False
+    index_lists: bool = False
     library_generators: Mapping[str, str] = field(default_factory=dict)
+    repeated_references: Mapping[str, int] = field(default_factory=dict)
+    repeats_a_dataset: tuple[int, ...] = ()
+    subset: bytes | None = None
+    search_stopped_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +198,37 @@ class NestedSubset:
     path: str
     indices: npt.NDArray[np.int64]
     inner_indices: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the user's class of an object, or the user's function, is defined.
+
+    Attributes
+    ----------
+    path : str
+        Path of the object, such as ``dataset.transform``; empty for the function that
+        makes the loader.
+    file : str
+        The file.
+    name : str
+        Qualified name of the class or function.
+    line : int or None
+        The first line of the function; None for a class.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(6), batch_size=4)  # has no class of the user
+    >>> dejabatch.audit(loader, epochs=1).observation.sources
+    ()
+    """
+
+    path: str
+    file: str
+    name: str
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +284,12 @@ class Fetch:
     labels : numpy.ndarray or None
         The label of each sample, int64 of shape (samples,). None where samples have no
         part that is a single integer.
+    parts : mapping of str to numpy.ndarray
+        Fingerprints of each part of the samples, uint8 of shape (samples, 16), by a path
+        such as ``['image']``. Empty if samples have one part, or different ones.
+    contents : numpy.ndarray or None
+        Fingerprint of each sample without labels and other small parts, uint8 of shape
+        (samples, 16); `BLANK` or `NO_CONTENT` for a sample without any.
     collated : bytes
         Fingerprint of the batch that ``collate_fn`` made; empty if it was not taken.
 
@@ -226,6 +313,8 @@ class Fetch:
     census: Census
     rows: int | None = None
     labels: npt.NDArray[np.int64] | None = None
+    parts: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    contents: npt.NDArray[np.uint8] | None = None
     collated: bytes = b""
 
     def pairs(self) -> list[tuple[int, bytes]]:
@@ -251,6 +340,19 @@ class Fetch:
         digests = (digest.tobytes() for digest in self.digests)
         return list(zip(self.indices.tolist(), digests, strict=True))
 
+    def content_by_index(self) -> list[tuple[int, bytes]]:
+        """Return each index with the fingerprint of its content.
+
+        Returns
+        -------
+        list of tuple of int and bytes
+            Empty where `pairs` is, and if no contents were recorded.
+        """
+        if self.contents is None:
+            return []
+        contents = (row.tobytes() for row in self.contents)
+        return [(i, row) for (i, _), row in zip(self.pairs(), contents, strict=False)]
+
 
 @dataclass(frozen=True, slots=True)
 class EpochEnd:
@@ -270,6 +372,10 @@ class EpochEnd:
     moved_files : tuple of str
         Paths of the dataset's open files whose position in the main process was moved by
         workers.
+    states_before : dict of str to bytes
+        Digests of the main process's global generators before the epoch.
+    states_at_first_index : dict of str to bytes
+        The same when the sampler had yielded its first index; empty if it yielded none.
 
     Examples
     --------
@@ -286,6 +392,126 @@ class EpochEnd:
     unseeded_generators: tuple[str, ...] = ()
     list_reused: bool = False
     moved_files: tuple[str, ...] = ()
+    states_before: Census = field(default_factory=dict)
+    states_at_first_index: Census = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """Why reading a loader ended before its last epoch.
+
+    Attributes
+    ----------
+    reason : {"raised", "died", "worker died", "out of time"}
+        ``"raised"`` for an exception; ``"died"`` for the process that read the loader,
+        and ``"worker died"`` for one of its workers; ``"out of time"`` for the time
+        limit.
+    error : str
+        The exception in one line, such as ``KeyError: 'label'``, or how the process
+        died, such as ``killed by SIGKILL`` or ``exit code 3``. Empty at the time limit.
+    traceback : str
+        The whole traceback of an exception, with that of the worker; else empty.
+    lines : tuple of str
+        The lines of the traceback that are in the user's files, the outermost first,
+        each as ``path:line in function: source``.
+    waiting_at : tuple of str
+        At the time limit, the place where the process was waiting, in the form of
+        `lines`; empty if the place is unknown.
+    where : str
+        The part of the loader that raised: ``dataset``, ``sampler``, ``collate_fn`` or
+        ``worker_init_fn``; empty if unknown.
+    epoch, batch : int or None
+        The epoch and the batch that could not be read, counted from 0.
+    index : int or None
+        The index that the dataset was asked for; None if there is none, or if the index
+        is unknown.
+    worker : int or None
+        The worker in which it happened, -1 for the main process; None if unknown.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(6), sampler=[0, 1, 9])
+    >>> ended = dejabatch.audit(loader).observation.ended
+    >>> ended.reason, ended.error, ended.where, ended.epoch, ended.batch, ended.index
+    ('raised', 'IndexError: range object index out of range', 'dataset', 0, 2, 9)
+    """
+
+    reason: EndReason
+    error: str = ""
+    traceback: str = ""
+    lines: tuple[str, ...] = ()
+    waiting_at: tuple[str, ...] = ()
+    where: str = ""
+    epoch: int | None = None
+    batch: int | None = None
+    index: int | None = None
+    worker: int | None = None
+
+    @property
+    def text(self) -> str | None:
+        """The traceback, or how the process died; None at the time limit."""
+        if self.reason == "died":
+            return f"the process that read the loader died: {self.error}"
+        return self.traceback or self.error or None
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Indices that a sampler drew when nothing but the sampler was iterated.
+
+    Attributes
+    ----------
+    epochs : tuple of numpy.ndarray
+        The indices of each epoch, int64 of shape (samples,).
+    complete : bool
+        Whether all epochs came to their end. A long epoch is cut.
+
+    Examples
+    --------
+    >>> import dejabatch
+    >>> from torch.utils.data import DataLoader
+    >>> loader = DataLoader(range(6), sampler=[5, 3, 1])
+    >>> draws = dejabatch.audit(loader).observation.draws
+    >>> len(draws.epochs), draws.epochs[0].tolist(), draws.complete
+    (4, [5, 3, 1], True)
+    """
+
+    epochs: tuple[npt.NDArray[np.int64], ...]
+    complete: bool
+
+    def indices(self) -> npt.NDArray[np.int64]:
+        """Return all indices that were drawn in any epoch, sorted, each once.
+
+        Returns
+        -------
+        numpy.ndarray
+            int64 of shape (indices,).
+        """
+        return np.unique(np.concatenate(self.epochs))
+
+
+@dataclass(frozen=True, slots=True)
+class Seeding:
+    """A constructor that seeded a global generator while a loader was made.
+
+    Attributes
+    ----------
+    generator : str
+        The generator's name, such as ``np.random``.
+    where : str
+        The path of the constructor from the loader, such as ``dataset.__init__``.
+
+    Examples
+    --------
+    >>> from dejabatch.observe.record import Seeding
+    >>> Seeding("torch", "dataset.__init__").where
+    'dataset.__init__'
+    """
+
+    generator: str
+    where: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,31 +530,52 @@ class Answers:
         Why some answers are missing; missing answers are None, or empty.
     first : bytes or None
         Digest of the sample of `index`, the first in its process. For an iterable dataset
-        this is the first sample of its stream, and all answers after it are missing.
+        this is the first sample of its stream, and most answers after it are missing.
     overwritten : bool or None
         Whether the sample's content had changed when later samples had been made.
     first_in_new_process : bytes or None
         The same as `first`, in another process.
     same_states : bytes or None
         The sample of `index` right after `first`, from the same states. If it equals
-        `first`, the sample from the same states after all of `other_states`.
+        `first`, the sample from the same states after all of `other_states`. It counts
+        as `first` if only generators that the first sample makes explain the difference.
     other_states : tuple of bytes
         The sample of `index` after those, each from other states.
     other_states_first : tuple of bytes
-        The sample of `index` from other states, each the first in its process.
+        The sample of `index` from other states, each the first in its process, until
+        `kept_parts` differ; empty if there are none.
+    fixed_parts : tuple of str
+        Paths of parts of the sample that are the same in all samples that were made. The
+        empty path is the whole sample.
+    largest_part : str
+        Path of the part of the sample with the most bytes.
+    kept_parts : tuple of str
+        Paths of parts of the sample that differ in `other_states_first`, and are the same
+        in all samples after the first of a process. The empty path is the whole sample.
+    error_again : str or None
+        The exception that a later sample of `index` raised, such as ``KeyError: 'y'``.
+    constant_late_generators : tuple of str
+        Paths of generators that the first sample makes in a state that is the same in
+        every process, and from which later samples draw.
     other_index_first : bytes or None
         Digest of the sample of `other`, the first in its process.
     after_other_index : bytes or None
         The sample of `index` right after the sample of `other`, from the same states.
     depends_on : tuple of str
         Paths of the generators that change the sample of `index` or of `other` when they
-        alone are reseeded; OpenCV's generator is called ``cv2``.
+        alone are reseeded; OpenCV's generator is called ``cv2``. For an iterable dataset
+        that ends soon, those that change the content of all its samples.
     reseeded : tuple of str
         Paths of the generators that are in one and the same state after the samples of
         `index` and of `other`, whatever their state before.
     changed_objects : mapping of str to str
         Paths of what the first two samples changed in the dataset, each with its kind:
         ``"array"``, ``"value"``, ``"container"`` or ``"cache"``.
+    edited_objects : mapping of str to str
+        The part of `changed_objects` that was there before, each with its kind:
+        ``"array"`` if edited in place, ``"value"`` for a value of a list or dictionary,
+        ``"container"`` for one that has lost or won items, and ``"replaced"`` for an
+        attribute with another array or value.
     held_by_dataset : tuple of str
         Paths of objects of the dataset that are part of the sample or share its memory.
     by_getitem : bytes or None
@@ -338,15 +585,32 @@ class Answers:
         What ``collate_fn`` makes of `COPIES_IN_BATCH` copies of one sample, from several
         random states: ``"rows differ"``, ``"rows vary together"``, ``"rows are fixed"``
         or ``"rows are unclear"``. None for torch's own ``collate_fn``.
+    getitems_of_copies : str or None
+        The same for the samples of one call of ``__getitems__``, or of the dataset for a
+        list of indices; None if the dataset is asked for one index at a time.
+    contents : mapping of int to bytes, or None
+        Digest of the sample of several indices, all from the same states, without labels
+        and other small parts; `BLANK` or `NO_CONTENT` for a sample without any.
     swallowed_errors : mapping of int to str, or None
         Indices for which ``__getitem__`` met an exception and then took another sample,
-        each with the exception's name.
+        or a blank one, each with the exception's name. The name is empty where another
+        sample was taken without an exception.
     idle_transforms : tuple of str, or None
         Paths of random transforms that returned their input.
     periods : tuple of int, or None
         Numbers of indices after which the samples start over.
+    length_is_stored : bool
+        Whether the dataset holds a container with as many items as it has indices.
     unreachable_generators : tuple of str
         Loaded modules that have a generator which no path leads to.
+    seeding_places : tuple of str
+        Paths of functions whose code makes or seeds a generator while the sample is made,
+        the innermost first, such as ``dataset.transform.__call__``.
+    several_images : bool
+        Whether the sample has two parts of three dimensions, as an image and its mask.
+    second_pass_differs : bool or None
+        For an iterable dataset, whether a second pass in one process has the same samples
+        in another order, from the same states; None if it was not asked.
 
     Examples
     --------
@@ -367,18 +631,30 @@ class Answers:
     same_states: bytes | None = None
     other_states: tuple[bytes, ...] = ()
     other_states_first: tuple[bytes, ...] = ()
+    fixed_parts: tuple[str, ...] = ()
+    largest_part: str = ""
+    kept_parts: tuple[str, ...] = ()
+    error_again: str | None = None
+    constant_late_generators: tuple[str, ...] = ()
     other_index_first: bytes | None = None
     after_other_index: bytes | None = None
     depends_on: tuple[str, ...] = ()
     reseeded: tuple[str, ...] = ()
     changed_objects: Mapping[str, str] = field(default_factory=dict)
+    edited_objects: Mapping[str, str] = field(default_factory=dict)
     held_by_dataset: tuple[str, ...] = ()
     by_getitem: bytes | None = None
-    batch_of_copies: str | None = None
+    batch_of_copies: CopiesInBatch | None = None
+    getitems_of_copies: CopiesInBatch | None = None
+    contents: Mapping[int, bytes] | None = None
     swallowed_errors: Mapping[int, str] | None = None
     idle_transforms: tuple[str, ...] | None = None
     periods: tuple[int, ...] | None = None
+    length_is_stored: bool = False
     unreachable_generators: tuple[str, ...] = ()
+    seeding_places: tuple[str, ...] = ()
+    several_images: bool = False
+    second_pass_differs: bool | None = None
 
     @property
     def reproducible(self) -> bool:
@@ -413,10 +689,10 @@ class Observation:
         The epochs, in their order.
     opaque_types : tuple of str
         Types of parts of samples whose content cannot be read.
-    error : str or None
-        Traceback of what ended the reading early.
-    out_of_time : bool
-        Whether the time limit ended it.
+    ended : dejabatch.observe.record.Ended or None
+        The reason why the reading ended early.
+    sources : tuple of dejabatch.observe.record.Source
+        Where the user's classes and functions in the loader are defined.
     nested_subsets : tuple of dejabatch.observe.record.NestedSubset
         Subsets of subsets among the datasets, the outermost first.
     known_states : mapping of str to bytes
@@ -435,6 +711,18 @@ class Observation:
         without persistent workers, and if ``set_epoch`` could not be tried.
     rebuilt : dejabatch.observe.record.Observation or None
         The loader that the same function made a second time, in another random state.
+    changed_files : tuple of str
+        Paths of the files that samples changed and that could not be restored.
+    delivered : dejabatch.observe.record.Observation or None
+        The batches as the program gets them, where the loader's class has an ``__iter__``
+        of its own, or the loader a wrapper.
+    delivered_copies : str or None
+        As `Answers.batch_of_copies`, for what that ``__iter__`` delivers.
+    draws : dejabatch.observe.record.Draws or None
+        The indices that the sampler draws in several epochs; None for an iterable
+        dataset, and for indices that are not integers.
+    seedings : tuple of dejabatch.observe.record.Seeding
+        Constructors of the loader's parts that seeded global generators.
     expect : dejabatch.Expect
         The user's expectations of the loader.
 
@@ -455,8 +743,8 @@ class Observation:
     fetches: tuple[Fetch, ...]
     ends: tuple[EpochEnd, ...]
     opaque_types: tuple[str, ...] = ()
-    error: str | None = None
-    out_of_time: bool = False
+    ended: Ended | None = None
+    sources: tuple[Source, ...] = ()
     nested_subsets: tuple[NestedSubset, ...] = ()
     known_states: Mapping[str, bytes] = field(default_factory=dict)
     answers: Answers | None = None
@@ -464,7 +752,22 @@ class Observation:
     restarted: Observation | None = None
     unseen_by_workers: tuple[str, ...] | None = None
     rebuilt: Observation | None = None
+    changed_files: tuple[str, ...] = ()
+    delivered: Observation | None = None
+    delivered_copies: CopiesInBatch | None = None
+    draws: Draws | None = None
+    seedings: tuple[Seeding, ...] = ()
     expect: Expect = field(default_factory=Expect)
+
+    @property
+    def error(self) -> str | None:
+        """Traceback of the exception that ended the reading, or how a process died."""
+        return None if self.ended is None else self.ended.text
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the time limit ended the reading."""
+        return self.ended is not None and self.ended.reason == "out of time"
 
     @property
     def random(self) -> bool:
@@ -542,6 +845,30 @@ class Observation:
             Fingerprints of 16 bytes.
         """
         return {digest.tobytes() for fetch in self.fetches for digest in fetch.digests}
+
+    def parts_by_index(self, epoch: int) -> dict[str, dict[int, bytes]]:
+        """Return the fingerprint of each part of each index's sample in an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Which one.
+
+        Returns
+        -------
+        dict of str to dict
+            By path and index. The empty path is the whole sample, where samples have one
+            part only.
+        """
+        found: dict[str, dict[int, bytes]] = {}
+        for fetch in self.fetches:
+            if fetch.epoch != epoch or not fetch.pairs() or fetch.indices is None:
+                continue
+            for path, digests in (fetch.parts or {"": fetch.digests}).items():
+                rows = [row.tobytes() for row in digests]
+                pairs = zip(fetch.indices.tolist(), rows, strict=True)
+                found.setdefault(path, {}).update(pairs)
+        return found
 
     def by_index(self, epoch: int) -> dict[int, bytes]:
         """Return the fingerprint of each index's sample in an epoch.
@@ -623,6 +950,10 @@ class Pair:
         Objects that both hold: the path in `a`, the path in `b`, and the module of the
         object's class, or ``"generator"``.
     common_indices : int or None
+        How many samples of one dataset both draw; None if they have different datasets,
+        or if it is unknown what they draw.
+    drawn_indices : tuple of int, or None
+        How many samples of that dataset `a` and `b` draw.
         How many samples of one dataset both hold; None if they have different datasets,
         or unknown parts of it.
     two_ranks : bool
@@ -645,6 +976,7 @@ class Pair:
     b: Observation
     shared_objects: tuple[tuple[str, str, str], ...]
     common_indices: int | None
+    drawn_indices: tuple[int, int] | None = None
     two_ranks: bool = False
 
 

@@ -8,38 +8,66 @@ stays the loader's own, because a ``worker_init_fn`` may read or write
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import operator
+import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from dejabatch.observe.batches import count_different_rows, labels_of, rows_of
+from dejabatch.observe.batches import (
+    count_different_rows,
+    digest_of_content,
+    digest_of_parts,
+    labels_of,
+    rows_of,
+)
+from dejabatch.observe.errors import (
+    blame,
+    describe_dead_worker,
+    describe_errors_of_worker,
+)
 from dejabatch.observe.facts import (
+    asks_for_lists,
     class_name,
     facts_of,
     known_states,
     nested_subsets,
+    path_of_inner_loader,
     sampler_path,
     stored,
 )
-from dejabatch.observe.isolate import Send, run_isolated
+from dejabatch.observe.isolate import (
+    OutOfTime,
+    Send,
+    files_of_this_child,
+    run_isolated,
+)
 from dejabatch.observe.record import (
     MAIN_PROCESS,
     Census,
+    Ended,
     EpochEnd,
     Facts,
     Fetch,
     NestedSubset,
     Observation,
+    Seeding,
+    Source,
     WorkerStart,
     as_indices,
 )
+from dejabatch.observe.seedings import SeedingConstructors
+from dejabatch.observe.sources import sources_of
 from dejabatch.state import generators
+from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import DIGEST_SIZE, fingerprint
 from dejabatch.state.open_files import Positions
 
@@ -89,24 +117,50 @@ def observe(
     Observation
         The observation. An error of the loader is part of it, and is not raised.
     """
-    reading = _Reading(make_loader, epochs, max_batches, program or Program())
+    program = program or Program()
+    reading = _Reading(make_loader, epochs, max_batches, time_limit, program)
     outcome = run_isolated(reading, time_limit)
 
     def sent(kind: type[T]) -> tuple[T, ...]:
         return tuple(item for item in outcome.sent if isinstance(item, kind))
 
     facts = next(iter(sent(Facts)), None)
+    fetches, ends = sent(Fetch), sent(EpochEnd)
     return Observation(
         facts=facts,
         starts=sent(WorkerStart),
-        fetches=sent(Fetch),
-        ends=sent(EpochEnd),
+        fetches=fetches,
+        ends=ends,
         opaque_types=sent(str),
-        error=outcome.error,
-        out_of_time=outcome.out_of_time,
+        ended=_located(outcome.ended, fetches, ends),
+        sources=sent(Source),
+        seedings=sent(Seeding),
         nested_subsets=sent(NestedSubset),
         known_states=known_states(0 if facts is None else facts.num_workers),
+        changed_files=outcome.changed_files,
     )
+
+
+def _located(
+    ended: Ended | None, fetches: tuple[Fetch, ...], ends: tuple[EpochEnd, ...]
+) -> Ended | None:
+    """Add the epoch and the batch that could not be read."""
+    if ended is None:
+        return None
+    raised = ended.reason in {"raised", "worker died"}
+    if raised and not ends:  # the loader could not be made
+        return ended
+    epoch = ends[-1].epoch if raised else len(ends)
+    batch = sum(fetch.epoch == epoch for fetch in fetches)
+    return dataclasses.replace(ended, epoch=epoch, batch=batch)
+
+
+class _Limits(TypedDict):
+    """The limits of reading."""
+
+    epochs: int
+    max_batches: int
+    deadline: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +170,25 @@ class _Reading:
     make_loader: Callable[[], DataLoader[Any] | Iterable[Any]]
     epochs: int
     max_batches: int
+    time_limit: float
     program: Program
 
     def __call__(self, send: Send) -> None:
+        deadline = time.monotonic() + self.time_limit
         self.program.before_reading()
-        loader = self.make_loader()
-        limits = {"epochs": self.epochs, "max_batches": self.max_batches}
+        with SeedingConstructors() as constructors:
+            loader = self.make_loader()
+        limits: _Limits = {
+            "epochs": self.epochs,
+            "max_batches": self.max_batches,
+            "deadline": deadline,
+        }
+        for source in sources_of(loader):
+            send(source)
         if isinstance(loader, DataLoader):
             send(facts_of(loader))
+            for seeding in constructors.of(loader):
+                send(seeding)
             for subset in nested_subsets(loader):
                 send(subset)
             watch(loader, send, **limits, before_epoch=self.program.before_epoch)
@@ -137,6 +202,7 @@ def watch(
     *,
     epochs: int,
     max_batches: int,
+    deadline: float = math.inf,
     before_epoch: Callable[[int], object] = lambda _: None,
 ) -> None:
     """Iterate a loader and report each worker's start and each batch.
@@ -150,8 +216,15 @@ def watch(
         type whose content cannot be read.
     epochs, max_batches : int
         How many epochs to read, and how many batches of each.
+    deadline : float
+        Value of ``time.monotonic()`` at which reading ends, between two samples.
     before_epoch : callable, optional
         Called with the number of each epoch before it begins.
+
+    Raises
+    ------
+    dejabatch.observe.isolate.OutOfTime
+        At the deadline.
     """
     census = _Spy(loader, in_main=True).census()
     send(WorkerStart(0, MAIN_PROCESS, census, torch.initial_seed()))
@@ -163,7 +236,12 @@ def watch(
         f"{path}.generator": stored(operator.attrgetter(path)(loader), "generator"),
     }
     role = "sampler" if loader.batch_sampler is None else "batch_sampler"
-    sampled = _RecordedSampler(getattr(loader, role))
+    sampled = _RecordedSampler(
+        getattr(loader, role),
+        role,
+        # torch gives __getitems__ the list itself, which must be a plain one.
+        math.inf if attribute(loader.dataset, "__getitems__") else deadline,
+    )
     # Deleting a running iterator would end its workers, which belong to the parent.
     _never_deleted.append(loader.__dict__.get("_iterator"))
     # The loader's __setattr__ forbids to change some of these.
@@ -181,13 +259,32 @@ def watch(
         loader.__dict__["drop_last"] = False
     opaque: set[str] = set()
     positions = Positions()
+
+    def epoch_end(epoch: int, states_before: Census, *, complete: bool) -> EpochEnd:
+        if loader.num_workers:
+            positions.look()  # reading a file whose position moved may have failed
+        return EpochEnd(
+            epoch,
+            complete,
+            unseeded_generators=_unseeded(own_generators),
+            list_reused=sampled.list_reused,
+            moved_files=positions.moved(loader.dataset),
+            states_before=states_before,
+            states_at_first_index=sampled.states_at_first_index,
+        )
+
     for epoch in range(epochs):
         sampled.batches.clear()
         before_epoch(epoch)
+        sampled.states_at_first_index = {}
+        _draw_between_epochs(epoch)
+        states_before = _global_census()
         complete = True
+        iterator = None
         try:
             # A subclass's own __iter__ may use workers that are running already.
-            for number, seen in enumerate(DataLoader.__iter__(loader)):
+            iterator = DataLoader.__iter__(loader)
+            for number, seen in enumerate(iterator):
                 if loader.num_workers:
                     positions.look()
                 if seen.start is not None:
@@ -200,21 +297,14 @@ def watch(
                 if number + 1 == max_batches:
                     complete = False
                     break
-        except Exception:
-            complete = False
+                _stop_after(deadline)
+        except OutOfTime:  # an epoch that was cut in the middle has no end
             raise
-        finally:
-            if loader.num_workers:
-                positions.look()  # reading a file whose position moved may have failed
-            send(
-                EpochEnd(
-                    epoch,
-                    complete,
-                    unseeded_generators=_unseeded(own_generators),
-                    list_reused=sampled.list_reused,
-                    moved_files=positions.moved(loader.dataset),
-                )
-            )
+        except Exception as error:
+            describe_dead_worker(error, getattr(iterator, "_workers", ()))
+            send(epoch_end(epoch, states_before, complete=False))
+            raise
+        send(epoch_end(epoch, states_before, complete=complete))
 
 
 def _unseeded(held: Mapping[str, object]) -> tuple[str, ...]:
@@ -232,6 +322,7 @@ def watch_batches(
     *,
     epochs: int,
     max_batches: int,
+    deadline: float = math.inf,
 ) -> None:
     """Iterate any iterable of batches, and report what the batches show.
 
@@ -239,7 +330,7 @@ def watch_batches(
     ----------
     batches : iterable
         Each batch counts as one sample if it cannot be taken apart into rows.
-    send, epochs, max_batches
+    send, epochs, max_batches, deadline
         As for `watch`.
     """
     send(
@@ -254,18 +345,41 @@ def watch_batches(
             persistent_workers=False,
             one_shot=hasattr(type(batches), "__next__"),
             data_loader=False,
+            inner_loader=path_of_inner_loader(batches),
         )
     )
     send(WorkerStart(0, MAIN_PROCESS, _global_census(), torch.initial_seed()))
     for epoch in range(epochs):
-        complete = True
-        for number, batch in enumerate(batches):
-            digests = _as_array(fingerprint(row) for row in rows_of(batch) or [batch])
-            send(Fetch(epoch, number, MAIN_PROCESS, None, digests, _global_census()))
-            if number + 1 == max_batches:
-                complete = False
-                break
-        send(EpochEnd(epoch, complete))
+        complete = False
+        _draw_between_epochs(epoch)
+        states_before = _global_census()
+        try:
+            for number, batch in enumerate(batches):
+                digests = _as_array(map(fingerprint, rows_of(batch) or [batch]))
+                census = _global_census()
+                send(Fetch(epoch, number, MAIN_PROCESS, None, digests, census))
+                if number + 1 == max_batches:
+                    break
+                _stop_after(deadline)
+            else:
+                complete = True
+        except OutOfTime:
+            raise
+        except Exception:
+            send(EpochEnd(epoch, complete, states_before=states_before))
+            raise
+        send(EpochEnd(epoch, complete, states_before=states_before))
+
+
+def _draw_between_epochs(epoch: int) -> None:
+    """Draw from the global generators, as training does between two epochs.
+
+    Otherwise a generator that an epoch resets could be in that state already.
+    """
+    if epoch:
+        random.random()
+        np.random.random()
+        torch.rand(1)
 
 
 def _global_census() -> Census:
@@ -276,6 +390,14 @@ def _global_census() -> Census:
 def _as_array(digests: Iterable[bytes]) -> npt.NDArray[np.uint8]:
     """Return digests as uint8 of shape (samples, 16)."""
     return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, DIGEST_SIZE)
+
+
+def _columns(rows: list[dict[str, bytes]]) -> dict[str, npt.NDArray[np.uint8]]:
+    """Return the digests of each part; nothing if samples have one part, or others."""
+    paths = rows[0].keys() if rows else {}.keys()
+    if len(paths) < 2 or any(row.keys() != paths for row in rows):
+        return {}
+    return {path: _as_array(row[path] for row in rows) for path in paths}
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +412,7 @@ class _Seen:
         Generators and seed of the worker at its start, with its first batch only.
     opaque : set of str
         Types whose content cannot be read.
-    digests, rows, labels, collated, census
+    digests, rows, labels, census, parts, contents, collated
         As in `Fetch`.
     """
 
@@ -301,6 +423,8 @@ class _Seen:
     labels: npt.NDArray[np.int64] | None
     opaque: set[str]
     census: Census
+    parts: dict[str, npt.NDArray[np.uint8]]
+    contents: npt.NDArray[np.uint8]
     collated: bytes
 
     def fetch(
@@ -316,6 +440,8 @@ class _Seen:
             self.census,
             self.rows,
             self.labels,
+            self.parts,
+            self.contents,
             self.collated,
         )
 
@@ -330,15 +456,21 @@ class _Spy:
         self._collate = loader.collate_fn
         self._worker_init = loader.worker_init_fn
         self._batched = loader.batch_sampler is not None
+        self._index_lists = asks_for_lists(loader)
         self._dataset = loader.dataset if in_main else None
         self._start: tuple[Census, int] | None = None
         self._found: list[generators.Found] | None = None
         self._counted = 0
+        self._files = files_of_this_child()
 
     def worker_init(self, worker_id: int) -> None:
         """Run the user's function, then record the generators that it left."""
+        describe_errors_of_worker()
+        if self._files is not None:
+            self._files.watch()  # a spawned worker is not a fork of the process
         if self._worker_init is not None:
-            self._worker_init(worker_id)
+            with blame("worker_init_fn"):
+                self._worker_init(worker_id)
         self._start = self.census(), torch.initial_seed()
 
     def collate(self, samples: Any) -> _Seen:
@@ -349,8 +481,13 @@ class _Spy:
             unclear.add(f"{kind.__module__}.{kind.__qualname__}")
 
         items = samples if self._batched else [samples]
+        if self._index_lists:
+            items = rows_of(samples) or items
         digests = _as_array(fingerprint(item, opaque=opaque) for item in items)
-        batch = self._collate(samples)
+        parts = [digest_of_parts(item) for item in items]
+        contents = _as_array(map(digest_of_content, items, parts))
+        with blame("collate_fn"):
+            batch = self._collate(samples)
         rows, collated = None, b""
         if self._counted < _BATCHES_TO_COUNT:
             self._counted += 1
@@ -367,6 +504,8 @@ class _Spy:
             labels=labels_of(items),
             opaque=unclear,
             census=self.census(),
+            parts=_columns(parts),
+            contents=contents,
             collated=collated,
         )
 
@@ -385,21 +524,48 @@ class _Spy:
 class _RecordedSampler:
     """A sampler that records what it yielded."""
 
-    def __init__(self, sampler: Iterable[Any]) -> None:
+    def __init__(self, sampler: Iterable[Any], role: str, deadline: float) -> None:
         self._sampler = sampler
+        self._role = role
+        self._deadline = deadline
         self._last: object = None
         self.batches: list[Any] = []
         self.list_reused = False
+        self.states_at_first_index: Census = {}
 
     def __iter__(self) -> Iterator[Any]:
-        for batch in self._sampler:
-            self.list_reused |= isinstance(batch, list) and batch is self._last
-            self._last = batch
-            # Some batch samplers yield one list again and again. Which batches then reach
-            # the workers differs from run to run; with a copy, all do.
-            given = list(batch) if isinstance(batch, list) else batch
-            self.batches.append(given)
-            yield given
+        with blame(self._role):
+            for batch in self._sampler:
+                self.list_reused |= isinstance(batch, list) and batch is self._last
+                self._last = batch
+                if not self.states_at_first_index:
+                    self.states_at_first_index = _global_census()
+                # Some batch samplers yield one list again and again. Which batches then
+                # reach the workers differs from run to run; with a copy, all do.
+                given = list(batch) if isinstance(batch, list) else batch
+                self.batches.append(given)
+                yield _Indices(given, self._deadline) if type(given) is list else given
 
     def __len__(self) -> int:
         return len(self._sampler)  # type: ignore[arg-type]
+
+
+class _Indices(list[Any]):
+    """The indices of a batch, which end at a deadline between two samples."""
+
+    def __init__(self, indices: list[Any], deadline: float) -> None:
+        super().__init__(indices)
+        self._deadline = deadline
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self[:], self._deadline)
+
+    def __iter__(self) -> Iterator[Any]:
+        for index in super().__iter__():
+            _stop_after(self._deadline)
+            yield index
+
+
+def _stop_after(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise OutOfTime

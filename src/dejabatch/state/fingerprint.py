@@ -22,6 +22,8 @@ import numpy as np
 import torch
 import xxhash
 
+from dejabatch.state.attributes import attribute
+
 DIGEST_SIZE = 16
 """Length of a fingerprint in bytes."""
 
@@ -226,7 +228,9 @@ def _attributes(value: object) -> dict[str, object]:
     else:
         slots = [vars(cls).get("__slots__", ()) for cls in type(value).__mro__]
         names = [n for s in slots for n in ([s] if isinstance(s, str) else s)]
-        names += list(getattr(value, "__dict__", ()))
+        names += list(attribute(value, "__dict__", ()))
     absent = object()
-    found = {name: getattr(value, name, absent) for name in names if name != "__dict__"}
+    found = {
+        name: attribute(value, name, absent) for name in names if name != "__dict__"
+    }
     return {name: item for name, item in found.items() if item is not absent}

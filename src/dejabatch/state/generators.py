@@ -7,16 +7,18 @@ other generators are objects that a dataset, a transform or a function holds.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import random
+import sys
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import torch
 
-from dejabatch.state import GLOBAL_NAMES
+from dejabatch.state import GLOBAL_NAMES, NUMBA_NAMES
 from dejabatch.state.fingerprint import fingerprint
 from dejabatch.state.reach import is_a, walk
 
@@ -24,11 +26,16 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
 Generator: TypeAlias = (
-    "np.random.Generator | np.random.RandomState | random.Random | torch.Generator"
+    "np.random.Generator | np.random.RandomState | random.Random | torch.Generator "
+    "| NumbaRandom"
 )
 
 DEFAULT_SEED: Final[int] = torch.Generator().initial_seed()
 """Seed of every ``torch.Generator()`` that was never seeded."""
+
+
+# A search of as many objects takes a few milliseconds.
+_FEW_OBJECTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,30 +64,107 @@ def is_rng(value: object) -> TypeIs[Generator]:
     return is_a(value, kinds) and not is_a(value, random.SystemRandom)
 
 
-def find(roots: Mapping[str, object]) -> list[Found]:
+def find(
+    roots: Mapping[str, object],
+    *,
+    stopped: Callable[[str], object] = lambda _: None,
+    visited: Callable[[], object] = lambda: None,
+) -> list[Found]:
     """Return the random generators that some objects can reach.
 
     Parameters
     ----------
     roots : mapping of str to object
         Where to start, by the name that begins each path, such as ``{"dataset": ds}``.
+    stopped : callable, optional
+        Called with a path where the search ended because there are too many objects.
+    visited : callable, optional
+        Called for each object that the search meets.
 
     Returns
     -------
     list of Found
         Each generator once, by its shortest path, without the global generators. NumPy
         generators that share a bit generator count as one generator.
+
+    Notes
+    -----
+    In a long list, only a sample of the items is searched. If one of these items holds a
+    generator, all items are searched.
     """
     found: list[Found] = []
     known = {identity(rng) for rng in global_rngs().values()}
     modules: dict[str, str] = {}
-    for path, value in walk(roots, enter=lambda value: not is_rng(value)):
-        if not is_rng(value):
-            modules[path] = _defining_module(value)
-        elif identity(value) not in known:
-            known.add(identity(value))
-            found.append(Found(path, value, _owner(path, modules)))
+    long_containers: dict[str, object] = {}
+
+    def search(start: Mapping[str, object], *, every_item: bool = False) -> None:
+        for path, value in walk(
+            start,
+            enter=lambda value: not is_rng(value),
+            every_item=every_item,
+            sampled=long_containers.__setitem__,
+            stopped=stopped,
+        ):
+            visited()
+            if not is_rng(value):
+                modules[path] = _defining_module(value)
+            elif identity(value) not in known:
+                known.add(identity(value))
+                found.append(Found(path, value, _owner(path, modules)))
+
+    search(roots)
+    for path, container in list(long_containers.items()):
+        if any(one.path.startswith(f"{path}[") for one in found):
+            search({path: container}, every_item=True)
     return found
+
+
+class Finder:
+    """The random generators that some objects can reach, in one process.
+
+    Finding them again shows generators that a sample has made. Where there are many
+    objects, a search takes long, and is repeated only on request.
+
+    Parameters
+    ----------
+    roots : mapping of str to object
+        As for `find`.
+
+    Attributes
+    ----------
+    stopped_at : str or None
+        A path where a search ended because there are too many objects.
+    """
+
+    def __init__(self, roots: Mapping[str, object]) -> None:
+        self._roots = roots
+        self._found: list[Found] | None = None
+        self._is_cheap = True
+        self.stopped_at: str | None = None
+
+    def find(self, *, again: bool = False) -> list[Found]:
+        """Return the generators, without the global ones.
+
+        Parameters
+        ----------
+        again : bool
+            Whether to search again even where a search takes long.
+        """
+        if self._found is None or self._is_cheap or again:
+            objects = itertools.count()
+            self._found = find(
+                self._roots, stopped=self._stop, visited=lambda: next(objects)
+            )
+            self._is_cheap = next(objects) <= _FEW_OBJECTS
+        return self._found
+
+    def all(self, *, again: bool = False) -> dict[str, Generator]:
+        """Return the generators and the global ones, by path."""
+        found = self.find(again=again)
+        return global_rngs() | {one.path: one.rng for one in found}
+
+    def _stop(self, path: str) -> None:
+        self.stopped_at = path
 
 
 def _defining_module(value: object) -> str:
@@ -101,10 +185,53 @@ def _owner(path: str, modules: Mapping[str, str]) -> str:
     return ""
 
 
+class NumbaRandom:
+    """One of the two generators that code compiled by numba draws from in this thread.
+
+    numba compiles ``random.random()`` and ``np.random.random()`` to draws from generators
+    of its own, which are not Python objects and which torch seeds in no worker.
+
+    Parameters
+    ----------
+    helpers : module
+        The module ``numba._helperlib``.
+    name : {"py", "np"}
+        The generator for calls of ``random``, or for calls of ``np.random``.
+    """
+
+    def __init__(self, helpers: Any, name: str) -> None:
+        self._helpers = helpers
+        self._address = getattr(helpers, f"rnd_get_{name}_state_ptr")()
+
+    def getstate(self) -> Any:
+        """Return the position and the 624 words of a Mersenne Twister."""
+        return self._helpers.rnd_get_state(self._address)
+
+    def setstate(self, state: Any) -> None:
+        """Restore a state that `getstate` returned."""
+        self._helpers.rnd_set_state(self._address, state)
+
+    def seed(self, seed: int) -> None:
+        """Seed the generator with 32 bits."""
+        self._helpers.rnd_seed(self._address, seed)
+
+
 def global_rngs() -> dict[str, Generator]:
-    """Return the global generators of Python, NumPy and torch (CPU), by `GLOBAL_NAMES`."""
+    """Return the global generators of this process, by name.
+
+    Returns
+    -------
+    dict of str to Generator
+        The generators of Python, NumPy and torch (CPU), by `GLOBAL_NAMES`; those of numba
+        follow by `NUMBA_NAMES` where numba is imported.
+    """
     instances = (random._inst, np.random.mtrand._rand, torch.default_generator)
-    return dict(zip(GLOBAL_NAMES, instances, strict=True))
+    found: dict[str, Generator] = dict(zip(GLOBAL_NAMES, instances, strict=True))
+    helpers = sys.modules.get("numba._helperlib")
+    if helpers is not None:
+        generators = (NumbaRandom(helpers, name) for name in ("py", "np"))
+        found.update(zip(NUMBA_NAMES, generators, strict=True))
+    return found
 
 
 def digest(rng: Generator) -> bytes:
@@ -132,7 +259,7 @@ def digest(rng: Generator) -> bytes:
         draws = torch.empty(16, dtype=torch.int64).random_(generator=clone)
         return fingerprint(("torch.Generator", draws))
     state = get_state(rng)
-    if isinstance(rng, random.Random):
+    if isinstance(rng, (random.Random, NumbaRandom)):
         state = repr(state)  # hashing one text is faster than hashing 625 numbers
     return fingerprint((type(rng).__qualname__, state))
 
@@ -143,7 +270,7 @@ def get_state(rng: Generator) -> Any:
         return rng.bit_generator.state
     if isinstance(rng, np.random.RandomState):
         return rng.get_state(legacy=False)
-    if isinstance(rng, random.Random):
+    if isinstance(rng, (random.Random, NumbaRandom)):
         return rng.getstate()
     return rng.get_state()
 
@@ -152,7 +279,7 @@ def set_state(rng: Generator, state: Any) -> None:
     """Restore a state that `get_state` returned."""
     if isinstance(rng, np.random.Generator):
         rng.bit_generator.state = state
-    elif isinstance(rng, random.Random):
+    elif isinstance(rng, (random.Random, NumbaRandom)):
         rng.setstate(state)
     else:
         rng.set_state(state)
@@ -173,6 +300,8 @@ def reseed(rng: Generator, seed: np.random.SeedSequence) -> None:
         rng.bit_generator.state = bit_generator(seed).state
     elif isinstance(rng, np.random.RandomState):
         rng.set_state(np.random.RandomState(np.random.MT19937(seed)).get_state())
+    elif isinstance(rng, NumbaRandom):
+        rng.seed(int(seed.generate_state(1)[0]))
     elif isinstance(rng, random.Random):
         rng.seed(int.from_bytes(seed.generate_state(8).tobytes(), "little"))
     else:
@@ -210,6 +339,8 @@ def identity(rng: Any) -> int:
     int
         The id of the bit generator for NumPy's generators, of `rng` itself otherwise.
     """
+    if isinstance(rng, NumbaRandom):
+        return int(rng._address)
     return id(
         getattr(rng, "bit_generator", None) or getattr(rng, "_bit_generator", rng)
     )

@@ -2,6 +2,10 @@
 
 The walk runs no user code. It reads attributes, slots, closures and containers where
 Python stores them, and bypasses properties, ``__getattr__`` and overridden iterators.
+
+Code comes before data: the walk enters attributes, closures and short containers first,
+and the items of long containers afterwards. In a long container it enters a sample of the
+items only, because records of one dataset resemble each other.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import itertools
 import logging
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,8 +40,21 @@ LEAVES: Final = (
 )
 """Types whose instances are yielded but never entered."""
 
+MOST_OBJECTS: Final = 20_000
+"""How many objects a walk enters at most."""
+
 _MOST_ITEMS = 4096
-_MOST_OBJECTS = 20_000
+# A container with more items is data: a sample of its items is entered, after all code.
+_SHORT = 128
+_SAMPLED_ITEMS = 64
+# Instances of these libraries lead to compilers, schemas, clients and event loops.
+_LIBRARIES_OF_LEAVES = frozenset(
+    {
+        *("asyncio", "boto3", "botocore", "concurrent", "duckdb", "google", "grpc"),
+        *("jax", "jaxlib", "llvmlite", "numba", "polars", "pyarrow", "sqlalchemy"),
+        *("sqlite3", "tensorflow", "threading"),
+    }
+)
 # Their classes and functions are not entered: they hold global generators, constants
 # and thousands of other classes, none of which belong to the dataset.
 _LIBRARIES_NOT_ENTERED = frozenset(
@@ -45,6 +62,7 @@ _LIBRARIES_NOT_ENTERED = frozenset(
         *sys.stdlib_module_names,
         *("PIL", "cv2", "h5py", "matplotlib", "numpy", "pandas", "pyarrow", "scipy"),
         *("skimage", "sklearn", "tensorflow", "torch", "torchvision", "transformers"),
+        *_LIBRARIES_OF_LEAVES,
     }
 )
 # Libraries keep registries of classes and whole schemas in class attributes and globals
@@ -58,8 +76,12 @@ def walk(
     *,
     enter: Callable[[object], bool] = lambda _: True,
     classes: bool = True,
+    every_item: bool = False,
+    positions: Collection[int] = (),
+    sampled: Callable[[str, object], object] = lambda _path, _value: None,
+    stopped: Callable[[str], object] = lambda _: None,
 ) -> Iterator[tuple[str, object]]:
-    """Yield every object that some objects can reach, breadth first.
+    """Yield every object that some objects can reach: code first, then data.
 
     Parameters
     ----------
@@ -70,6 +92,14 @@ def walk(
         never entered.
     classes : bool
         Whether an object also holds its class and what the class's methods name.
+    every_item : bool
+        Whether to follow the first 4096 items of a long container, in place of a sample.
+    positions : collection of int
+        Positions in long containers that belong to the sample, such as a sample's index.
+    sampled : callable, optional
+        Called with the path and the container when only a sample of items is followed.
+    stopped : callable, optional
+        Called with a path where the walk stopped because it entered `MOST_OBJECTS`.
 
     Yields
     ------
@@ -81,31 +111,44 @@ def walk(
 
     Notes
     -----
-    The walk enters at most 20,000 objects, and follows the first 4096 items of each
-    container.
+    The walk is breadth first, and enters what long containers hold after everything else.
+    A container of more than 128 items is long; 64 of its items are followed.
     """
-    queue = collections.deque(roots.items())
+    code = collections.deque(roots.items())
+    data: collections.deque[tuple[str, object]] = collections.deque()
     # Keeping the objects keeps Python from giving their ids to new objects.
     entered: dict[int, object] = {}
-    while queue and len(entered) < _MOST_OBJECTS:
+    while code or data:
+        queue = code or data
         path, value = queue.popleft()
         if is_a(value, LEAVES):
             yield path, value
         elif id(value) not in entered:
+            if len(entered) == MOST_OBJECTS:
+                stopped(path)
+                return
             entered[id(value)] = value
             yield path, value
-            if enter(value):
-                queue.extend(_held(path, value, classes=classes))
+            if not enter(value) or _is_foreign(value):
+                continue
+            whole = every_item or _is_short(value)
+            queue.extend(_held(path, value, items=whole, classes=classes))
+            if not whole:
+                sampled(path, value)
+                data.extend(_sample(path, value, positions))
 
 
 def contents(
-    roots: Mapping[str, object], *, enter: Callable[[object], bool] = lambda _: True
+    roots: Mapping[str, object],
+    *,
+    enter: Callable[[object], bool] = lambda _: True,
+    positions: Collection[int] = (),
 ) -> dict[str, tuple[str, object]]:
     """Return a summary of each stored value, which changes when the value changes.
 
     Parameters
     ----------
-    roots, enter
+    roots, enter, positions
         As for `walk`.
 
     Returns
@@ -115,24 +158,92 @@ def contents(
         number or text, ``("container", length)`` for a container, and
         ``("cache", entries)`` for a `functools.lru_cache`.
     """
-    found: dict[str, tuple[str, object]] = {}
-    for path, value in walk(roots, enter=enter):
+    return {
+        path: (kind, content)
+        for path, (kind, content, _) in stored_values(
+            roots, enter=enter, positions=positions
+        ).items()
+    }
+
+
+def stored_values(
+    roots: Mapping[str, object],
+    *,
+    enter: Callable[[object], bool] = lambda _: True,
+    positions: Collection[int] = (),
+) -> dict[str, tuple[str, object, int]]:
+    """Return what `contents` returns, with the identity of each array and container.
+
+    Parameters
+    ----------
+    roots, enter, positions
+        As for `walk`.
+
+    Returns
+    -------
+    dict of str to (str, object, int)
+        By path: kind and summary as in `contents`, and the id of an array or container.
+        A number or text has the identity 0: it cannot be edited, only replaced.
+    """
+    found: dict[str, tuple[str, object, int]] = {}
+    for path, value in walk(roots, enter=enter, positions=positions):
         if is_a(value, _LRU_CACHE):
-            found[path] = ("cache", value.cache_info().currsize)  # type: ignore[attr-defined]
+            entries = value.cache_info().currsize  # type: ignore[attr-defined]
+            found[path] = ("cache", entries, id(value))
         elif is_a(value, types.ModuleType):
             continue
         elif is_a(value, (torch.Tensor, np.ndarray)):
-            found[path] = ("array", fingerprint(value))
+            found[path] = ("array", fingerprint(value), id(value))
         elif is_a(value, LEAVES):
-            found[path] = ("value", fingerprint(value))
+            found[path] = ("value", fingerprint(value), 0)
         else:
             for kind in (dict, list, set, collections.deque):
                 if is_a(value, kind):
-                    found[path] = ("container", kind.__len__(value))  # type: ignore[arg-type]
+                    length = kind.__len__(value)  # type: ignore[arg-type]
+                    found[path] = ("container", length, id(value))
     return found
 
 
-def holders(roots: Mapping[str, object], sample: object) -> list[str]:
+def edits(
+    before: Mapping[str, tuple[str, object, int]],
+    after: Mapping[str, tuple[str, object, int]],
+) -> dict[str, str]:
+    """Return what was edited in place between two results of `stored_values`.
+
+    Parameters
+    ----------
+    before, after : mapping of str to (str, object, int)
+        The stored values, by path.
+
+    Returns
+    -------
+    dict of str to str
+        The kind of each edited value, by path: ``"array"`` for an array with other
+        content, ``"value"`` for a number or text that was replaced in a list or
+        dictionary, ``"container"`` for a list or dictionary that has lost or won items,
+        and ``"replaced"`` for any other value or array with another content.
+    """
+    edited = {}
+    for path, (kind, content, identity) in before.items():
+        same = after.get(path)
+        if same is None or same == (kind, content, identity):
+            continue
+        holder = path[: path.rfind("[")] if path.endswith("]") else ""
+        if kind == "value":
+            in_one_holder = holder in before and holder in after
+            same_object = in_one_holder and before[holder][2] == after[holder][2]
+        else:
+            same_object = kind in {"array", "container"} and same[2] == identity
+        if same_object:
+            edited[path] = kind
+        elif kind in {"array", "value"}:
+            edited[path] = "replaced"
+    return edited
+
+
+def holders(
+    roots: Mapping[str, object], sample: object, *, positions: Collection[int] = ()
+) -> list[str]:
     """Return the paths of objects that are part of a sample, or share memory with it.
 
     Parameters
@@ -141,6 +252,8 @@ def holders(roots: Mapping[str, object], sample: object) -> list[str]:
         Where to look, by the name that begins each path.
     sample : object
         Any nested sample.
+    positions : collection of int
+        As for `walk`.
 
     Returns
     -------
@@ -152,7 +265,7 @@ def holders(roots: Mapping[str, object], sample: object) -> list[str]:
     addresses = {memory_address(part) for part in parts} - {None}
     return [
         path
-        for path, value in walk(roots, classes=False)
+        for path, value in walk(roots, classes=False, positions=positions)
         if id(value) in object_ids or memory_address(value) in addresses
     ]
 
@@ -236,7 +349,9 @@ def is_a(value: object, kinds: Any) -> bool:
     return issubclass(type(value), kinds)
 
 
-def _held(path: str, value: Any, *, classes: bool) -> Iterator[tuple[str, object]]:
+def _held(
+    path: str, value: Any, *, items: bool, classes: bool
+) -> Iterator[tuple[str, object]]:
     """Yield what an object holds, each with its path."""
     if is_a(value, types.MethodType):
         yield f"{path}.__self__", value.__self__
@@ -250,10 +365,50 @@ def _held(path: str, value: Any, *, classes: bool) -> Iterator[tuple[str, object
     elif is_a(value, type):
         yield from _held_by_class(path, value)
     else:
-        yield from _items(path, value)
+        if items:
+            yield from _items(path, value)
         yield from _attributes(path, value)
         if classes:
             yield from _held_by_class(f"type({path})", type(value))
+
+
+_CONTAINERS: tuple[Any, ...] = (dict, list, tuple, set, frozenset, collections.deque)
+
+
+def _is_short(value: object) -> bool:
+    """Return whether a value is not a container of many items."""
+    return not any(
+        is_a(value, kind) and kind.__len__(value) > _SHORT for kind in _CONTAINERS
+    )
+
+
+def _is_foreign(value: object) -> bool:
+    """Return whether a value is an instance of a library that is never entered."""
+    module = str(vars(type(value)).get("__module__", ""))
+    return module.partition(".")[0] in _LIBRARIES_OF_LEAVES
+
+
+def _sample(
+    path: str, value: Any, positions: Collection[int]
+) -> Iterator[tuple[str, object]]:
+    """Yield evenly spaced items of a long container, and those at some positions."""
+    kind = next(kind for kind in _CONTAINERS if is_a(value, kind))
+    length = kind.__len__(value)
+    chosen = {i * length // _SAMPLED_ITEMS for i in range(_SAMPLED_ITEMS)}
+    chosen |= {
+        position % length for position in positions if -length <= position < length
+    }
+    if kind in {list, tuple}:
+        for i in sorted(chosen):
+            yield f"{path}[{i}]", kind.__getitem__(value, i)
+        return
+    keys = kind.__iter__(value)
+    for i, key in enumerate(itertools.islice(keys, max(chosen) + 1)):
+        if i in chosen or (kind is dict and type(key) is int and key in positions):
+            if kind is dict:
+                yield f"{path}[{key!r}]", dict.__getitem__(value, key)
+            else:
+                yield f"{path}[{i}]", key
 
 
 def _items(path: str, value: Any) -> Iterator[tuple[str, object]]:
@@ -262,8 +417,7 @@ def _items(path: str, value: Any) -> Iterator[tuple[str, object]]:
         first = itertools.islice(dict.items(value), _MOST_ITEMS)
         yield from [(f"{path}[{key!r}]", item) for key, item in first]
         return
-    kinds: tuple[Any, ...] = (list, tuple, set, frozenset, collections.deque)
-    for kind in kinds:
+    for kind in _CONTAINERS[1:]:
         if is_a(value, kind):
             first = itertools.islice(kind.__iter__(value), _MOST_ITEMS)
             yield from [(f"{path}[{i}]", item) for i, item in enumerate(first)]
@@ -328,7 +482,7 @@ def _named_globals(function: Any) -> Iterator[tuple[str, object]]:
     For a module among them, the attributes of the module that the code names are yielded
     in its place.
     """
-    names = _names_in(function.__code__)
+    names = names_in(function.__code__)
     for name in names & function.__globals__.keys():
         item = function.__globals__[name]
         if is_a(item, types.ModuleType):
@@ -344,10 +498,10 @@ def _is_entered(module: str) -> bool:
     return module.partition(".")[0] not in _LIBRARIES_NOT_ENTERED
 
 
-def _names_in(code: types.CodeType) -> set[str]:
+def names_in(code: types.CodeType) -> set[str]:
     """Return the global and attribute names in a code object and in nested ones."""
     names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            names |= _names_in(constant)
+            names |= names_in(constant)
     return names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,20 @@ class SharedMemory:
     ----------
     roots : mapping of str to object
         Where the walk to tensors and arrays starts, by the name that begins each path.
+    walked : iterable of tuple of str and object, optional
+        The result of the walk, if it has been made already.
     """
 
-    def __init__(self, roots: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        roots: Mapping[str, object],
+        *,
+        walked: Iterable[tuple[str, object]] | None = None,
+    ) -> None:
         blocks: dict[int, npt.NDArray[np.uint8]] = {}
-        for _, value in walk(roots):
+        if walked is None:
+            walked = walk(roots, every_item=True)
+        for _, value in walked:
             address = memory_address(value)
             if address is not None and address not in blocks:
                 block = _shared_block(value)

@@ -1,20 +1,53 @@
 """Observations for the checks of section 3_order, and for no-set-epoch."""
 
 import numpy as np
-from observations import epochs, facts, fetch, observation, pair, random_answers
+from observations import (
+    digest,
+    epochs,
+    facts,
+    fetch,
+    observation,
+    pair,
+    random_answers,
+)
 
 from dejabatch import Expect
-from dejabatch.observe.record import EpochEnd, NestedSubset
+from dejabatch.observe.record import BLANK, Draws, EpochEnd, NestedSubset
 
 ORDER = list(range(16))
 SHUFFLED = np.random.default_rng(0).permutation(16).tolist()
 OTHERWISE = np.random.default_rng(1).permutation(16).tolist()
 TWICE = [0, 0, 1, 1, *range(2, 14)]
+MANY_TWICE = [0, 0, 0, 1, 1, *range(2, 13)]
 WHOLE = EpochEnd(0, True)
 
 
 def read(*orders, **changes):
     return observation(epochs(orders), **changes)
+
+
+def delivers(batches, *, inside=(ORDER, ORDER), states=("one", "other"), **changes):
+    """Return a loader of an `__iter__` of its own, which delivers these batches."""
+    fetches = [
+        fetch(
+            [content], epoch=epoch, batch=batch, census={"torch": digest(states[epoch])}
+        )
+        for epoch, contents in enumerate(batches)
+        for batch, content in enumerate(contents)
+    ]
+    ends = [
+        EpochEnd(epoch, True, states_before={"torch": digest(f"before {epoch}")})
+        for epoch in range(len(batches))
+    ]
+    delivered = observation(fetches, ends=ends)
+    return read(*inside, delivered=delivered, facts=facts(own_iter=True), **changes)
+
+
+def blank_beside(own):
+    """Return four blank samples, and twelve that are this loader's own."""
+    samples = ["blank" if i < 4 else (own, i) for i in ORDER]
+    contents = [BLANK if i < 4 else (own, i) for i in ORDER]
+    return observation([fetch(samples, indices=ORDER, contents=contents)])
 
 
 def nested(indices, inner_indices):
@@ -155,9 +188,53 @@ BROKEN = {
     ),
     "indices in both loaders": (
         "samples-in-both-loaders",
-        pair(read(ORDER), read(ORDER), common=16),
+        pair(read(ORDER), read(ORDER), common=12, drawn=(16, 14)),
         ("error", "dataset"),
-        "16 indices of one dataset",
+        "12 of the 14 indices of one dataset that this loader draws are also drawn by",
+    ),
+    "indices drawn twice in a sampler of one's own": (
+        "sampler-repeats-indices",
+        read(MANY_TWICE, facts=facts(sampler="mine.Sampler")),
+        ("warning", "sampler"),
+        "an epoch of 16 samples has 2 indices more than once and leaves out 3 of 16",
+    ),
+    "indices drawn twice beyond the epochs that were read": (
+        "sampler-repeats-indices",
+        read(
+            ORDER[:4],
+            complete=False,
+            draws=Draws((np.array(MANY_TWICE),), complete=True),
+            expect=Expect(replacement=False),
+        ),
+        ("error", "sampler"),
+        "leaves out 3 of 16",
+    ),
+    "one batch several times": (
+        "loader-repeats-batches",
+        delivers([[0, 0, 0, 1, 1, 1, 2, 2]]),
+        ("warning", "loader.__iter__"),
+        "3 of 8 batches of an epoch are different",
+    ),
+    "one batch several times, of any iterable": (
+        "loader-repeats-batches",
+        observation(
+            [fetch([b // 2], batch=b) for b in range(8)],
+            facts=facts(map_style=False, data_loader=False),
+        ),
+        ("warning", "loader.__iter__"),
+        "4 of 8 batches of an epoch are different",
+    ),
+    "one epoch again": (
+        "loader-repeats-batches",
+        delivers([[3, 1, 2], [3, 1, 2]], inside=[SHUFFLED, ORDER]),
+        ("error", "loader.__iter__"),
+        "all 3 batches of the second epoch are those of the first",
+    ),
+    "a loader that seeds": (
+        "loader-repeats-batches",
+        delivers([[3, 1, 2], [1, 3, 2]], states=["seeded", "seeded"]),
+        ("error", "loader.__iter__"),
+        "torch is in the same state after the first batch of every epoch",
     ),
     "contents in both loaders": (
         "samples-in-both-loaders",
@@ -204,6 +281,28 @@ RIGHT = {
         read(SHUFFLED, SHUFFLED, facts=facts(sampler_epoch=0)),
     ),
     "all indices": ("sampler-repeats-indices", read(ORDER)),
+    "an endless loader": ("loader-repeats-batches", delivers([[0, 1, 2, 0, 1, 2]])),
+    "two equal batches": ("loader-repeats-batches", delivers([[0, 1, 1, 2, 3, 4]])),
+    "a batch several times, as expected": (
+        "loader-repeats-batches",
+        delivers([[0, 0, 0, 1, 1, 1]], expect=Expect(repeats=True)),
+    ),
+    "two epochs that are equal inside": (
+        "loader-repeats-batches",
+        delivers([[3, 1, 2], [3, 1, 2]], inside=[SHUFFLED, SHUFFLED]),
+    ),
+    "a loader that draws": (
+        "loader-repeats-batches",
+        delivers([[3, 1, 2], [1, 3, 2]], states=["drawn", "drawn later"]),
+    ),
+    "blank samples in two loaders": (
+        "samples-in-both-loaders",
+        pair(*(blank_beside(own) for own in ("a", "b"))),
+    ),
+    "one sample of many in two loaders": (
+        "samples-in-both-loaders",
+        pair(read(ORDER), read([0, *range(20, 60)])),
+    ),
     "a subset of the indices": ("sampler-repeats-indices", read(ORDER[:12])),
     "all indices and one again": ("sampler-repeats-indices", read([*ORDER, 0])),
     "replacement": (
@@ -273,7 +372,7 @@ OPEN = {
     "nothing dropped": ("drop-last", read(ORDER), "not set"),
     "no whole epoch to drop from": (
         "drop-last",
-        read(ORDER, complete=False, facts=facts(drop_last=True)),
+        read(ORDER, complete=False, facts=facts(drop_last=True, map_style=False)),
         "to its end",
     ),
     "a stream without batch_size": (
@@ -306,10 +405,31 @@ OPEN = {
         read(SHUFFLED),
         "fewer than two epochs",
     ),
+    "a list that may be meant": (
+        "sampler-repeats-indices",
+        read(TWICE, facts=facts(given_indices=True)),
+        r"Expect\(replacement=True\) if that is meant",
+    ),
     "replacement that may be meant": (
         "sampler-repeats-indices",
-        read(TWICE),
+        read(TWICE, facts=facts(draws_with_replacement=True)),
         r"Expect\(replacement=True\) if that is meant",
+    ),
+    "repeated augmentation": (
+        "sampler-repeats-indices",
+        read([i // 3 for i in ORDER]),
+        r"Expect\(replacement=True\) if that is meant",
+    ),
+    "torch's own iteration": (
+        "loader-repeats-batches",
+        read(ORDER),
+        "what torch's own DataLoader does",
+    ),
+    "two batches": ("loader-repeats-batches", delivers([[0, 0]]), "three batches"),
+    "two ranks": (
+        "samples-in-both-loaders",
+        pair(*(read(ORDER, facts=facts(num_replicas=2)) for _ in "ab"), common=16),
+        "two ranks",
     ),
     "a dataset without a length": (
         "sampler-repeats-indices",

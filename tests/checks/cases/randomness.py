@@ -1,5 +1,6 @@
 """Observations for the checks of section 2_randomness."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -20,11 +21,14 @@ from observations import (
 from dejabatch.observe.record import (
     DEFAULT_TORCH_GENERATOR,
     EpochEnd,
+    Seeding,
     WorkerStart,
     numpy_recipe,
 )
 
 ORDER = list(range(16))
+SHUFFLED = np.random.default_rng(0).permutation(16).tolist()
+OTHERWISE = np.random.default_rng(1).permutation(16).tolist()
 RNG = "dataset.rng"
 PLACES = [(epoch, worker) for epoch in range(2) for worker in range(2)]
 # States of a generator before and after the first batch, by (epoch, worker).
@@ -112,8 +116,63 @@ def pairs(one, other, **changes):
     )
 
 
-SHUFFLED = np.random.default_rng(0).permutation(16).tolist()
-OTHERWISE = np.random.default_rng(1).permutation(16).tolist()
+# Samples draw different amounts, so states after the first batch differ.
+SIZES = {(e, w): ("start", f"after {e} {w}") for e, w in PLACES}
+MADE_LATE = random_answers(constant_late_generators=("dataset.late",))
+
+
+def once_late(**kind):
+    return observation(epochs([ORDER]), answers=MADE_LATE, facts=facts(**kind))
+
+
+def constructed(state, state_again, where=("dataset.__init__",)):
+    """Return a loader and its second making, whose torch is in these states."""
+    seen = [
+        observation(
+            epochs([ORDER]),
+            starts=[WorkerStart(0, -1, MAIN | {"torch": digest(after)}, 0)],
+            seedings=tuple(Seeding("torch", one) for one in where),
+        )
+        for after in (state, state_again)
+    ]
+    one, other = (dataclasses.replace(s, starts=s.starts[1:]) for s in seen)
+    return dataclasses.replace(one, rebuilt=other)
+
+
+def sampled(before, at_first, orders=(), **kind):
+    """Return epochs with states of torch before, and at the sampler's first index."""
+    ends = [
+        EpochEnd(
+            epoch,
+            True,
+            states_before={"torch": digest(one)},
+            states_at_first_index={"torch": digest(other)},
+        )
+        for epoch, (one, other) in enumerate(zip(before, at_first, strict=True))
+    ]
+    return observation(
+        epochs(orders or [ORDER, OTHERWISE]), ends=ends, facts=facts(**kind)
+    )
+
+
+def seeded_stream(starts, after_batches, **kind):
+    """Return two workers of a stream, with one state of torch after each batch."""
+    fetches = [
+        fetch(
+            [worker], batch=batch, worker=worker, census=MAIN | {"torch": digest(state)}
+        )
+        for worker in range(2)
+        for batch, state in enumerate(after_batches)
+    ]
+    return observation(
+        fetches,
+        starts=[
+            WorkerStart(0, worker, MAIN | {"torch": digest(start)}, worker)
+            for worker, start in enumerate(starts)
+        ],
+        facts=facts(map_style=False, num_workers=2, **kind),
+    )
+
 
 BROKEN = {
     "a copied generator": (
@@ -139,7 +198,61 @@ BROKEN = {
         ("error", RNG),
         "in the next epoch",
     ),
+    "a generator on which samples of several sizes depend": (
+        "rng-object-on-dataset",
+        worker_runs(RNG, SIZES, answers=random_answers(RNG)),
+        ("error", RNG),
+        "the 2 workers draw the same numbers from it and a worker draws the same",
+    ),
+    "one seed for samples of several sizes": (
+        "constant-worker-seed",
+        worker_runs("torch", SIZES, facts=WITH_INIT, answers=random_answers("torch")),
+        ("error", "worker_init_fn"),
+        "the 2 workers draw the same numbers from torch",
+    ),
+    "one seed for numba": (
+        "constant-worker-seed",
+        worker_runs("numba.np.random", COPIED, facts=WITH_INIT),
+        ("error", "worker_init_fn"),
+        "draw the same numbers from numba.np.random",
+    ),
     "a generator that the first sample makes": (
+        "rng-object-on-dataset",
+        worker_runs(RNG, OF_THEIR_OWN, answers=MADE_LATE),
+        ("error", "dataset.late"),
+        "the first sample of each worker makes dataset.late",
+    ),
+    "a generator that the first sample makes in one worker": (
+        "rng-object-on-dataset",
+        once_late(num_workers=1),
+        ("error", "dataset.late"),
+        "in the same state in every worker and epoch",
+    ),
+    "a constructor that seeds": (
+        "seed-in-constructor",
+        constructed("seeded", "seeded"),
+        ("warning", "dataset.__init__"),
+        "dataset.__init__ seeds torch, which is in one state afterwards",
+    ),
+    "a sampler that seeds": (
+        "reseed-every-epoch",
+        sampled(["start", "later"], ["seeded", "seeded"]),
+        ("warning", "sampler"),
+        "the sampler leaves torch in the same state in every epoch",
+    ),
+    "a sampler that seeds and repeats its order": (
+        "reseed-every-epoch",
+        sampled(["start", "later"], ["seeded", "seeded"], [SHUFFLED] * 2),
+        ("error", "sampler"),
+        "in every epoch, and the order is the same",
+    ),
+    "a stream that seeds": (
+        "reseed-in-getitem",
+        seeded_stream(["start 0", "start 1"], ["seeded", "drawn"]),
+        ("error", "dataset.__iter__"),
+        "torch is in one and the same state after the first batch",
+    ),
+    "a generator that no path leads to": (
         "rng-object-on-dataset",
         worker_runs(RNG, OF_THEIR_OWN, answers=VARIES, replay=SAME_NOISE),
         ("error", "dataset.__getitem__"),
@@ -253,6 +366,42 @@ BROKEN = {
 }
 
 RIGHT = {
+    "samples of several sizes that do not depend on a generator": (
+        "rng-object-on-dataset",
+        worker_runs(RNG, SIZES, answers=random_answers("torch")),
+    ),
+    "a generator that the first sample makes in the main process": (
+        "reseed-in-getitem",
+        once_late(),
+    ),
+    "a constructor that seeds from entropy": (
+        "seed-in-constructor",
+        constructed("one", "other"),
+    ),
+    "a function that seeds": (
+        "seed-in-constructor",
+        constructed("seeded", "seeded", where=()),
+    ),
+    "a sampler that draws": (
+        "reseed-every-epoch",
+        sampled(["start", "later"], ["drawn", "drawn later"]),
+    ),
+    "a sampler that draws nothing": (
+        "reseed-every-epoch",
+        sampled(["start", "later"], ["later", "later"]),
+    ),
+    "a sampler that seeds by the epoch": (
+        "reseed-every-epoch",
+        sampled(["start", "later"], ["seeded", "seeded"], sampler_has_set_epoch=True),
+    ),
+    "a stream that seeds to shuffle": (
+        "reseed-in-getitem",
+        seeded_stream(["start 0", "start 1"], ["seeded", "seeded"]),
+    ),
+    "a stream that draws": (
+        "reseed-in-getitem",
+        seeded_stream(["start", "start"], ["drawn", "drawn later"]),
+    ),
     "generators that are never drawn from": (
         "rng-object-on-dataset",
         worker_runs(RNG, NEVER_DRAWN),
@@ -279,9 +428,7 @@ RIGHT = {
         worker_runs(
             RNG,
             OF_THEIR_OWN,
-            answers=answers(
-                same_states=b"1", changed_objects={"dataset.data": "array"}
-            ),
+            answers=answers(same_states=b"1", edited_objects={"dataset.data": "array"}),
             replay=SAME_NOISE,
         ),
     ),
@@ -416,6 +563,20 @@ OPEN = {
         "seeds-equal-in-32-bits",
     )
 } | {
+    "too many objects": (
+        "rng-object-on-dataset",
+        worker_runs(
+            RNG,
+            NEVER_DRAWN,
+            facts=facts(num_workers=2, search_stopped_at="dataset.big"),
+        ),
+        r"stopped at dataset\.big, because the dataset holds too many objects",
+    ),
+    "a loader whose constructors are done": (
+        "seed-in-constructor",
+        observation(epochs([ORDER])),
+        "audit a function",
+    ),
     "one worker in one epoch": (
         "constant-worker-seed",
         worker_runs("torch", dict(itertools.islice(COPIED.items(), 1))),

@@ -18,7 +18,7 @@ BROKEN = {
 }
 
 RIGHT = {
-    "two full epochs": (
+    "two full epochs, resumed": (
         "resume-loses-an-epoch",
         observation(epochs([ORDER, ORDER])),
     ),
@@ -26,12 +26,12 @@ RIGHT = {
 }
 
 OPEN = {
-    "a single epoch": (
+    "a single epoch, resumed": (
         "resume-loses-an-epoch",
         observation(epochs([ORDER])),
         "fewer than two epochs",
     ),
-    "a stream": (
+    "a stream, resumed": (
         "resume-loses-an-epoch",
         observation(SECOND_ONLY, ends=ENDS, facts=facts(map_style=False)),
         "iterable",

@@ -1,7 +1,9 @@
 """Observations for the checks of section 1_sample."""
 
+import numpy as np
 from observations import (
     answers,
+    digest,
     epochs,
     facts,
     fetch,
@@ -12,7 +14,7 @@ from observations import (
 )
 
 from dejabatch import Expect
-from dejabatch.observe.record import EpochEnd
+from dejabatch.observe.record import BLANK, NO_CONTENT, Ended, NestedSubset
 
 ORDER = list(range(16))
 WORKERS = facts(num_workers=2, start_method="fork")
@@ -38,11 +40,76 @@ def with_rows(rows, samples):
 
 
 CURSOR = {"same_states": b"1", "first": b"0", "other_index_first": b"0"}
-EDIT = {"same_states": b"2", "changed_objects": {"dataset.data": "array"}}
+EDIT = {"same_states": b"2", "edited_objects": {"dataset.data": "array"}}
+BOX = {f"dataset.records[0]['box'][{i}]": "value" for i in range(4)}
 NOISE = tuple(f"{n}".encode() for n in range(1, 9))
-KEPT = {"other_states_first": (b"0", b"1"), "changed_objects": {"dataset.c": "cache"}}
+KEPT = {
+    "other_states_first": (b"0", b"1"),
+    "changed_objects": {"dataset.c": "cache"},
+    "kept_parts": ("",),
+    "fixed_parts": (),
+}
+LATENT = ("['latent']",)
+
+
+def with_parts(latents, captions, epoch=0):
+    """Return an epoch of samples with a latent and a caption each."""
+    return fetch(
+        list(zip(latents, captions, strict=True)),
+        epoch=epoch,
+        indices=ORDER,
+        parts={"['latent']": latents, "['caption']": captions},
+    )
+
+
+def captioned(latents, **changes):
+    """Return two epochs with one latent and two captions for each index."""
+    fetches = [
+        with_parts(latents, [f"{i} {e}" for i in ORDER], epoch=e) for e in range(2)
+    ]
+    return observation(fetches, **changes)
+
+
+def shared(contents, **changes):
+    """Return one epoch with these contents."""
+    changes.setdefault("answers", answers())
+    return observation([fetch(ORDER, indices=ORDER, contents=contents)], **changes)
+
+
+def raised(**changes):
+    """Return an exception of the dataset in the second epoch."""
+    plain = {
+        "reason": "raised",
+        "error": "KeyError: 'label'",
+        "where": "dataset",
+        "lines": ("train.py:8 in __getitem__: row.pop('label')",),
+        "epoch": 1,
+        "batch": 2,
+        "index": 9,
+        "worker": 1,
+    }
+    return Ended(**plain | changes)
+
 
 BROKEN = {
+    "an exception of a worker in the second epoch": (
+        "error-in-a-later-epoch",
+        once(ended=raised()),
+        ("error", "dataset"),
+        "counted from 0\ntrain.py:8 in __getitem__: row.pop('label')",
+    ),
+    "an exception of collate_fn in the main process": (
+        "error-in-a-later-epoch",
+        once(ended=raised(where="collate_fn", index=None, worker=-1)),
+        ("error", "collate_fn"),
+        "KeyError: 'label' in batch 2",
+    ),
+    "an exception of an iterable of batches": (
+        "error-in-a-later-epoch",
+        once(ended=raised(where="", index=None, worker=-1)),
+        ("error", "loader"),
+        "in batch 2 of epoch 1",
+    ),
     "one sample for all indices": (
         "getitem-ignores-index",
         observation(same_samples()),
@@ -89,11 +156,122 @@ BROKEN = {
         ("error", "dataset.data"),
         "dataset.data has changed",
     ),
+    "numbers of a list": (
+        "inplace-edit-of-stored-data",
+        once(answers=answers(same_states=b"2", edited_objects=BOX)),
+        ("error", "dataset.records[0]['box']"),
+        "dataset.records[0]['box'] has changed",
+    ),
+    "a key that is gone": (
+        "inplace-edit-of-stored-data",
+        once(
+            answers=answers(
+                same_states=b"2",
+                edited_objects={"dataset.rows[0]": "container"},
+                error_again="KeyError: 'label'",
+            )
+        ),
+        ("error", "dataset.rows[0]"),
+        "index 0 raises KeyError: 'label' the second time",
+    ),
+    "an attribute of a record": (
+        "inplace-edit-of-stored-data",
+        once(
+            answers=answers(
+                same_states=b"2", edited_objects={"dataset.r[0].box[1]": "replaced"}
+            )
+        ),
+        ("error", "dataset.r[0].box[1]"),
+        "has changed",
+    ),
+    "a part that was drawn at construction": (
+        "augmented-once",
+        captioned(
+            [f"latent {i}" for i in ORDER],
+            answers=random_answers("torch", fixed_parts=LATENT),
+            rebuilt=captioned([f"latent {i}" if i % 2 else f"new {i}" for i in ORDER]),
+        ),
+        ("warning", "dataset.__init__"),
+        "the random generators, but 8 of 16 are new",
+    ),
+    "the largest part, said to be random": (
+        "augmented-once",
+        captioned(
+            ORDER,
+            answers=random_answers("torch", fixed_parts=LATENT, largest_part=LATENT[0]),
+            expect=Expect(deterministic=False),
+        ),
+        ("warning", "dataset.__init__"),
+        "part ['latent'] of index 0 is the same whatever the random generators",
+    ),
+    "a generator made of the index, said to be random": (
+        "augmented-once",
+        once(
+            answers=answers(seeding_places=("dataset.transform.__call__",)),
+            rebuilt=rebuilt(ORDER),
+            expect=Expect(deterministic=False),
+        ),
+        ("error", "dataset.transform.__call__"),
+        "makes or seeds a generator from a number that is the same in every epoch",
+    ),
+    "a cached part": (
+        "cached-augmentation",
+        once(answers=answers(**KEPT | {"kept_parts": LATENT})),
+        ("error", "dataset.c"),
+        "part ['latent'] of index 0 is random the first time",
+    ),
+    "a fallback without an exception": (
+        "error-fallback-sample",
+        once(answers=answers(swallowed_errors={5: ""})),
+        ("error", "dataset.__getitem__"),
+        "asks itself for another index than 5",
+    ),
+    "one draw for the list of indices": (
+        "one-draw-for-the-whole-batch",
+        once(answers=answers(getitems_of_copies="rows vary together")),
+        ("warning", "dataset.__getitems__"),
+        "dataset.__getitems__ makes 7 equal rows",
+    ),
+    "one draw in the loader's own __iter__": (
+        "one-draw-for-the-whole-batch",
+        once(
+            answers=answers(batch_of_copies="rows are fixed"),
+            delivered_copies="rows vary together",
+        ),
+        ("warning", "loader.__iter__"),
+        "loader.__iter__ makes 7 equal rows",
+    ),
+    "contents of other indices": (
+        "indices-share-a-sample",
+        shared([i // 2 for i in ORDER]),
+        ("warning", "dataset.__getitem__"),
+        "16 indices have 8 different contents",
+    ),
+    "references to one object": (
+        "indices-share-a-sample",
+        shared(
+            [i // 4 for i in ORDER],
+            facts=facts(repeated_references={"dataset.graphs": 4}),
+        ),
+        ("warning", "dataset.graphs"),
+        "16 indices have 4 different contents; dataset.graphs holds 4 objects under 16",
+    ),
+    "random samples of one stored item": (
+        "indices-share-a-sample",
+        shared(
+            ORDER,
+            answers=random_answers(
+                "torch", contents={i: digest(i // 4) for i in range(16)}
+            ),
+        ),
+        ("note", "dataset.__getitem__"),
+        "16 indices have 4 different contents",
+    ),
     "drawn at construction": (
         "augmented-once",
         once(answers=answers(), rebuilt=rebuilt([f"other {i}" for i in range(16)])),
         ("warning", "dataset.__init__"),
-        "none of 16 samples comes back",
+        "16 of 16 are new when the loader is made again",
     ),
     "drawn at construction, said to be random": (
         "augmented-once",
@@ -160,6 +338,26 @@ BROKEN = {
 }
 
 RIGHT = {
+    "a loader that is read to its end": ("error-in-a-later-epoch", once()),
+    "a loader that is slow": (
+        "error-in-a-later-epoch",
+        once(ended=Ended(reason="out of time", epoch=1, batch=2)),
+    ),
+    "a worker that died": (
+        "error-in-a-later-epoch",
+        once(ended=Ended(reason="worker died", error="killed by SIGKILL")),
+    ),
+    "an exception that a nested subset explains": (
+        "error-in-a-later-epoch",
+        once(
+            ended=raised(error="IndexError: 9"),
+            nested_subsets=(
+                NestedSubset(
+                    "dataset.indices", np.arange(30, 60, 3), np.arange(0, 60, 3)
+                ),
+            ),
+        ),
+    ),
     "different samples": ("getitem-ignores-index", once()),
     "one sample, as expected": (
         "getitem-ignores-index",
@@ -173,12 +371,80 @@ RIGHT = {
         "inplace-edit-of-stored-data",
         once(answers=answers(**CURSOR, changed_objects={"dataset.n": "array"})),
     ),
-    "a generator in compiled code": (
+    "a cache that grows": (
         "inplace-edit-of-stored-data",
         once(
             answers=answers(
-                **EDIT, unreachable_generators=("numba",), after_other_index=b"9"
+                same_states=b"2",
+                changed_objects={"dataset.recent": "container"},
+                edited_objects={"dataset.recent": "container"},
             )
+        ),
+    ),
+    "a buffer that other samples fill": (
+        "inplace-edit-of-stored-data",
+        once(
+            answers=answers(
+                same_states=b"2",
+                after_other_index=b"3",
+                changed_objects={"dataset.last": "value"},
+                edited_objects={"dataset.last": "replaced"},
+            )
+        ),
+    ),
+    "a part that moved to another index": (
+        "augmented-once",
+        captioned(
+            ORDER,
+            answers=random_answers("torch", fixed_parts=LATENT),
+            rebuilt=captioned(ORDER[::-1]),
+        ),
+    ),
+    "a part that varies between epochs": (
+        "augmented-once",
+        observation(
+            [with_parts([f"{i} {e}" for i in ORDER], ORDER, epoch=e) for e in range(2)],
+            answers=answers(fixed_parts=LATENT),
+            rebuilt=captioned([f"new {i}" for i in ORDER]),
+        ),
+    ),
+    "labels that another split has": (
+        "augmented-once",
+        captioned(
+            [i % 2 for i in ORDER],
+            answers=random_answers("torch", fixed_parts=LATENT),
+            rebuilt=captioned([2 + i % 2 for i in ORDER]),
+        ),
+    ),
+    "blank images": (
+        "indices-share-a-sample",
+        shared([BLANK if i % 2 else i for i in ORDER]),
+    ),
+    "two of sixteen": (
+        "indices-share-a-sample",
+        shared([0, 0, *ORDER[2:]]),
+    ),
+    "a content for several indices, as expected": (
+        "indices-share-a-sample",
+        shared([i // 2 for i in ORDER], expect=Expect(repeats=True)),
+    ),
+    "a dataset that is repeated": (
+        "indices-share-a-sample",
+        shared([i % 8 for i in ORDER], facts=facts(repeats_a_dataset=(8,))),
+    ),
+    "a repeated dataset has the right length": (
+        "wrong-length",
+        observation(
+            [fetch([i % 8 for i in range(16)], indices=ORDER)],
+            answers=answers(),
+            facts=facts(repeats_a_dataset=(8,)),
+        ),
+    ),
+    "a list that repeats has the right length": (
+        "wrong-length",
+        observation(
+            [fetch([i % 8 for i in range(16)], indices=ORDER)],
+            answers=answers(length_is_stored=True),
         ),
     ),
     "samples of their own": ("reused-buffer", once(answers=answers())),
@@ -292,6 +558,42 @@ OPEN = {
         observation([fetch(["a"], indices=[0])], answers=answers(overwritten=True)),
         "every batch has one sample",
     ),
+    "a generator in compiled code": (
+        "inplace-edit-of-stored-data",
+        once(
+            answers=answers(
+                **EDIT, unreachable_generators=("imgaug",), after_other_index=b"9"
+            )
+        ),
+        "imgaug may draw",
+    ),
+    "state out of reach": (
+        "inplace-edit-of-stored-data",
+        once(answers=answers(same_states=b"2")),
+        "what it depends on is out of reach",
+    ),
+    "another subset each time": (
+        "augmented-once",
+        once(
+            answers=answers(),
+            facts=facts(subset=b"1"),
+            rebuilt=observation(
+                [fetch([f"new {i}" for i in ORDER], indices=ORDER)],
+                facts=facts(subset=b"2"),
+            ),
+        ),
+        "another random subset",
+    ),
+    "a generator made of the index": (
+        "augmented-once",
+        once(answers=answers(seeding_places=("dataset.__getitem__",)), rebuilt=once()),
+        r"dataset.__getitem__ makes the same .* pass expect=Expect\(deterministic=False\)",
+    ),
+    "no contents": (
+        "indices-share-a-sample",
+        shared([NO_CONTENT] * 16),
+        "a content to compare",
+    ),
     "a loader, not a function": (
         "augmented-once",
         once(answers=answers()),
@@ -301,16 +603,6 @@ OPEN = {
         "augmented-once",
         once(answers=answers(), facts=facts(dataset_has_set_epoch=True)),
         "set_epoch",
-    ),
-    "an epoch without an end": (
-        "augmented-once",
-        observation(
-            epochs([ORDER]),
-            ends=[EpochEnd(0, False)],
-            answers=answers(),
-            rebuilt=rebuilt([f"other {i}" for i in ORDER]),
-        ),
-        "to its end",
     ),
     "rows that were not counted": (
         "collate-repeats-one-sample",

@@ -1,6 +1,6 @@
 """Observations for the checks of section 4_streaming."""
 
-from observations import facts, fetch, observation, pair, streams
+from observations import answers, facts, fetch, observation, pair, streams
 
 from dejabatch import Expect
 from dejabatch.observe.record import EpochEnd
@@ -92,6 +92,17 @@ BROKEN = {
         two_epochs(range(12), range(12), expect=Expect(fixed_order=False)),
         ("error", "dataset.__iter__"),
         "both epochs have the same 12 samples in the same order",
+    ),
+    "an epoch that each new worker counts from the start": (
+        "stream-with-fixed-shuffle",
+        two_epochs(
+            range(12),
+            range(12),
+            answers=answers(second_pass_differs=True),
+            kind=facts(map_style=False, num_workers=1),
+        ),
+        ("error", "dataset.__iter__"),
+        "a second pass over the dataset in one process has another order",
     ),
     "one order of persistent workers": (
         "stream-with-fixed-shuffle",

@@ -1,33 +1,59 @@
 """The lint rules: each module finds one failure mode.
 
 The module's name is the failure mode's slug, with underscores. The module's function
-``check`` takes a `dejabatch.lint.module.Module` and yields the nodes that have the
-failure. A new file in this folder is a new rule; there is no list to extend.
+``check`` takes a `dejabatch.lint.module.Module` and the `dejabatch.lint.run.Run`, and
+yields what it found. ``TRIGGER`` holds regular expressions that must all match; other
+files are skipped. A new file in this folder is a new rule; there is no list to extend.
 """
 
 from __future__ import annotations
 
-import ast
+import functools
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from dejabatch.lint.module import Module
+from dejabatch.lint.run import Found, Run
 
-__all__ = ["RULES", "Check"]
+__all__ = ["RULES", "Check", "Rule"]
 
-Check: TypeAlias = Callable[[Module], Iterator[ast.expr]]
-
-
-def _checks_by_slug() -> dict[str, Check]:
-    checks: dict[str, Check] = {}
-    for rule in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{rule.name}")
-        checks[rule.name.replace("_", "-")] = module.check
-    return checks
+Check: TypeAlias = Callable[[Module, Run], Iterator[Found]]
 
 
-RULES: Final[Mapping[str, Check]] = MappingProxyType(_checks_by_slug())
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule: which files it reads, and its check."""
+
+    trigger: tuple[str, ...]
+    check: Check
+
+    def reads(self, text: str) -> bool:
+        """Return whether the text of a file may have the failure."""
+        return all(
+            pattern in text if _is_plain(pattern) else re.search(pattern, text)
+            for pattern in self.trigger
+        )
+
+
+@functools.cache
+def _is_plain(pattern: str) -> bool:
+    """Return whether a pattern is plain text, which `in` finds much faster."""
+    return pattern.replace("(", "").isidentifier()
+
+
+def _rules_by_slug() -> dict[str, Rule]:
+    rules: dict[str, Rule] = {}
+    for info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        slug = info.name.replace("_", "-")
+        rules[slug] = Rule(module.TRIGGER, module.check)
+    return rules
+
+
+RULES: Final[Mapping[str, Rule]] = MappingProxyType(_rules_by_slug())
 """The rule of each failure mode that the source shows, by slug."""

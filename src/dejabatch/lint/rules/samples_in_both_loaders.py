@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
+from typing import Final
 
 from dejabatch.lint.module import Module
-from dejabatch.lint.seeding import seed_calls
+from dejabatch.lint.run import Found, Run, short
+
+TRIGGER = ("random_split",)
+
+_SEEDED: Final = (
+    r"torch\.(random\.)?manual_seed\(|seed_everything\(|set_\w*seed\w*\(|\bseed\w*\("
+    r"|(?<!\.)\bmanual_seed\(|set_determinism\("
+)
 
 
-def check(module: Module) -> Iterator[ast.expr]:
+def check(module: Module, run: Run) -> Iterator[Found]:
     """Yield the calls of ``random_split`` that no seed makes reproducible."""
-    if any(True for _ in seed_calls(module, module.tree)):
-        return
     for call in module.calls():
-        if module.called_name(call) != "torch.utils.data.random_split":
+        name = module.called_name(call)
+        if name not in {
+            "torch.utils.data.random_split",
+            "torch.utils.data.dataset.random_split",
+        }:
             continue
-        if len(call.args) < 3 and not any(k.arg == "generator" for k in call.keywords):
-            yield call
+        if len(call.args) > 2 or any(k.arg == "generator" for k in call.keywords):
+            continue
+        if run.connected_text(module, _SEEDED):
+            continue
+        # A split that lives as long as its model does no harm.
+        resumes = run.connected_text(
+            module, r"load_state_dict|torch\.load\(|resume|ckpt_path"
+        )
+        yield Found(
+            module,
+            call,
+            "warning" if resumes else "note",
+            f"`{short(call)}` has no generator, and no seed is set before. "
+            + (
+                "The program loads a checkpoint: its validation samples may be samples "
+                "that the model was trained on."
+                if resumes
+                else "Another run splits differently."
+            ),
+        )

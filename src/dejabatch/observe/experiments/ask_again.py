@@ -6,11 +6,14 @@ process like the main one if it has none.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib
+import itertools
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -22,7 +25,14 @@ from torch.utils.data import (
     default_convert,
 )
 
-from dejabatch.observe.batches import rows_differ, rows_of
+from dejabatch.observe.batches import (
+    digest_of_content,
+    digest_of_parts,
+    parts_of,
+    rows_of,
+)
+from dejabatch.observe.experiments.delivered import compare_rows
+from dejabatch.observe.experiments.draws import draw
 from dejabatch.observe.experiments.getitem_trace import Traced
 from dejabatch.observe.experiments.idle_transforms import idle_transforms
 from dejabatch.observe.experiments.trials import (
@@ -32,14 +42,29 @@ from dejabatch.observe.experiments.trials import (
     Trial,
     dataset_of_worker,
 )
+from dejabatch.observe.facts import asks_for_lists
 from dejabatch.observe.isolate import NoAnswer, Send, run_isolated
-from dejabatch.observe.record import COPIES_IN_BATCH, Answers, Observation
+from dejabatch.observe.record import (
+    BLANK,
+    COPIES_IN_BATCH,
+    NO_CONTENT,
+    Answers,
+    CopiesInBatch,
+    Draws,
+    Observation,
+)
+from dejabatch.state import generators
+from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
-from dejabatch.state.reach import contents, holders, lengths
+from dejabatch.state.reach import edits, holders, lengths, stored_values
 
 _MOST_GENERATORS = 16
 _MOST_SIZES = 8
 _MOST_SUSPECTS = 48
+_MOST_CONTENTS = 128
+_SECONDS_FOR_CONTENTS = 2.0
+# As many samples of a stream are read to see what they depend on.
+_LONG_STREAM = 256
 # Share of the time limit for questions; the rest is for making the loader.
 _ASKING = 0.9
 
@@ -49,8 +74,10 @@ def ask(
     observation: Observation,
     *,
     time_limit: float,
-) -> Answers | None:
+) -> tuple[Answers | None, Draws | None]:
     """Ask a loader's dataset for one of its samples, again and again.
+
+    The sampler is asked for indices as well.
 
     Parameters
     ----------
@@ -63,12 +90,14 @@ def ask(
 
     Returns
     -------
-    dejabatch.observe.record.Answers or None
+    answers : dejabatch.observe.record.Answers or None
         None if there is no index to ask for.
+    draws : dejabatch.observe.record.Draws or None
+        None if the sampler has no integer indices.
     """
     facts = observation.facts
     if facts is None or not observation.fetches:
-        return None
+        return None, None
     drawn = list(
         dict.fromkeys(
             index
@@ -78,26 +107,28 @@ def ask(
         )
     )
     if facts.map_style and not drawn:
-        return None
+        return None, None
     suspects = _suspects(observation, drawn)
     asking = _Asking(make_loader, drawn[:2], suspects, time_limit * _ASKING)
     outcome = run_isolated(asking, time_limit)
-    if outcome.sent and isinstance(outcome.sent[0], Answers):
-        return outcome.sent[0]
+    draws = next((one for one in outcome.sent if isinstance(one, Draws)), None)
+    for answers in outcome.sent:
+        if isinstance(answers, Answers):
+            return answers, draws
     reason = (outcome.error or "it took too long").strip().splitlines()[-1]
-    return Answers(error=reason)
+    return Answers(error=reason), draws
 
 
 def _suspects(observation: Observation, drawn: list[int]) -> list[int]:
-    """Choose indices to trace: first those that share their sample with another."""
+    """Choose indices to make: first those that share their sample with another."""
     by_digest: dict[bytes, set[int]] = {}
     for fetch in observation.fetches:
         for index, digest in fetch.pairs():
             by_digest.setdefault(digest, set()).add(index)
     repeated = sorted((i for i in by_digest.values() if len(i) > 1), key=len)
     chosen = [index for group in reversed(repeated) for index in sorted(group)]
-    step = max(1, len(drawn) // _MOST_SUSPECTS)
-    return list(dict.fromkeys(chosen + drawn[::step]))[:_MOST_SUSPECTS]
+    step = max(1, len(drawn) // _MOST_CONTENTS)
+    return list(dict.fromkeys(chosen + drawn[::step]))[:_MOST_CONTENTS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +143,9 @@ class _Asking:
     def __call__(self, send: Send) -> None:
         loader = self.make_loader()
         questions = _Questions(loader, self.indices, self.suspects, self.seconds)
+        with generators.restored(generators.global_rngs().values()):
+            if (draws := draw(loader)) is not None:
+                send(draws)
         send(_asked_in_worker(loader, questions) if loader.num_workers else questions())
 
 
@@ -145,6 +179,19 @@ def _asked_in_worker(loader: DataLoader[Any], questions: _Questions) -> Answers:
     return answers
 
 
+def _always_differing(trial: Trial, in_new_process: Trial) -> frozenset[str]:
+    """Return the parts of samples that no state of a generator explains.
+
+    A time stamp beside an image is such a part. A sample without any other part is not
+    reproducible, and keeps all its parts.
+    """
+    one, other = trial.parts[0], in_new_process.parts[0]
+    if one.keys() != other.keys():
+        return frozenset()
+    differing = frozenset(path for path in one if one[path] != other[path])
+    return differing if differing < one.keys() else frozenset()
+
+
 class _Questions:
     """All questions to a dataset, in the process that makes its samples."""
 
@@ -160,6 +207,7 @@ class _Questions:
         self._dataset = None if loader.num_workers else loader.dataset
         self._worker_init = loader.worker_init_fn
         self._batched = loader.batch_sampler is not None
+        self._index_lists = asks_for_lists(loader)
         self._indices = indices
         self._seconds = seconds
         self.sender: Connection | None = None
@@ -174,14 +222,15 @@ class _Questions:
 
     def __call__(self) -> Answers:
         """Return the answers, or as many as there is time for."""
-        self._samples = Samples(
-            dataset_of_worker(self._dataset),
-            self._collate,
-            batched=self._batched,
-            deadline=time.monotonic() + self._seconds,
-        )
         answers: dict[str, Any] = {}
         try:
+            self._samples = Samples(
+                dataset_of_worker(self._dataset),
+                self._collate,
+                batched=self._batched,
+                index_lists=self._index_lists,
+                deadline=time.monotonic() + self._seconds,
+            )
             rounds = self._about_index() if self._indices else self._about_stream()
             for more in rounds:
                 answers.update(more)
@@ -196,6 +245,8 @@ class _Questions:
         yield {"first": first, "overwritten": overwritten}
         if overwritten:
             yield {"held_by_dataset": self._samples.in_fork(self._held_by_stream)}
+        yield {"second_pass_differs": self._samples.attempt(self._second_pass_differs)}
+        yield {"depends_on": self._content_depends_on()}
 
     def _first_of_stream(self) -> tuple[bytes, bool]:
         """Return the first sample, and whether the next three samples change it."""
@@ -205,6 +256,42 @@ class _Questions:
         for _, _later in zip(range(3), stream, strict=False):
             pass
         return digest, fingerprint(sample) != digest
+
+    def _second_pass_differs(self) -> bool:
+        """Return whether the dataset has another order in its second pass.
+
+        Both passes begin with the generators in the same states.
+        """
+        passes = []
+        for _ in range(2):
+            self._samples.set_states(Step(0))
+            passes.append(self._start_of_stream())
+        one, other = passes
+        return one != other and len(one) == len(other) and set(one) == set(other)
+
+    def _content_depends_on(self) -> tuple[str, ...]:
+        """Return the generators that change the content of samples, not just their order.
+
+        A stream that does not end soon is not asked: other samples may come first.
+        """
+        attempt, names = self._samples.attempt, list(self._samples.generators())
+        expected = attempt(self._start_from, Step(0))
+        if not expected or len(expected) == _LONG_STREAM:
+            return ()
+        found = []
+        for name in names[:_MOST_GENERATORS]:
+            made = [attempt(self._start_from, Step(0, state, name)) for state in (1, 2)]
+            if all(one and not set(one) & set(expected) for one in made):
+                found.append(name)
+        return tuple(found)
+
+    def _start_from(self, step: Step) -> list[bytes]:
+        self._samples.set_states(step)
+        return self._start_of_stream()
+
+    def _start_of_stream(self) -> list[bytes]:
+        stream = itertools.islice(iter(self._samples.dataset), _LONG_STREAM)
+        return [fingerprint(sample) for sample in stream]
 
     def _held_by_stream(self) -> tuple[str, ...]:
         stream = iter(self._samples.dataset)
@@ -236,23 +323,35 @@ class _Questions:
         samples = self._samples
         other = others[0] if others else index
         yield {"index": index, "other": other}
-
-        trial = samples.trial(
+        steps = (
             Step(index),
             Step(index),
             *(Step(index, state) for state in OTHER_STATES),
             Step(index),  # a sample from another state may have edited what is stored
             Step(other),
         )
+        trial = samples.trial(*steps)
+        in_new_process = samples.trial(Step(index))
+        if differing := _always_differing(trial, in_new_process):
+            samples.ignored = differing
+            trial, in_new_process = samples.trial(*steps), samples.trial(Step(index))
         first, second, *other_states, last, _ = trial.digests
-        same_states = last if second == first else second
+        # A generator that the first sample makes is restored from then on.
+        if first != second == last and trial.late:
+            same_states = first
+        else:
+            same_states = last if second == first else second
         yield {
             "first": first,
             "same_states": same_states,
             "other_states": tuple(other_states),
             "unreachable_generators": trial.unreachable_generators,
+            "largest_part": trial.largest_part,
+            "error_again": next(filter(None, trial.errors), None),
         }
-        yield {"first_in_new_process": samples.trial(Step(index)).digests[0]}
+        yield {"first_in_new_process": in_new_process.digests[0]}
+        if first != second and trial.late:
+            yield {"constant_late_generators": self._constant_late(trial, index)}
         overwritten = False
         expected = {index: first}
         if others:
@@ -264,24 +363,73 @@ class _Questions:
                 "other_index_first": reverse.digests[0],
                 "after_other_index": reverse.digests[1],
             }
-        other_states_first = self._until_it_differs(first, other_states, index)
-        yield {"other_states_first": other_states_first}
-        if overwritten or first != same_states or other_states_first:
-            changed, held = samples.in_fork(self._changed_and_held, index)
-            yield {"changed_objects": changed, "held_by_dataset": held}
+        fresh, kept, fixed = self._kept_parts(trial, index)
+        yield {"other_states_first": fresh, "kept_parts": kept, "fixed_parts": fixed}
+        if overwritten or first != same_states or kept:
+            changed, edited, held = samples.in_fork(self._changed_and_held, index)
+            yield {
+                "changed_objects": changed,
+                "edited_objects": edited,
+                "held_by_dataset": held,
+            }
         yield {"reseeded": self._reseeded(trial)}
         if first == same_states:
             yield {"depends_on": samples.depends_on(expected, _MOST_GENERATORS)}
 
+    def _constant_late(self, trial: Trial, index: int) -> tuple[str, ...]:
+        """Return generators that the first sample makes in one state in every process."""
+        again = self._samples.trial(Step(index, OTHER_STATES[0]), Step(index))
+        one, two, other = trial.states[0], trial.states[1], again.states[0]
+        return tuple(
+            path
+            for path in trial.late
+            if one[path] == other.get(path) and one[path] != two.get(path)
+        )
+
+    def _kept_parts(
+        self, trial: Trial, index: int
+    ) -> tuple[tuple[bytes, ...], tuple[str, ...], tuple[str, ...]]:
+        """Return samples from new processes, and the parts that vary there alone.
+
+        Such a part is random when the first sample is made, and kept from then on. The
+        last item has the parts that do not vary there either.
+        """
+        first, *others = trial.parts[:-1]
+        same = {
+            path
+            for path in first.keys() - self._samples.ignored
+            if all(parts.get(path) == first[path] for parts in others)
+        }
+        # A label is the same as well. A few trials show whether a part is a label.
+        states = OTHER_STATES if same - trial.small_parts else OTHER_STATES[:2]
+        digests: list[bytes] = []
+        for state in states if same else ():
+            fresh = self._samples.trial(Step(index, state))
+            digests += fresh.digests
+            parts = fresh.parts[0]
+            kept = {p for p in same if p in parts and parts[p] != first[p]}
+            if kept:
+                return tuple(digests), tuple(sorted(kept)), tuple(sorted(same - kept))
+        return (), (), tuple(sorted(same))
+
     def _about_parts(self, index: int) -> Iterator[dict[str, Any]]:
         """Look at what takes part in making a sample or a batch."""
         attempt = self._samples.attempt
-        if self._batched and getattr(self._samples.dataset, "__getitems__", None):
+        if self._batched and attribute(self._samples.dataset, "__getitems__"):
             yield {"by_getitem": attempt(self._by_getitem, index)}
+            yield {"getitems_of_copies": attempt(self._getitems_of_copies, index)}
+        if self._index_lists:
+            yield {"getitems_of_copies": attempt(self._getitems_of_copies, index)}
         if self._batched and self._collate not in {default_collate, default_convert}:
             yield {"batch_of_copies": attempt(self._batch_of_copies, index)}
-        yield {"swallowed_errors": attempt(self._swallowed_errors)}
+        contents = attempt(self._contents)
+        yield {"contents": contents}
+        swallowed = attempt(self._swallowed_errors, contents or {})
+        yield {"swallowed_errors": swallowed}
+        yield {"seeding_places": attempt(self._seeding_places, index) or ()}
+        yield {"several_images": bool(attempt(self._several_images, index))}
         yield {"idle_transforms": attempt(self._idle_transforms)}
+        yield {"length_is_stored": bool(attempt(self._length_is_stored))}
         yield {"periods": attempt(self._periods)}
 
     def _imports_opencv(self, index: int) -> bool:
@@ -292,7 +440,7 @@ class _Questions:
         self._samples.set_states(Step(index))
         return fingerprint(self._samples.dataset[index])
 
-    def _batch_of_copies(self, index: int) -> str:
+    def _batch_of_copies(self, index: int) -> CopiesInBatch:
         """Return whether copies of a sample make equal rows, and rows that vary."""
         sample = self._samples.make(Step(index))
         batches = []
@@ -300,36 +448,87 @@ class _Questions:
             self._samples.set_states(Step(index, state))
             copies = [copy.deepcopy(sample) for _ in range(COPIES_IN_BATCH)]
             batches.append(rows_of(self._collate(copies), COPIES_IN_BATCH))
-        if not all(batches):
-            return "rows are unclear"
-        if any(rows_differ(row, rows[0]) for rows in batches for row in rows[1:]):
-            return "rows differ"
-        varies = any(
-            rows_differ(row, other)
-            for rows in batches[1:]
-            for row, other in zip(rows, batches[0], strict=False)
-        )
-        return "rows vary together" if varies else "rows are fixed"
+        return compare_rows(batches)
 
-    def _swallowed_errors(self) -> dict[int, str]:
-        """Return indices whose sample came although ``__getitem__`` met an exception.
+    def _getitems_of_copies(self, index: int) -> CopiesInBatch:
+        """Return whether samples vary together when they are asked for at once."""
+        indices = [index] * COPIES_IN_BATCH
+        dataset = self._samples.dataset
+        batches = []
+        for state in (0, *OTHER_STATES):
+            self._samples.set_states(Step(index, state))
+            if self._index_lists:
+                rows = rows_of(dataset[indices], COPIES_IN_BATCH)
+            else:
+                rows = [(sample,) for sample in dataset.__getitems__(indices)]
+            batches.append(rows)
+        return compare_rows(batches)
 
-        An index counts only if the dataset asked itself for another sample, and if the
-        exception comes each time: a cache without an entry raises only once.
-        """
-        found = {}
-        for index in self._suspects:
-            self._samples.set_states(Step(index))
-            with Traced() as first:
-                self._samples.fetch(index)
-            if first.exception is None or not first.asked_itself:
-                continue
-            self._samples.set_states(Step(index))
-            with Traced() as second:
-                self._samples.fetch(index)
-            if second.exception is not None:
-                found[index] = first.exception
+    def _contents(self) -> dict[int, bytes]:
+        """Return the content of several indices, made from the same states."""
+        found: dict[int, bytes] = {}
+        deadline = time.monotonic() + _SECONDS_FOR_CONTENTS
+        for index in self._suspects[:_MOST_CONTENTS]:
+            sample = self._samples.make(Step(index))
+            found[index] = digest_of_content(sample, digest_of_parts(sample))
+            if time.monotonic() > deadline:
+                break
         return found
+
+    def _swallowed_errors(self, contents: Mapping[int, bytes]) -> dict[int, str]:
+        """Return indices whose sample is another's although ``__getitem__`` met an error.
+
+        An exception counts if it comes each time, because a cache without an entry raises
+        only once. The sample is another's if the code ran for another index after the
+        exception, or if indices with exceptions share their content, or have none.
+        """
+        raising: dict[int, str] = {}
+        replaced: dict[int, str] = {}
+        returned: dict[int, str] = {}
+        traced = self._suspects[:_MOST_SUSPECTS]
+        for index in traced:
+            trace = self._trace(index)
+            if trace.returned_another is not None:
+                returned[index] = trace.exception or ""
+            if trace.exception is None:
+                continue
+            again = self._trace(index)
+            if again.exception is not None:
+                raising[index] = trace.exception
+                if trace.took_another or trace.returned_another is not None:
+                    replaced[index] = trace.exception
+        if 2 * len(returned) <= len(traced):  # otherwise an index is only translated
+            replaced |= returned
+        shared = Counter(contents.get(index) for index in raising)
+        alike = {
+            i: raising[i] for i in raising if self._shows_no_index(i, contents, shared)
+        }
+        if 2 * len(alike) > len(raising) and len(alike) < len(traced):
+            return replaced | alike
+        return replaced if 2 * len(replaced) > len(raising) else {}
+
+    def _shows_no_index(
+        self, index: int, contents: Mapping[int, bytes], shared: Mapping[Any, int]
+    ) -> bool:
+        """Return whether an index's content is blank, or that of others that raise."""
+        content = contents.get(index)
+        if content is None:
+            return False
+        return content == BLANK or (content != NO_CONTENT and shared[content] > 1)
+
+    def _trace(self, index: int) -> Traced:
+        self._samples.set_states(Step(index))
+        with Traced() as trace:
+            self._samples.fetch(index)
+        return trace
+
+    def _seeding_places(self, index: int) -> tuple[str, ...]:
+        return self._trace(index).seeding_places(self._samples.roots)
+
+    def _several_images(self, index: int) -> bool:
+        """Return whether a sample has two parts with a height and a width."""
+        parts = parts_of(self._samples.make(Step(index))).values()
+        return sum(len(getattr(part, "shape", ())) in {2, 3} for part in parts) > 1
 
     def _idle_transforms(self) -> tuple[str, ...]:
         return idle_transforms(self._samples.roots, self._make_all)
@@ -337,6 +536,9 @@ class _Questions:
     def _make_all(self, state: int) -> None:
         for index in self._indices:
             self._samples.make(Step(index, state))
+
+    def _length_is_stored(self) -> bool:
+        return len(self._samples.dataset) in lengths(self._samples.roots)
 
     def _periods(self) -> tuple[int, ...]:
         """Return numbers of indices after which the samples start over."""
@@ -360,33 +562,35 @@ class _Questions:
             )
         )
 
-    def _until_it_differs(
-        self, first: bytes, other_states: list[bytes], index: int
-    ) -> tuple[bytes, ...]:
-        """Reseed in new processes, if reseeding had no effect in an old one."""
-        digests: list[bytes] = []
-        if all(digest == first for digest in other_states):
-            for state in OTHER_STATES:
-                digests += self._samples.trial(Step(index, state)).digests
-                if digests[-1] != first:
-                    break
-        return tuple(digests) if digests and digests[-1] != first else ()
+    def _changed_and_held(
+        self, index: int
+    ) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
+        """Return what two samples change, what they edit, and what the sample shares.
 
-    def _changed_and_held(self, index: int) -> tuple[dict[str, str], tuple[str, ...]]:
+        An array or container is edited if it is the same object with other content; a
+        cache that grows is not edited.
+        """
         roots = {"dataset": self._samples.dataset}
+        positions = {index}
         self._samples.set_states(Step(index))
-        before = contents(roots)
+        before = stored_values(roots, positions=positions)
         sample = self._samples.fetch(index)
-        between = contents(roots)
-        held = tuple(holders(roots, sample))
-        self._samples.fetch(index)
-        changed = {
-            path: kind
-            for earlier, later in ((before, between), (between, contents(roots)))
-            for path, (kind, content) in later.items()
-            if earlier.get(path) != (kind, content)
-        }
-        return changed, held
+        between = stored_values(roots, positions=positions)
+        held = tuple(holders(roots, sample, positions=positions))
+        self._samples.set_states(Step(index))
+        with contextlib.suppress(
+            Exception
+        ):  # an edit may leave what raises the next time
+            self._samples.fetch(index)
+        after = stored_values(roots, positions=positions)
+        changed: dict[str, str] = {}
+        edited: dict[str, str] = {}
+        for earlier, later in ((before, between), (between, after)):
+            for path, value in later.items():
+                if earlier.get(path) != value:
+                    changed[path] = value[0]
+            edited |= edits(earlier, later)
+        return changed, edited, held
 
     def _reseeded(self, trial: Trial) -> tuple[str, ...]:
         """Return generators that are in one state after every sample.

@@ -20,7 +20,9 @@ _PROBE_EPOCH = 7919
 def unseen_by_workers(
     make_loader: Callable[[], DataLoader[Any]], *, time_limit: float
 ) -> tuple[str, ...] | None:
-    """Call the ``set_epoch`` of a dataset, and return what its workers cannot see.
+    """Call each ``set_epoch`` that workers have, and return what they cannot see.
+
+    Datasets have one, and so may a ``collate_fn`` or ``worker_init_fn``.
 
     Parameters
     ----------
@@ -49,8 +51,9 @@ class _SetEpoch:
 
     def __call__(self, send: Send) -> None:
         paths: list[str] = []
-        for path, target in with_set_epoch(self.make_loader()).items():
-            if path.partition(".")[0] != "dataset":
+        loader = self.make_loader()
+        for path, target in (with_set_epoch(loader) | _functions(loader)).items():
+            if "sampler" in path.partition(".")[0]:
                 continue
             roots = {"dataset": target}
             if any(_is_of_multiprocessing(value) for _, value in walk(roots)):
@@ -62,6 +65,17 @@ class _SetEpoch:
             finally:
                 shared.restore()
         send(tuple(paths))
+
+
+def _functions(loader: DataLoader[Any]) -> dict[str, Any]:
+    """Return the functions that workers get, where they are objects with a set_epoch."""
+    found = {}
+    for name in ("collate_fn", "worker_init_fn"):
+        function = getattr(loader, name)
+        owner = getattr(function, "__self__", function)
+        if callable(getattr(owner, "set_epoch", None)):
+            found[name if owner is function else f"{name}.__self__"] = owner
+    return found
 
 
 def _is_of_multiprocessing(value: object) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,9 +18,14 @@ from typing import Any
 import numpy as np
 from torch.utils.data import get_worker_info
 
+from dejabatch.observe.batches import digest_of_parts, largest_part, small_parts
 from dejabatch.observe.isolate import NoAnswer, in_fork
 from dejabatch.state import generators
+from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
+from dejabatch.state.generators import Generator
+from dejabatch.state.live import held_by, listed
+from dejabatch.state.reach import walk
 from dejabatch.state.shared_memory import SharedMemory
 
 OTHER_STATES = range(1, 9)
@@ -28,8 +34,8 @@ OTHER_STATES = range(1, 9)
 A random decision with a probability of one half stays unseen once in 2**8.
 """
 
-# Libraries whose generators lie in compiled code, where no path leads.
-_WITH_HIDDEN_GENERATORS = ("imgaug", "numba")
+# A library whose generators lie in compiled code, where no path leads.
+_WITH_HIDDEN_GENERATORS = ("imgaug",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +64,19 @@ class Trial:
     Attributes
     ----------
     digests : list of bytes
-        The sample of each step.
+        The sample of each step, without the parts that are ignored.
+    parts : list of dict of str to bytes
+        The parts of each sample, by path.
+    errors : list of str or None
+        The exception of each step that raised. Its digest is a digest of the exception.
     states : list of dict of str to bytes
         The generators after each step, by path.
+    small_parts : frozenset of str
+        Paths of the parts of the first sample that are small, such as a label.
+    largest_part : str
+        Path of the part of the first sample with the most bytes.
+    late : tuple of str
+        Paths of the generators that the first sample made and the second one kept.
     overwritten : bool
         Whether the content of the first sample had changed at the end.
     unreachable_generators : tuple of str
@@ -68,7 +84,12 @@ class Trial:
     """
 
     digests: list[bytes] = field(default_factory=list)
+    parts: list[dict[str, bytes]] = field(default_factory=list)
+    errors: list[str | None] = field(default_factory=list)
     states: list[dict[str, bytes]] = field(default_factory=list)
+    small_parts: frozenset[str] = frozenset()
+    largest_part: str = ""
+    late: tuple[str, ...] = ()
     overwritten: bool = False
     unreachable_generators: tuple[str, ...] = ()
 
@@ -82,21 +103,42 @@ class Samples:
         The dataset and the ``collate_fn`` of a loader.
     batched : bool
         Whether the loader makes batches.
+    index_lists : bool
+        Whether the loader asks the dataset for a list of indices at once.
     deadline : float
         Value of ``time.monotonic()`` at which trials end.
+
+    Attributes
+    ----------
+    ignored : frozenset of str
+        Paths of parts of a sample that digests leave out, such as a time stamp.
     """
 
     def __init__(
-        self, dataset: Any, collate_fn: Any, *, batched: bool, deadline: float
+        self,
+        dataset: Any,
+        collate_fn: Any,
+        *,
+        batched: bool,
+        deadline: float,
+        index_lists: bool = False,
     ) -> None:
         self.dataset = dataset
         self.collate_fn = collate_fn
         self.batched = batched
+        self._index_lists = index_lists
+        self.ignored: frozenset[str] = frozenset()
         self._deadline = deadline
+        self._finder = generators.Finder(self.roots)
         # Python seeds `random` anew in every forked child, so the states are saved here.
         found = self.generators()
         self._states = {name: generators.get_state(g) for name, g in found.items()}
-        self._shared = SharedMemory({"dataset": dataset})
+        walked = list(walk(self.roots))
+        self._shared = SharedMemory(self.roots, walked=walked)
+        self._held = held_by(self.roots, walked=walked)
+        if self._held.live:
+            msg = f"trials cannot share an object: {listed(self._held.live)}"
+            raise NoAnswer(msg)
 
     @property
     def roots(self) -> dict[str, object]:
@@ -108,9 +150,15 @@ class Samples:
         """Whether the deadline has passed."""
         return time.monotonic() > self._deadline
 
-    def generators(self) -> dict[str, generators.Generator]:
-        """Return the generators that take part in making a sample, by path."""
-        return reachable_generators(self.roots)
+    def generators(self, *, again: bool = False) -> dict[str, Generator]:
+        """Return the generators that take part in making a sample, by path.
+
+        Parameters
+        ----------
+        again : bool
+            Whether to search again, even if a search takes long.
+        """
+        return self._finder.all(again=again)
 
     def in_fork(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Return what a function returns in a forked child.
@@ -121,9 +169,15 @@ class Samples:
             If the function raised, or took too long.
         """
         try:
-            return in_fork(partial(function, *arguments), self._deadline)
+            return in_fork(
+                partial(self._run_trial, function, *arguments), self._deadline
+            )
         finally:
             self._shared.restore()
+
+    def _run_trial(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        self._held.renew()
+        return function(*arguments)
 
     def attempt(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Do as `in_fork`, but return None for an answer that the dataset refuses."""
@@ -135,28 +189,74 @@ class Samples:
             return None
 
     def trial(self, *steps: Step) -> Trial:
-        """Make samples one after another in a new process."""
+        """Make samples one after another in a new process.
+
+        Raises
+        ------
+        dejabatch.observe.isolate.NoAnswer
+            If the first sample cannot be made, or if there is no time.
+        """
         trial: Trial = self.in_fork(self._run, steps)
         return trial
 
     def _run(self, steps: tuple[Step, ...]) -> Trial:
         trial = Trial()
         kept = digest = None
-        for step in steps:
-            sample = self.make(step)
-            trial.digests.append(fingerprint(sample))
-            after = self.generators()
+        made: dict[str, int] = {}
+        for number, step in enumerate(steps):
+            try:
+                sample = self.make(step)
+            except Exception as error:
+                if not number:
+                    raise
+                self._note_error(trial, error)
+                continue
+            parts = digest_of_parts(sample)
+            trial.parts.append(parts)
+            trial.digests.append(self.digest_of(sample, parts))
+            trial.errors.append(None)
+            after = self.generators(again=number < 2)
             trial.states.append(
                 {name: generators.digest(g) for name, g in after.items()}
             )
-            if kept is None:
-                kept, digest = sample, trial.digests[0]
+            if not number:
+                kept, digest = sample, fingerprint(sample)
+                trial.small_parts = small_parts(sample)
+                trial.largest_part = largest_part(sample)
+                made = self._keep_new_states(after)
+            elif number == 1:
+                trial.late = tuple(
+                    name
+                    for name, identity in made.items()
+                    if name in after and generators.identity(after[name]) == identity
+                )
         trial.overwritten = fingerprint(kept) != digest
         # The first sample may have imported these.
         trial.unreachable_generators = tuple(
             name for name in _WITH_HIDDEN_GENERATORS if name in sys.modules
         )
         return trial
+
+    def _note_error(self, trial: Trial, error: Exception) -> None:
+        described = f"{type(error).__name__}: {error}"
+        digest = fingerprint(("raised", type(error).__name__))
+        trial.parts.append({"": digest})
+        trial.digests.append(digest)
+        trial.errors.append(described)
+        trial.states.append({})
+
+    def _keep_new_states(self, found: Mapping[str, Generator]) -> dict[str, int]:
+        """Let later steps restore the generators that the first sample has made.
+
+        Returns
+        -------
+        dict of str to int
+            The identity of each new generator, by path.
+        """
+        new = {name: g for name, g in found.items() if name not in self._states}
+        for name, generator in new.items():
+            self._states[name] = generators.get_state(generator)
+        return {name: generators.identity(g) for name, g in new.items()}
 
     def make(self, step: Step) -> Any:
         """Make one sample in this process."""
@@ -165,21 +265,31 @@ class Samples:
 
     def digest(self, step: Step) -> bytes:
         """Make one sample in this process, and return its digest."""
-        return fingerprint(self.make(step))
+        sample = self.make(step)
+        return self.digest_of(sample, digest_of_parts(sample) if self.ignored else {})
+
+    def digest_of(self, sample: Any, parts: Mapping[str, bytes]) -> bytes:
+        """Return the digest of a sample without the parts that are ignored."""
+        if not self.ignored:
+            return fingerprint(sample)
+        return fingerprint({p: d for p, d in parts.items() if p not in self.ignored})
 
     def fetch(self, index: int) -> Any:
         """Return a sample as ``torch.utils.data._utils.fetch`` does."""
-        if self.batched and getattr(self.dataset, "__getitems__", None):
+        if self.batched and attribute(self.dataset, "__getitems__"):
             return self.dataset.__getitems__([index])[0]
+        if self._index_lists:
+            return self.dataset[[index]]
         return self.dataset[index]
 
     def set_states(self, step: Step) -> None:
         """Set all generators to a step's states."""
-        for position, (name, generator) in enumerate(self.generators().items()):
+        for name, generator in self.generators().items():
             if name in self._states:
                 generators.set_state(generator, self._states[name])
             if step.state and step.only in {None, name}:
-                seed = np.random.SeedSequence([step.state, position])
+                entropy = [step.state, zlib.crc32(name.encode())]
+                seed = np.random.SeedSequence(entropy)
                 generators.reseed(generator, seed)
         if "cv2" in sys.modules:
             state = step.state if step.only in {None, "cv2"} else 0
@@ -228,15 +338,14 @@ class Samples:
                 for name, g in found.items()
                 if generators.digest(g) != before[name]
             }
-        return set(self.generators()) - untouched
+        return set(self.generators(again=True)) - untouched
 
 
 def reachable_generators(
     roots: Mapping[str, object],
-) -> dict[str, generators.Generator]:
+) -> dict[str, Generator]:
     """Return the global generators and all that some objects can reach, by path."""
-    found = generators.find(roots)
-    return generators.global_rngs() | {one.path: one.rng for one in found}
+    return generators.Finder(roots).all()
 
 
 def dataset_of_worker(otherwise: Any) -> Any:

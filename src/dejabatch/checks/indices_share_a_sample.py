@@ -1,0 +1,91 @@
+"""Different indices have one content."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.facts import map_style
+from dejabatch.findings import Diagnosis, cannot_tell
+from dejabatch.observe.record import BLANK, NO_CONTENT, Observation
+
+UNLESS = {
+    "getitem-ignores-index",
+    "stateful-cursor",
+    "reused-buffer",
+    "error-fallback-sample",
+    "wrong-length",
+    "subset-of-a-subset",
+    "rng-object-on-dataset",
+    "library-holds-its-own-rng",
+    "constant-worker-seed",
+    "reseed-in-getitem",
+    "numpy-global-before-1-9",
+    "opencv-rng",
+}
+
+# A few images come twice in most collections.
+_FEWEST = 3
+_SMALLEST_SHARE = 0.05
+
+
+def check(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> Diagnosis | None:
+    """Look for the content of one index under others, among samples that are not blank.
+
+    Labels, sizes and other small parts do not count. Random samples are compared from the
+    same states of all generators.
+    """
+    facts = map_style(observation)
+    if observation.expect.repeats or facts.length is None:
+        return None
+    contents = _contents(observation)
+    if len(contents) < 2:
+        cannot_tell("fewer than two indices have samples with a content to compare")
+    counts = Counter(contents.values())
+    surplus = len(contents) - len(counts)
+    if len(counts) < 2 or surplus < max(_FEWEST, _SMALLEST_SHARE * len(contents)):
+        return None
+    references = facts.repeated_references
+    if not references and facts.repeats_a_dataset and _repeats_evenly(counts):
+        return None  # a wrapper that repeats a dataset on purpose
+    evidence = f"{len(contents)} indices have {len(counts)} different contents"
+    fix = (
+        "Look for an index that is computed twice, such as `index // k` or a table of too "
+        "few bits; pass `expect=Expect(repeats=True)` to `audit` if that is meant."
+    )
+    where = "dataset.__getitem__"
+    if references:
+        where = max(references, key=len)
+        evidence += (
+            f"; {where} holds {references[where]} objects under {facts.length} indices"
+        )
+        fix = (
+            "Store a copy for each index: `copy.deepcopy(item)`, or `item.clone()`, "
+            "before the item is changed and stored."
+        )
+    return Diagnosis(
+        severity="note" if observation.random else "warning",
+        where=where,
+        evidence=evidence,
+        fix=fix,
+    )
+
+
+def _contents(observation: Observation) -> Mapping[int, bytes]:
+    """Return the content of each index, without those that have none."""
+    answers = observation.answers
+    if answers is None:
+        cannot_tell("no sample was made again")
+    found: dict[int, bytes] = {}
+    if answers.reproducible and not (answers.random or answers.changes_by_itself):
+        for fetch in observation.fetches:
+            for index, content in fetch.content_by_index():
+                found.setdefault(index, content)
+    else:
+        found |= answers.contents or {}
+    return {index: c for index, c in found.items() if c not in {BLANK, NO_CONTENT}}
+
+
+def _repeats_evenly(counts: Counter[bytes]) -> bool:
+    return min(counts.values()) > 1

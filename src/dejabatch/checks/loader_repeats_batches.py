@@ -1,0 +1,96 @@
+"""The loader delivers batches again that it has delivered before."""
+
+from itertools import pairwise
+
+from dejabatch.evidence import Evidence
+from dejabatch.evidence.orders import reseeded_by_loader, reseeded_by_sampler
+from dejabatch.findings import Diagnosis, cannot_tell
+from dejabatch.observe.record import Observation
+
+UNLESS = {"getitem-ignores-index"}
+
+_FEWEST_BATCHES = 3
+_FIX = (
+    "Yield from `super().__iter__()` in each epoch, and neither keep batches nor set a "
+    "seed in the loader's `__iter__`."
+)
+
+
+def check(
+    observation: Observation, evidence: Evidence[Observation]
+) -> Diagnosis | None:
+    """Look for one batch several times in a row, and for an epoch that comes again.
+
+    An endless loader starts over when all samples have come, which is right.
+    """
+    facts = observation.facts
+    delivered = observation.delivered
+    if facts is not None and not facts.data_loader:
+        delivered = observation
+    if delivered is None:
+        cannot_tell("the loader delivers what torch's own DataLoader does")
+    if observation.expect.repeats:
+        return None
+    epochs = _batches(delivered)
+    first = epochs.get(0, [])
+    if len(first) < _FEWEST_BATCHES or len(set(first)) < 2:
+        cannot_tell("fewer than three batches that differ were delivered")
+    again = sum(one == other for one, other in pairwise(first))
+    if again >= max(2, len(first) // 4):
+        return Diagnosis(
+            severity="warning",
+            where="loader.__iter__",
+            evidence=f"{len(set(first))} of {len(first)} batches of an epoch are "
+            "different: the same batch comes several times in a row",
+            fix="Count the first delivery of a batch, too, or yield a new batch each time; "
+            "pass `expect=Expect(repeats=True)` to `audit` if that is meant.",
+        )
+    if delivered is observation:
+        return None
+    return _same_epochs(observation, epochs) or _reseeds(evidence)
+
+
+def _same_epochs(
+    observation: Observation, epochs: dict[int, list[bytes]]
+) -> Diagnosis | None:
+    """Look for epochs that differ when torch iterates the loader, and not as delivered."""
+    one, other = epochs.get(0, []), epochs.get(1, [])
+    inside = _batches(observation)
+    if one != other or not inside.get(1) or inside[0] == inside[1]:
+        return None
+    if observation.expect.fixed_order or observation.expect.deterministic:
+        return None
+    return Diagnosis(
+        severity="error",
+        where="loader.__iter__",
+        evidence=f"all {len(one)} batches of the second epoch are those of the first, and "
+        "with the `__iter__` of torch's DataLoader they are not",
+        title="A DataLoader subclass repeats its first epoch",
+        fix=_FIX,
+    )
+
+
+def _reseeds(evidence: Evidence[Observation]) -> Diagnosis | None:
+    """Look for global generators that the loader's ``__iter__`` seeds in each epoch."""
+    names = [
+        name
+        for name in evidence.of(reseeded_by_loader)
+        if name not in evidence.of(reseeded_by_sampler)
+    ]
+    if not names:
+        return None
+    return Diagnosis(
+        severity="error",
+        where="loader.__iter__",
+        evidence=f"{', '.join(names)} is in the same state after the first batch of every "
+        "epoch, and with the `__iter__` of torch's DataLoader it is not",
+        title="A DataLoader subclass resets the random seed in every epoch",
+        fix=_FIX,
+    )
+
+
+def _batches(delivered: Observation) -> dict[int, list[bytes]]:
+    epochs: dict[int, list[bytes]] = {}
+    for fetch in delivered.fetches:
+        epochs.setdefault(fetch.epoch, []).append(fetch.digests.tobytes())
+    return epochs

@@ -1,0 +1,81 @@
+"""Draw indices from a loader's sampler, without making any sample."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch.utils.data import DataLoader, IterableDataset
+
+from dejabatch.observe.record import Draws, as_indices
+
+_EPOCHS = 4
+_MOST_INDICES = 2**17
+_SECONDS = 1.0
+
+
+def draw(loader: DataLoader[Any]) -> Draws | None:
+    """Draw the indices of several epochs.
+
+    Parameters
+    ----------
+    loader : torch.utils.data.DataLoader
+        Its sampler is used up if the sampler has one pass.
+
+    Returns
+    -------
+    dejabatch.observe.record.Draws or None
+        None if the dataset is iterable, if an index is not an integer, or if the sampler
+        raises.
+    """
+    if isinstance(loader.dataset, IterableDataset):
+        return None
+    source = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
+    deadline = time.monotonic() + _SECONDS
+    epochs: list[npt.NDArray[np.int64]] = []
+    complete = True
+    for _ in range(_EPOCHS):
+        try:
+            drawn, ended = _draw_epoch(source, deadline)
+        except Exception:  # noqa: BLE001 - the epochs that were read show the exception
+            return None
+        if drawn is None:
+            return None
+        epochs.append(drawn)
+        complete = complete and ended
+        if not ended:
+            break
+    return Draws(tuple(epochs), complete=complete)
+
+
+def _draw_epoch(
+    source: Iterable[Any], deadline: float
+) -> tuple[npt.NDArray[np.int64] | None, bool]:
+    """Return an epoch's indices, and whether the epoch came to its end."""
+    chunks: list[npt.NDArray[np.int64]] = []
+    singles: list[int] = []
+    count = 0
+    for item in source:
+        if isinstance(item, int):
+            singles.append(item)
+            count += 1
+        else:
+            indices = as_indices(item)
+            if indices is None:
+                return None, False
+            chunks.append(indices)
+            count += max(len(indices), 1)
+        if count >= _MOST_INDICES or (count % 64 == 0 and time.monotonic() > deadline):
+            break
+    else:
+        return _joined(chunks, singles), True
+    return _joined(chunks, singles), False
+
+
+def _joined(
+    chunks: list[npt.NDArray[np.int64]], singles: list[int]
+) -> npt.NDArray[np.int64]:
+    return np.concatenate([np.array(singles, np.int64), *chunks])

@@ -1,0 +1,274 @@
+"""Replace what a forked child shares with its parent, so that the parent keeps its own.
+
+A fork copies private memory. It shares connections, the positions of open files, and
+memory that is mapped as shared: tensors in shared memory, values and locks of
+multiprocessing, reader tables of LMDB, files that are mapped for writing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import mmap
+import os
+import socket
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+with contextlib.suppress(ImportError):  # Windows has none
+    import fcntl
+
+T = TypeVar("T")
+
+_MOST_BYTES = 2**28
+_CHUNK = 2**24
+_MAP_FIXED = 0x10
+_STANDARD_STREAMS = 2
+_FLAGS_TO_KEEP = os.O_ACCMODE | os.O_APPEND | os.O_NONBLOCK if os.name == "posix" else 0
+
+_kept: set[int] = set()
+
+
+@contextlib.contextmanager
+def inherited_by_children(make: Callable[[], T]) -> Iterator[T]:
+    """Make an object whose descriptors forked children keep.
+
+    Parameters
+    ----------
+    make : callable
+        Opens descriptors that only a child will use, such as a connection to a store.
+
+    Yields
+    ------
+    object
+        What `make` returned.
+    """
+    before = {descriptor for descriptor, _ in _open_descriptors()}
+    made = make()
+    new = {descriptor for descriptor, _ in _open_descriptors()} - before
+    _kept.update(new)
+    try:
+        yield made
+    finally:
+        _kept.difference_update(new)
+
+
+class Inherited:
+    """The open descriptors of a process that is about to fork.
+
+    Descriptors that a library opens in the child when it is forked are not inherited,
+    and stay as they are.
+    """
+
+    def __init__(self) -> None:
+        self._descriptors = {
+            descriptor: _identity(status)
+            for descriptor, status in _open_descriptors()
+            if descriptor > _STANDARD_STREAMS and descriptor not in _kept
+        }
+
+    def replace(self) -> None:
+        """Replace connections, positions of files and shared memory; call in the child.
+
+        Connections end: reading gives the end of the stream, and writing raises
+        ``BrokenPipeError``. Files are opened a second time, at the same position; small
+        files that are open for writing become copies in memory. Without
+        ``/proc/self`` nothing is replaced.
+        """
+        replace_shared_memory()
+        bytes_left = _MOST_BYTES
+        dead = None
+        for descriptor, status in _open_descriptors():
+            if self._descriptors.get(descriptor) != _identity(status):
+                continue
+            if _is_connection(descriptor, status):
+                dead = dead or _dead_connection()
+                _put(dead.fileno(), descriptor)
+            elif stat.S_ISREG(status.st_mode):
+                with contextlib.suppress(OSError):
+                    bytes_left -= _reopen(descriptor, status, bytes_left)
+        if dead is not None:
+            dead.close()
+
+
+def replace_shared_memory() -> None:
+    """Replace the shared memory of this process by copies; call in a forked child.
+
+    Processes that this process starts share the copies. Blocks beyond 256 MiB become
+    private copies of their file, which the system makes page by page on the first write.
+    """
+    files: dict[tuple[str, int], list[_Mapping]] = {}
+    for mapping in _shared_mappings():
+        files.setdefault((mapping.path, mapping.inode), []).append(mapping)
+    if not files:
+        return
+    open_files: dict[tuple[str, int], list[int]] = {}
+    for descriptor, status in _open_descriptors():
+        with contextlib.suppress(OSError):
+            path = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+            open_files.setdefault((path, status.st_ino), []).append(descriptor)
+    bytes_left = _MOST_BYTES
+    for key, mappings in sorted(files.items(), key=lambda item: _size(item[1])):
+        descriptors = open_files.get(key, [])
+        bytes_left -= _size(mappings)
+        with contextlib.suppress(OSError):
+            if bytes_left >= 0:
+                _copy_to_memory(mappings, descriptors)
+            else:
+                _copy_on_write(mappings, descriptors)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mapping:
+    """A range of addresses that is mapped as shared and writable."""
+
+    start: int
+    length: int
+    offset: int
+    inode: int
+    path: str
+
+
+def _shared_mappings() -> Iterator[_Mapping]:
+    """Yield the mappings that are shared and writable, without those of devices."""
+    try:
+        table = Path("/proc/self/maps").read_text(errors="surrogateescape")
+    except OSError:
+        return
+    for line in table.splitlines():
+        addresses, permissions, offset, _device, inode, *path = line.split(None, 5)
+        if permissions[1] != "w" or permissions[3] != "s" or not path:
+            continue
+        of_device = path[0].startswith(("/dev/", "anon_inode:", "["))
+        if of_device and not path[0].startswith(("/dev/shm/", "/dev/zero ")):
+            continue
+        start, end = (int(address, 16) for address in addresses.split("-"))
+        yield _Mapping(start, end - start, int(offset, 16), int(inode), path[0])
+
+
+def _size(mappings: list[_Mapping]) -> int:
+    return sum(mapping.length for mapping in mappings)
+
+
+def _copy_to_memory(mappings: list[_Mapping], descriptors: list[int]) -> None:
+    """Map a copy of a file's mapped parts in place of the file, for child processes too."""
+    copy = os.memfd_create("dejabatch")
+    memory = os.open("/proc/self/mem", os.O_RDONLY)
+    try:
+        for mapping in mappings:
+            for done in range(0, mapping.length, _CHUNK):
+                length = min(_CHUNK, mapping.length - done)
+                # Reading memory beyond the end of its file would be a fatal SIGBUS.
+                content = os.pread(memory, length, mapping.start + done)
+                os.pwrite(copy, content, mapping.offset + done)
+        for mapping in mappings:
+            _map(mapping, copy, mmap.MAP_SHARED)
+        for descriptor in descriptors:
+            position = os.lseek(descriptor, 0, os.SEEK_CUR)
+            own = os.open(f"/proc/self/fd/{copy}", os.O_RDWR)
+            os.lseek(own, position, os.SEEK_SET)
+            _put(own, descriptor)
+            os.close(own)
+    finally:
+        os.close(memory)
+        os.close(copy)
+
+
+def _copy_on_write(mappings: list[_Mapping], descriptors: list[int]) -> None:
+    """Map a file's parts so that writing copies a page instead of changing the file."""
+    source = f"/proc/self/fd/{descriptors[0]}" if descriptors else mappings[0].path
+    file = os.open(source, os.O_RDONLY)
+    try:
+        for mapping in mappings:
+            _map(mapping, file, mmap.MAP_PRIVATE)
+    finally:
+        os.close(file)
+
+
+def _map(mapping: _Mapping, descriptor: int, sharing: int) -> None:
+    protection = mmap.PROT_READ | mmap.PROT_WRITE
+    _libc_mmap()(
+        mapping.start,
+        mapping.length,
+        protection,
+        sharing | _MAP_FIXED,
+        descriptor,
+        mapping.offset,
+    )
+
+
+@functools.cache
+def _libc_mmap() -> Any:
+    function = ctypes.CDLL(None, use_errno=True).mmap
+    function.restype = ctypes.c_void_p
+    function.argtypes = [
+        *(ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int),
+        *(ctypes.c_int, ctypes.c_long),
+    ]
+    return function
+
+
+def _open_descriptors() -> list[tuple[int, os.stat_result]]:
+    """Return this process's descriptors with their status; empty without /proc."""
+    folder = Path("/proc/self/fd")
+    if sys.platform != "linux" or not folder.is_dir():
+        return []
+    found = []
+    for name in os.listdir(folder):  # noqa: PTH208 - a path for each would be slower
+        with contextlib.suppress(OSError):  # the folder's own descriptor is closed
+            found.append((int(name), os.fstat(int(name))))
+    return found
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_dev, status.st_ino, stat.S_IFMT(status.st_mode)
+
+
+def _is_connection(descriptor: int, status: os.stat_result) -> bool:
+    """Return whether a descriptor is a stream socket with a peer."""
+    if not stat.S_ISSOCK(status.st_mode):
+        return False
+    kinds = {socket.SOCK_STREAM, socket.SOCK_SEQPACKET}
+    opened = socket.socket(fileno=descriptor)
+    try:
+        opened.getpeername()
+        return opened.type in kinds
+    except OSError:  # it listens, or has no peer yet
+        return False
+    finally:
+        opened.detach()
+
+
+def _dead_connection() -> socket.socket:
+    """Return a connection whose peer is gone."""
+    dead, peer = socket.socketpair()
+    peer.close()
+    return dead
+
+
+def _reopen(descriptor: int, status: os.stat_result, most_bytes: int) -> int:
+    """Give a descriptor its own position in its file; return the bytes copied for it."""
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL) & _FLAGS_TO_KEEP
+    position = os.lseek(descriptor, 0, os.SEEK_CUR)
+    copied = 0
+    if flags & os.O_ACCMODE == os.O_RDONLY or status.st_size > most_bytes:
+        own = os.open(f"/proc/self/fd/{descriptor}", flags)
+    else:
+        own = os.memfd_create("dejabatch")
+        if flags & os.O_ACCMODE == os.O_RDWR:
+            copied = status.st_size
+            for done in range(0, copied, _CHUNK):
+                os.pwrite(own, os.pread(descriptor, _CHUNK, done), done)
+    os.lseek(own, position, os.SEEK_SET)
+    _put(own, descriptor)
+    os.close(own)
+    return copied
+
+
+def _put(descriptor: int, number: int) -> None:
+    os.dup2(descriptor, number, inheritable=os.get_inheritable(number))

@@ -1,0 +1,642 @@
+"""Assert that a resumed run continues where it stopped, in order and augmentation."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pickle
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from torch.utils.data import DataLoader
+
+from dejabatch.catalogue import FAILURE_MODES
+from dejabatch.loaders import unwrap, with_set_epoch
+from dejabatch.observe.isolate import Send, run_isolated
+from dejabatch.state import generators
+from dejabatch.state.fingerprint import fingerprint
+from dejabatch.testing.indices import IndexedBatch, deliver_indices
+
+Key = Callable[[Any], Iterable[Any]]
+
+FAILURES: Final = (
+    "resume-replays-the-epoch",
+    "mid-epoch-resume",
+    "resume-loses-an-epoch",
+    "augmentation-not-restored",
+    "shuffle-buffer-not-restored",
+)
+"""Slugs of the failure modes that the assertions name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a run has come.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of the epoch, from 0.
+    batches : int
+        How many batches of this epoch the loader has delivered; at least 1.
+
+    Examples
+    --------
+    >>> from dejabatch.testing import Position
+    >>> Position(epoch=1, batches=4)
+    Position(epoch=1, batches=4)
+    """
+
+    epoch: int
+    batches: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """One batch, as far as runs are compared.
+
+    Attributes
+    ----------
+    epoch, number : int
+        Its epoch, and its number in the epoch.
+    samples : tuple or None
+        The identity of each sample, whatever its augmentation; None if unknown.
+    content : bytes
+        Fingerprint of the batch.
+    """
+
+    epoch: int
+    number: int
+    samples: tuple[Any, ...] | None
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """The state of a run after so many steps."""
+
+    step: int
+    state: Any
+
+
+def assert_resumable(
+    make: Callable[[], Any],
+    *,
+    save: Callable[[Any, Position], Any] | None = None,
+    load: Callable[[Any, Any], Any] | None = None,
+    at: Collection[int] | None = None,
+    epochs: int = 3,
+    augmentation: bool = True,
+    key: Key | None = None,
+    time_limit: float = 120.0,
+) -> None:
+    """Assert that a loader resumes where it stopped.
+
+    One process reads the loader without interruption, and saves at each stop. For each
+    stop another process, with other random states, makes the loader again, loads what was
+    saved, and reads the rest. Both must have the same batches.
+
+    Parameters
+    ----------
+    make : callable
+        Returns the loader, as the training program makes it at its start, with its seeds.
+    save : callable, optional
+        Takes the loader and the `Position`, and returns what the checkpoint stores: any
+        object that pickle takes. By default ``loader.state_dict()``.
+    load : callable, optional
+        Takes a new loader and what `save` returned. If `load` returns a loader, the rest
+        of the epoch is read from it, as with accelerate's ``skip_first_batches``. By
+        default ``loader.load_state_dict(state)``.
+    at : collection of int, optional
+        Steps after which to stop; 1 is the first batch of the run. By default the first
+        step, the middle and the last batch of the first epoch, and the middle of the
+        second epoch. The run that was resumed after the first stop is stopped and resumed
+        once more after the last.
+    epochs : int
+        How many epochs a run has. Before each, ``set_epoch`` of the sampler and the
+        dataset is called. After the last batch of an epoch, a run resumes with the next
+        epoch, as trainers do.
+    augmentation : bool
+        Whether the samples must be equal, with the random numbers in them. False compares
+        the order alone.
+    key : callable, optional
+        Takes a batch and returns what identifies each of its samples, such as
+        ``lambda batch: batch["id"]``. Only loaders of an iterable dataset need it: without
+        it, their order cannot be told from their augmentation.
+    time_limit : float
+        Seconds that each process may take.
+
+    Raises
+    ------
+    AssertionError
+        If a resumed run differs. The message has for each stop how many samples came
+        again and how many never, the first step that differs, and what to do.
+    RuntimeError
+        If a process raised or took too long. The message has its traceback.
+    TypeError, ValueError
+        If an argument cannot be used. The message names it.
+
+    Examples
+    --------
+    A sampler that is seeded by the epoch, and that skips the batches that were read:
+
+    >>> import numpy as np
+    >>> from dejabatch.testing import assert_resumable
+    >>> from torch.utils.data import DataLoader, Sampler
+    >>> class Shuffled(Sampler):
+    ...     def __init__(self, length):
+    ...         self.length, self.epoch, self.skip = length, 0, 0
+    ...
+    ...     def set_epoch(self, epoch):
+    ...         self.epoch, self.skip = epoch, 0
+    ...
+    ...     def __iter__(self):
+    ...         order = np.random.default_rng(self.epoch).permutation(self.length)
+    ...         yield from order[self.skip :].tolist()
+    >>> def make():
+    ...     return DataLoader(range(40), batch_size=4, sampler=Shuffled(40))
+    >>> def save(loader, position):
+    ...     return 4 * (position.batches % 10)
+    >>> def load(loader, samples):
+    ...     loader.sampler.skip = samples
+    >>> assert_resumable(make, save=save, load=load)
+    """
+    _validate(make, save, load, epochs, time_limit)
+    length = _first_epoch(make, time_limit)
+    stops = _stops(at, length, epochs)
+    driver = _Driver(make, save or _state_dict, load or _load_state_dict, epochs, key)
+    reference, saved = _run(_Uninterrupted(driver, stops), time_limit)
+    resumed: dict[tuple[int, ...], list[_Batch]] = {}
+    for step in stops:
+        start = _position_of(reference, step)
+        # The first resumed run is stopped and resumed once more.
+        later = stops[-1:] if step == stops[0] and len(stops) > 1 else ()
+        batches, states = _run(
+            _Resumed(driver, saved[step], start, step, later), time_limit
+        )
+        resumed[(step,)] = batches
+        for then, state in states.items():
+            start = _position_of(reference, then)
+            rest, _ = _run(_Resumed(driver, state, start, then, ()), time_limit)
+            resumed[step, then] = rest
+    _compare(reference, resumed, augmentation=augmentation)
+
+
+def assert_run_resumable(
+    run: Callable[[Path, Callable[[Any], None]], object],
+    *,
+    at: Collection[int] | None = None,
+    epochs: int = 3,
+    key: Key | None = None,
+    augmentation: bool = True,
+    time_limit: float = 300.0,
+) -> None:
+    """Assert that a training program resumes where its checkpoint was written.
+
+    The program trains without interruption in one process. At each stop its folder is
+    copied, as it would remain if the process were killed. For each stop another process,
+    with other random states, runs the program in the copy.
+
+    Parameters
+    ----------
+    run : callable
+        Takes a folder and a function. Trains, from the checkpoint in the folder if there
+        is one, writes its checkpoints there, and calls the function with each batch that
+        it has trained on: in a loop, or in a callback of a trainer, such as Lightning's
+        ``on_train_batch_end``.
+    at : collection of int, optional
+        Steps after which to stop, as for `assert_resumable`.
+    epochs : int
+        How many epochs `run` trains.
+    key, augmentation
+        As for `assert_resumable`; without `key`, the order cannot be told from the
+        augmentation.
+    time_limit : float
+        Seconds that each process may take.
+
+    Raises
+    ------
+    AssertionError
+        If a resumed run does not train on the rest of the batches. A run may repeat the
+        batches since its last checkpoint.
+    RuntimeError
+        If a process raised or took too long. The message has its traceback.
+    ValueError
+        If an argument cannot be used. The message names it.
+
+    Examples
+    --------
+    >>> from dejabatch.testing import assert_run_resumable
+    >>> def run(folder, trained_on):
+    ...     done = folder / "done"
+    ...     first = int(done.read_text()) if done.exists() else 0
+    ...     for step in range(first, 12):
+    ...         done.write_text(str(step + 1))
+    ...         trained_on(step)
+    >>> assert_run_resumable(run, epochs=3)
+    """
+    _validate(run, None, None, epochs, time_limit, name="run")
+    with tempfile.TemporaryDirectory(prefix="dejabatch-") as name:
+        folder = Path(name)
+        counted, _ = _run(_Program(run, folder / "counted", key, ()), time_limit)
+        if len(counted) < epochs or len(counted) % epochs:
+            msg = f"run trained on {len(counted)} batches, which are not {epochs} equal epochs"
+            raise ValueError(msg)
+        length = len(counted) // epochs
+        stops = _stops(at, length, epochs)
+        program = _Program(run, folder / "whole", key, stops)
+        reference, saved = _run(program, time_limit)
+        reference = _numbered(reference, length)
+        resumed: dict[tuple[int, ...], list[_Batch]] = {}
+        firsts = []
+        for step in stops:
+            batches, _ = _run(_Program(run, Path(saved[step]), key, ()), time_limit)
+            # A run trains again on what came after its last checkpoint.
+            firsts.append(max(0, len(reference) - len(batches)))
+            batches = _numbered(batches, length, firsts[-1])
+            resumed[(step,)] = [*reference[: firsts[-1]], *batches][step:]
+    if not any(firsts):
+        msg = (
+            f"run started again at step 1 after each of the stops {', '.join(map(str, stops))}: "
+            "load the checkpoint that the folder has"
+        )
+        raise AssertionError(msg)
+    _compare(reference, resumed, augmentation=augmentation)
+
+
+# The processes -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Driver:
+    """A plain training loop, which tells what it reads."""
+
+    make: Callable[[], Any]
+    save: Callable[[Any, Position], Any]
+    load: Callable[[Any, Any], Any]
+    epochs: int
+    key: Key | None
+
+    def new_loader(self) -> tuple[Any, bool]:
+        """Make a loader in other random states; whether it delivers indices."""
+        _reseed()
+        loader = self.make()
+        return loader, self.key is None and deliver_indices(loader)
+
+    def read(
+        self,
+        batches: Iterable[Any],
+        loader: Any,
+        epoch: int,
+        first: int,
+        step: int,
+        stops: Collection[int],
+        send: Send,
+    ) -> int:
+        """Read one epoch, save at the stops, and return the next step."""
+        for number, delivered in enumerate(batches, first):
+            send(_described(delivered, epoch, number, self.key))
+            step += 1
+            if step in stops:
+                state = self.save(loader, Position(epoch, number + 1))
+                # Sending a tensor itself would need this process to live on.
+                send(_Saved(step, pickle.dumps(state)))
+        return step
+
+
+@dataclass(frozen=True, slots=True)
+class _Uninterrupted:
+    """Read all epochs, and save at the stops."""
+
+    driver: _Driver
+    stops: tuple[int, ...]
+
+    def __call__(self, send: Send) -> None:
+        loader, _ = self.driver.new_loader()
+        step = 0
+        for epoch in range(self.driver.epochs):
+            _set_epoch(loader, epoch)
+            step = self.driver.read(loader, loader, epoch, 0, step, self.stops, send)
+
+
+@dataclass(frozen=True, slots=True)
+class _Resumed:
+    """Load what was saved, and read the rest."""
+
+    driver: _Driver
+    state: bytes
+    start: Position
+    step: int
+    stops: tuple[int, ...]
+
+    def __call__(self, send: Send) -> None:
+        loader, _ = self.driver.new_loader()
+        first, step = self.start.batches, self.step
+        _set_epoch(loader, self.start.epoch)
+        rest = self.driver.load(loader, pickle.loads(self.state))
+        batches = loader if rest is None else rest
+        for epoch in range(self.start.epoch, self.driver.epochs):
+            if epoch > self.start.epoch:
+                _set_epoch(loader, epoch)
+                first, batches = 0, loader
+            step = self.driver.read(
+                batches, loader, epoch, first, step, self.stops, send
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Read the first epoch of a new loader."""
+
+    make: Callable[[], Any]
+
+    def __call__(self, send: Send) -> None:
+        _reseed()
+        loader = self.make()
+        _set_epoch(loader, 0)
+        send(sum(1 for _ in loader))
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """Run a training program in a folder, and copy the folder at the stops."""
+
+    run: Callable[[Path, Callable[[Any], None]], object]
+    folder: Path
+    key: Key | None
+    stops: tuple[int, ...]
+
+    def __call__(self, send: Send) -> None:
+        _reseed()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        steps = itertools.count(1)
+
+        def trained_on(batch: Any) -> None:
+            step = next(steps)
+            send(_described(batch, 0, step - 1, self.key))
+            if step in self.stops:
+                copy = self.folder.with_name(f"stopped-{step}")
+                shutil.copytree(self.folder, copy)
+                send(_Saved(step, str(copy)))
+
+        self.run(self.folder, trained_on)
+
+
+def _run(
+    function: Callable[[Send], None], time_limit: float
+) -> tuple[list[_Batch], dict[int, Any]]:
+    """Return the batches that a process read, and what it saved by step."""
+    outcome = run_isolated(function, time_limit)
+    name = "the resumed run" if isinstance(function, _Resumed) else "the run"
+    if outcome.out_of_time:
+        msg = f"{name} took more than {time_limit:g} seconds; raise time_limit"
+        raise RuntimeError(msg)
+    if outcome.error is not None:
+        msg = f"{name} could not be read.\n{outcome.error}"
+        raise RuntimeError(msg)
+    batches = [item for item in outcome.sent if isinstance(item, _Batch)]
+    saved = {item.step: item.state for item in outcome.sent if isinstance(item, _Saved)}
+    return batches, saved
+
+
+def _first_epoch(make: Callable[[], Any], time_limit: float) -> int:
+    """Return how many batches the first epoch has."""
+    outcome = run_isolated(_Counted(make), time_limit)
+    if not outcome.sent:
+        why = outcome.error or f"it took more than {time_limit:g} seconds"
+        msg = f"make: the loader's first epoch could not be read.\n{why}"
+        raise RuntimeError(msg)
+    length: int = outcome.sent[0]
+    if length == 0:
+        msg = "make: the loader's first epoch has no batch"
+        raise ValueError(msg)
+    return length
+
+
+def _reseed() -> None:
+    """Put the global generators in states that no other process has."""
+    for generator in generators.global_rngs().values():
+        entropy = int.from_bytes(os.urandom(16), "little")
+        generators.reseed(generator, np.random.SeedSequence(entropy))
+
+
+def _set_epoch(loader: Any, epoch: int) -> None:
+    inner = unwrap(loader)
+    if isinstance(inner, DataLoader):
+        for target in with_set_epoch(inner).values():
+            target.set_epoch(epoch)
+
+
+def _described(delivered: Any, epoch: int, number: int, key: Key | None) -> _Batch:
+    batch = delivered
+    samples: tuple[Any, ...] | None = None
+    if isinstance(delivered, IndexedBatch):
+        samples, batch = tuple(map(repr, delivered.indices)), delivered.batch
+    elif key is not None:
+        samples = tuple(fingerprint(one) for one in key(delivered))
+    return _Batch(epoch, number, samples, fingerprint(batch))
+
+
+def _state_dict(loader: Any, _position: Position) -> Any:
+    return loader.state_dict()
+
+
+def _load_state_dict(loader: Any, state: Any) -> None:
+    loader.load_state_dict(state)
+
+
+# Stops -------------------------------------------------------------------------------
+
+
+def _middle(length: int) -> int:
+    return (length + 1) // 2
+
+
+def _stops(at: Collection[int] | None, length: int, epochs: int) -> tuple[int, ...]:
+    total = length * epochs
+    if at is None:
+        middle = _middle(length)
+        found = {1, middle, length, length + middle}
+        return tuple(sorted(step for step in found if step < total))
+    wrong = [step for step in at if not 0 < step < total]
+    if wrong or not len(at):
+        msg = (
+            f"at must be steps from 1 to {total - 1}, since {epochs} epochs have {total} "
+            f"batches, not {sorted(at)!r}"
+        )
+        raise ValueError(msg)
+    return tuple(sorted(set(at)))
+
+
+def _position_of(reference: Sequence[_Batch], step: int) -> Position:
+    """Return where a run continues after a step: the next epoch after the last batch."""
+    following = reference[step]
+    return Position(following.epoch, following.number)
+
+
+def _numbered(batches: Sequence[_Batch], length: int, first: int = 0) -> list[_Batch]:
+    return [
+        _Batch(*divmod(step, length), batch.samples, batch.content)
+        for step, batch in enumerate(batches, first)
+    ]
+
+
+# Comparison --------------------------------------------------------------------------
+
+
+def _compare(
+    reference: Sequence[_Batch],
+    resumed: dict[tuple[int, ...], list[_Batch]],
+    *,
+    augmentation: bool,
+) -> None:
+    """Raise if a resumed run differs from the uninterrupted one."""
+    differences = {}
+    for stops, batches in resumed.items():
+        found = _difference(reference, stops[-1], batches, augmentation=augmentation)
+        if found is not None:
+            differences[stops] = found
+    if not differences:
+        return
+    head = (
+        f"the resumed run differs from the uninterrupted run at {len(differences)} of "
+        f"{len(resumed)} stops"
+    )
+    lines = [
+        f"  stopped after {_named(reference, stops)}: {text}"
+        for stops, (_, text) in differences.items()
+    ]
+    for slug in dict.fromkeys(slug for slug, _ in differences.values()):
+        mode = FAILURE_MODES[slug]
+        lines += [f"{mode.title}: {mode.fix}", f"  {mode.url}"]
+    raise AssertionError("\n".join([head, *lines]))
+
+
+def _named(reference: Sequence[_Batch], stops: tuple[int, ...]) -> str:
+    names = []
+    for step in stops:
+        last = reference[step - 1]
+        length = sum(batch.epoch == last.epoch for batch in reference)
+        names.append(f"batch {last.number + 1} of {length} of epoch {last.epoch}")
+    return ", then after ".join(names)
+
+
+def _difference(
+    reference: Sequence[_Batch],
+    step: int,
+    batches: Sequence[_Batch],
+    *,
+    augmentation: bool,
+) -> tuple[str, str] | None:
+    """Return the failure mode and a sentence, or None if the rest of a run is equal."""
+    expected = reference[step:]
+    epochs = sorted({batch.epoch for batch in expected})
+    lengths = {
+        epoch: tuple(
+            sum(batch.epoch == epoch for batch in run) for run in (expected, batches)
+        )
+        for epoch in epochs
+    }
+    at_epoch_end = reference[step - 1].epoch != reference[step].epoch
+    for epoch, (wanted, got) in lengths.items():
+        if got == 0 and (at_epoch_end or epoch != epochs[0]):
+            text = f"epoch {epoch} has 0 of {wanted} batches"
+            return "resume-loses-an-epoch", text
+    known = all(batch.samples is not None for batch in (*expected, *batches))
+    identity = _samples_of if known else _content_of
+    first = _first_difference(expected, batches, identity)
+    if first is None:
+        same = _first_difference(expected, batches, _content_of)
+        if same is None or not augmentation:
+            return None
+        text = (
+            f"the order is the same; the samples differ from step {step + same + 1} on"
+        )
+        return "augmentation-not-restored", text
+    epoch = expected[min(first, len(expected) - 1)].epoch
+    before = [b for b in reference[:step] if b.epoch == epoch]
+    whole = Counter(_each(b for b in reference if b.epoch == epoch))
+    seen = Counter(_each([*before, *(b for b in batches if b.epoch == epoch)]))
+    again, never = (seen - whole).total(), (whole - seen).total()
+    text = f"{again} samples of epoch {epoch} again, {never} never"
+    if not again and not never:
+        text = f"epoch {epoch} has the same samples in another order"
+    text += f"; first difference at step {step + first + 1}"
+    if wrong := [e for e, (wanted, got) in lengths.items() if wanted != got]:
+        wanted, got = lengths[wrong[0]]
+        text += f"; epoch {wrong[0]} has {got} of the {wanted} batches that are left"
+    return _order_failure(reference, batches, identity, known=known), text
+
+
+def _order_failure(
+    reference: Sequence[_Batch],
+    batches: Sequence[_Batch],
+    identity: Callable[[_Batch], Any],
+    *,
+    known: bool,
+) -> str:
+    """Return the failure mode of a resumed run in another order."""
+    first_epoch = [identity(batch) for batch in reference if batch.epoch == 0]
+    resumed = [identity(batch) for batch in batches]
+    epochs = {batch.epoch for batch in batches}
+    replays = any(
+        [identity(b) for b in batches if b.epoch == epoch] == first_epoch
+        for epoch in epochs - {0}
+    )
+    if replays or resumed[: len(first_epoch)] == first_epoch:
+        return "resume-replays-the-epoch"
+    return "mid-epoch-resume" if known else "shuffle-buffer-not-restored"
+
+
+def _first_difference(
+    expected: Sequence[_Batch],
+    batches: Sequence[_Batch],
+    identity: Callable[[_Batch], Any],
+) -> int | None:
+    pairs = zip(expected, batches, strict=False)
+    for number, (one, other) in enumerate(pairs):
+        if (one.epoch, identity(one)) != (other.epoch, identity(other)):
+            return number
+    if len(expected) != len(batches):
+        return min(len(expected), len(batches))
+    return None
+
+
+def _samples_of(batch: _Batch) -> Any:
+    return batch.samples
+
+
+def _content_of(batch: _Batch) -> Any:
+    return batch.content
+
+
+def _each(batches: Iterable[_Batch]) -> Iterator[Any]:
+    for batch in batches:
+        if batch.samples is None:
+            yield batch.content
+        else:
+            yield from batch.samples
+
+
+def _validate(
+    make: Any, save: Any, load: Any, epochs: Any, time_limit: Any, name: str = "make"
+) -> None:
+    """Validate the arguments; raise an error that names the wrong one."""
+    if not callable(make) or isinstance(make, DataLoader):
+        msg = f"{name} must be a function, not {type(make).__qualname__}"
+        raise TypeError(msg)
+    if (save is None) != (load is None):
+        msg = "save and load belong together: pass both, or neither"
+        raise ValueError(msg)
+    if not isinstance(epochs, int) or epochs < 2:
+        msg = f"epochs must be an integer of at least 2, not {epochs!r}"
+        raise ValueError(msg)
+    if not time_limit > 0:
+        msg = f"time_limit must be a number of seconds above 0, not {time_limit!r}"
+        raise ValueError(msg)

@@ -1,0 +1,10 @@
+class Trainer:
+    def __init__(self, train_loader, validation_loader):
+        self.train_loader = train_loader
+        self.validation_loader = validation_loader
+
+    def fit(self):
+        for epoch in range(90):
+            self.train_loader.sampler.set_epoch(epoch)
+            for batch in self.train_loader:
+                self.step(batch)
