@@ -195,21 +195,23 @@ class Request:
     def _audit_at(self, meeting: Meeting) -> Report:
         # The connection must be there before any rank forks: see join_group_of_children.
         with inherited_by_children(meeting.new_connection) as connection:
-            judgement, seen, headers = audit_with_all_ranks(
+            outcome = audit_with_all_ranks(
                 meeting,
                 lambda: self._prepare(meeting, connection),
                 expect=self.expect if isinstance(self.expect, Expect) else Expect(),
                 checks=self.checks,
                 time_limit=self.time_limit,
             )
+        judgement = outcome.judgement
         return Report(
             judgement.findings,
             judgement.checked,
             judgement.skipped,
-            observation=seen,
+            observation=outcome.seen,
             untold=judgement.untold,
             notes=(f"{meeting.world_size} ranks were compared",),
-            ranks=headers,
+            incomplete_ranks=outcome.incomplete,
+            ranks=outcome.ranks,
         )
 
     def _prepare(

@@ -45,6 +45,9 @@ class Report:
         The observation of the second loader of `dejabatch.compare`.
     notes : tuple of str
         Sentences about the ranks of the program that were audited.
+    incomplete_ranks : mapping of int to str, or None
+        The ranks that were read in part, each with the reason; None if ranks were not
+        compared.
     ranks : dejabatch.distributed.record.Ranks or None
         The records of all ranks, on rank 0 of a program with several.
 
@@ -69,6 +72,7 @@ class Report:
     other: Observation | None = None
     untold: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    incomplete_ranks: Mapping[int, str] | None = None
     ranks: Ranks | None = None
 
     @property
@@ -80,6 +84,11 @@ class Report:
     @property
     def incomplete(self) -> str | None:
         """Why too little was observed for a verdict; None if enough was."""
+        if self.incomplete_ranks is not None:
+            texts = (
+                f"rank {rank}: {text}" for rank, text in self.incomplete_ranks.items()
+            )
+            return next(texts, None)
         for seen in self._observations():
             # A finding explains an epoch without batches.
             if (reason := why_incomplete(seen)) and (

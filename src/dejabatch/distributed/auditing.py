@@ -54,6 +54,28 @@ class Examined:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of an audit of all ranks.
+
+    Attributes
+    ----------
+    judgement : dejabatch.checks.Judgement
+        The findings about all ranks, which all ranks get.
+    seen : dejabatch.observe.record.Observation
+        The observation of this rank's loader.
+    incomplete : mapping of int to str
+        The ranks that were read in part, each with the reason.
+    ranks : Ranks or None
+        The headers of all ranks, on rank 0.
+    """
+
+    judgement: Judgement
+    seen: Observation
+    incomplete: Mapping[int, str]
+    ranks: Ranks | None
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """The process group of the program.
 
@@ -183,7 +205,7 @@ def audit_with_all_ranks(
     expect: Expect,
     checks: Collection[str] | None,
     time_limit: float,
-) -> tuple[Judgement, Observation, Ranks | None]:
+) -> Outcome:
     """Examine this rank's loader, and judge the loaders of all ranks together.
 
     Parameters
@@ -202,12 +224,8 @@ def audit_with_all_ranks(
 
     Returns
     -------
-    judgement : dejabatch.checks.Judgement
-        The findings about all ranks, which all ranks get.
-    seen : dejabatch.observe.record.Observation
-        The observation of this rank's loader.
-    ranks : Ranks or None
-        The headers of all ranks, on rank 0.
+    Outcome
+        The findings about all ranks.
 
     Raises
     ------
@@ -265,11 +283,11 @@ def audit_with_all_ranks(
     kind, content = pickle.loads(answer)
     if kind == "error" or examined is None:
         raise RankError(content) from failure
-    findings, checked, skipped, untold = content
+    findings, checked, skipped, untold, incomplete = content
     judgement = Judgement(
         tuple(Finding(*one) for one in findings), tuple(checked), skipped, untold
     )
-    return judgement, examined.seen, ranks
+    return Outcome(judgement, examined.seen, incomplete, ranks)
 
 
 def _all_are_ready(meeting: Meeting, deadline: float) -> bool:
@@ -330,7 +348,9 @@ def conclude(
         return None, ("error", text)
     findings = [astuple(finding) for finding in judgement.findings]
     skipped, untold = dict(judgement.skipped), dict(judgement.untold)
-    return ranks, ("judged", (findings, judgement.checked, skipped, untold))
+    incomplete = {h.rank: h.incomplete for h in headers if h.incomplete}
+    content = findings, judgement.checked, skipped, untold, incomplete
+    return ranks, ("judged", content)
 
 
 def _say_who_is_not_ready(meeting: Meeting) -> str:

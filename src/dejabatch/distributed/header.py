@@ -16,6 +16,7 @@ from dejabatch.distributed.record import Header
 from dejabatch.findings import Finding
 from dejabatch.observe.experiments.fixed_samples import FixedSamples
 from dejabatch.observe.record import MAIN_PROCESS, Observation
+from dejabatch.verdict import why_incomplete
 
 # Two sets of keys of nine bytes each fill most of four kilobytes, or of 600 bytes.
 _KEYS_OF_FEW_RANKS: Final = 160
@@ -101,6 +102,7 @@ def header_of(
         random=random,
         generators=_generators(seen),
         findings=tuple(map(_shortened, findings))[:_MOST_FINDINGS],
+        incomplete=_incomplete(seen)[:_LONGEST_TEXT],
     )
     if facts is None:
         return header
@@ -140,6 +142,14 @@ def _generators(seen: Observation) -> Mapping[str, tuple[bytes, ...]]:
             )
         )
     }
+
+
+def _incomplete(seen: Observation) -> str:
+    """Return why a rank was read in part; ranks without batches are a finding."""
+    read_by_rank_0 = seen.facts is not None and not seen.facts.data_loader
+    if seen.ended is None and (read_by_rank_0 or not seen.fetches):
+        return ""
+    return why_incomplete(seen) or ""
 
 
 def _shortened(finding: Finding) -> Finding:

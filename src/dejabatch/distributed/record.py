@@ -64,6 +64,8 @@ class Header:
         the start of the first epoch, by worker.
     findings : tuple of Finding
         The findings about this rank's loader alone.
+    incomplete : str
+        Why too little was observed for a verdict; empty if enough was.
     """
 
     rank: int
@@ -95,6 +97,7 @@ class Header:
     random: bool = False
     generators: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    incomplete: str = ""
 
     @property
     def parts(self) -> int:
