@@ -14,6 +14,7 @@ from torch.utils.data import (
     get_worker_info,
     random_split,
 )
+from torch.utils.data.distributed import DistributedSampler
 
 from dejabatch import FAILURE_MODES, compare
 from dejabatch.finders import found_by
@@ -230,3 +231,16 @@ def test_bad_argument_is_named():
         compare(lambda: load(DATA), load(DATA))
     with pytest.raises(ValueError, match="epochs must be"):
         compare(load(DATA), load(DATA), epochs=0)
+
+
+def test_loaders_of_two_ranks_are_not_compared():
+    loaders = [load(DATA, sampler=DistributedSampler(DATA, 2, r)) for r in range(2)]
+    report = compare(*loaders)
+    assert report.findings == ()
+    assert "torchrun" in report.skipped["samples-in-both-loaders"]
+
+
+def test_two_training_loaders_of_one_dataset_are_a_warning():
+    (finding,) = compare(load(DATA, shuffle=True), load(DATA, shuffle=True)).findings
+    assert (finding.slug, finding.severity) == ("samples-in-both-loaders", "warning")
+    assert "right if both are for training" in finding.evidence
