@@ -136,6 +136,9 @@ def meet_all_ranks(group: Group, patience: float = PATIENCE) -> Meeting | str:
 class AsDelivered:
     """The batches of a loader that only all ranks together can read."""
 
+    # Without a __dict__, so that the loader is not unwrapped.
+    __slots__ = ("loader",)
+
     def __init__(self, loader: Any) -> None:
         self.loader = loader
 
