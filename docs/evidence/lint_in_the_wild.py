@@ -27,7 +27,10 @@ def table(folder: Path) -> str:
             places[place.slug, place.severity].append(place)
             repositories[place.slug, place.severity].add(checkout.name)
     seconds = time.process_time() - started
-    lines = ["| Rule | Severity | Findings | Repositories |", "| --- | --- | --- | --- |"]
+    lines = [
+        "| Rule | Severity | Findings | Repositories |",
+        "| --- | --- | --- | --- |",
+    ]
     for slug, severity in sorted(
         places, key=lambda key: (SEVERITIES.index(key[1]), key[0])
     ):
