@@ -1,5 +1,6 @@
 """After an audit, the program has what it had: connections, locks, files and values."""
 
+import atexit
 import http.client
 import http.server
 import importlib
@@ -7,8 +8,10 @@ import multiprocessing
 import os
 import socket
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -246,3 +249,12 @@ def test_function_whose_module_has_a_connection_runs_in_new_processes(
     assert module.other.recv(2) == b"x"
     module.one.close()
     module.other.close()
+
+
+def test_folder_that_goes_at_exit_stays():
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    audit(DataLoader(range(8)), epochs=1)
+    assert Path(folder.name).is_dir()
+    atexit.unregister(folder.cleanup)
+    folder.cleanup()

@@ -96,7 +96,7 @@ def test_halves_of_two_splits_overlap(num_workers):
     assert (finding.slug, finding.severity) == ("samples-in-both-loaders", "error")
     common = len(set(a.indices) & set(b.indices))
     assert common > 0
-    assert f"{common} indices of one dataset" in finding.evidence
+    assert f"{common} of the 8 indices of one dataset" in finding.evidence
     assert report.other.facts.length == 8
 
 
@@ -192,8 +192,7 @@ def test_random_samples_that_happen_to_be_equal_are_not_named():
     a, b = random_split(Coins(), [16, 8], seeded(0))
     (found,) = slugs(load(a), load(b))
     assert found[0] == "split-shares-transform"
-    (found,) = slugs(load(Coins()), load(Coins()))
-    assert found == ("samples-in-both-loaders", "warning", "dataset")
+    assert slugs(load(Coins()), load(Coins())) == []
 
 
 def test_one_generator_object_is_named():

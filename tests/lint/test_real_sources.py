@@ -23,6 +23,7 @@ SHOWN = {
     "reseed-in-getitem",
     "rng-in-collate",
     "rng-object-on-dataset",
+    "samples-in-both-loaders",
     "split-computed-too-early",
     "split-shares-transform",
     "stream-with-fixed-shuffle",

@@ -57,7 +57,7 @@ def test_section_decides(section, expected, found):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("selct = []", "no key 'selct'; did you mean 'select'"),
+        ("selects = []", "no key 'selects'; did you mean 'select'"),
         ("select = ['itertools-cycl']", "did you mean 'itertools-cycle'"),
         ("ignore = 'itertools-cycle'", "ignore must be a list of strings"),
         ("per-file-ignores = []", "per-file-ignores must be a table"),

@@ -13,7 +13,7 @@ def is_conditional_on_mode(module: Module, node: ast.AST) -> bool:
     """Return whether a node runs only in one mode or on request."""
     return any(
         re.search(
-            r"train|val|test|eval|split|mode|phase|determin|fixed|seed|debug|repro",
+            r"train|val|test|eval|split|mode|phase|determinis|fixed|seed|debug|repro",
             test,
             re.IGNORECASE,
         )

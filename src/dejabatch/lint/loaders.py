@@ -262,6 +262,9 @@ class Loaders:
 
     def has_workers(self, module: Module, node: ast.AST, arguments: Arguments) -> bool:
         """Return whether a loader may have workers."""
+        # Threads share the generator of the program.
+        if self.constant(arguments.values.get("use_thread_workers")) is True:
+            return False
         number = arguments.values.get("num_workers")
         if number is None:
             is_call = isinstance(node, ast.Call) and self.is_loader_call(module, node)

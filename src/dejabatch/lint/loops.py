@@ -16,7 +16,7 @@ _EPOCH: Final = re.compile(r"epoch", re.IGNORECASE)
 
 EPOCH_LOOP: Final = (
     r"(?i)for\s+\w*(epoch|ep)\w*\s+in\b|in\s+\w*range\([^\n]*epoch|while\s[^\n]*epoch"
-    r"|for\s+\w+\s+in\s+[^\n]*epochs\b|while\s+True\s*:|while\s[^\n]*(step|iter)"
+    r"|for\s+\w+\s+in\s+[^\n]*epochs\b|while\s+True\s*:|while\s[^\n]*(step|iter)|EpochBasedRunner"
 )
 """The text of a loop over epochs, or of an endless loop."""
 

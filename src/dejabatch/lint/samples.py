@@ -12,7 +12,7 @@ from dejabatch.lint.project import Class, Definition
 from dejabatch.lint.run import Run
 
 _TRANSFORM: Final = re.compile(
-    r"transform|augment|(^|_)aug|random|crop|flip|jitter|noise|rotat|blur|erasing|mixup"
+    r"transform|augment|(^|_)aug|random|crop|flip|jitter|noise|rotate|rotation|blur|erasing|mixup"
     r"|cutmix|collat|distort",
     re.IGNORECASE,
 )

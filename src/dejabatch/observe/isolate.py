@@ -7,7 +7,6 @@ parent. A guard kills the child and its workers if the parent dies.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import contextvars
 import faulthandler
@@ -291,7 +290,6 @@ def _run_and_exit(process: Any, until_guarded: int) -> None:
     """Do as multiprocessing does in a forked child, once the child has a guard."""
     exit_code = 1
     try:
-        atexit._clear()
         if os.read(until_guarded, 1):
             os.close(until_guarded)
             exit_code = process._bootstrap()
