@@ -50,9 +50,9 @@ _SAMPLED_ITEMS = 64
 # Instances of these libraries lead to compilers, schemas, clients and event loops.
 _LIBRARIES_OF_LEAVES = frozenset(
     {
-        *("asyncio", "boto3", "botocore", "concurrent", "duckdb", "google", "grpc"),
-        *("jax", "jaxlib", "llvmlite", "numba", "polars", "pyarrow", "sqlalchemy"),
-        *("sqlite3", "tensorflow", "threading"),
+        *("asyncio", "boto3", "botocore", "duckdb", "google", "grpc", "jax", "jaxlib"),
+        *("llvmlite", "numba", "polars", "pyarrow", "sqlalchemy", "sqlite3"),
+        "tensorflow",
     }
 )
 # Their classes and functions are not entered: they hold global generators, constants
