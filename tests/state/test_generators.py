@@ -298,7 +298,7 @@ def test_finder_searches_many_objects_again_only_on_request():
 def test_numbas_generators_are_global_where_numba_is_imported():
     helpers = pytest.importorskip("numba._helperlib")
     numba = pytest.importorskip("numba")
-    draw = numba.njit(lambda: np.random.random())
+    draw = numba.njit(np.random.random)
     found = generators.global_rngs()
     rng = found["numba.np.random"]
     assert isinstance(rng, generators.NumbaRandom)
