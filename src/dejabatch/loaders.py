@@ -15,6 +15,9 @@ from dejabatch.state.reach import LEAVES, is_a, walk
 # Attributes under which samplers, batch samplers and datasets store what they wrap.
 _WRAPPED = ("sampler", "batch_sampler", "dataset")
 
+PROBE_EPOCH: Final = 7919
+"""An epoch that no training loop would set."""
+
 WRAPPED: Final = "_wrapped_by_another_iterable"
 """Attribute of a DataLoader, in a process that reads it, whose wrapper is iterated."""
 

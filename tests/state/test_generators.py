@@ -197,7 +197,7 @@ def test_module_functions_draw_from_the_global_generators():
         "torch": lambda: torch.rand(1),
     }
     global_rngs = generators.global_rngs()
-    assert tuple(global_rngs) == GLOBAL_NAMES
+    assert tuple(global_rngs)[:3] == GLOBAL_NAMES
     with generators.restored(global_rngs.values()):
         for name, function in functions.items():
             before = {n: generators.digest(g) for n, g in global_rngs.items()}
@@ -259,3 +259,57 @@ def test_stored_gaussian_is_part_of_the_state():
             second = gauss(generator)
             generators.set_state(generator, state)
             assert gauss(generator) == second
+
+
+def test_generator_behind_many_records_is_found():
+    records = [{"boxes": [[1.0, 2.0]]} for _ in range(50_000)]
+    dataset = Transform(records)
+    dataset.transform = Transform(np.random.default_rng())
+    (found,) = generators.find({"dataset": dataset})
+    assert found.path == "dataset.transform.rng"
+
+
+def test_all_generators_of_a_long_list_are_found():
+    dataset = Transform([Transform(random.Random(i)) for i in range(500)])
+    assert len(generators.find({"dataset": dataset})) == 500
+
+
+def test_finder_tells_where_it_stopped():
+    def nested(levels):
+        return Transform([nested(levels - 1) for _ in range(100)] if levels else None)
+
+    finder = generators.Finder({"dataset": nested(1)})
+    assert finder.find() == []
+    assert finder.stopped_at is None
+    finder = generators.Finder({"dataset": nested(3)})
+    finder.find()
+    assert finder.stopped_at.startswith("dataset.rng[")
+
+
+def test_finder_searches_many_objects_again_only_on_request():
+    dataset = Transform([Transform(i) for i in range(120)])
+    finder = generators.Finder({"dataset": dataset})
+    assert finder.find() == []
+    dataset.late = random.Random(0)
+    assert finder.find() == []
+    assert [one.path for one in finder.find(again=True)] == ["dataset.late"]
+
+
+def test_numbas_generators_are_global_where_numba_is_imported():
+    helpers = pytest.importorskip("numba._helperlib")
+    numba = pytest.importorskip("numba")
+    draw = numba.njit(np.random.random)
+    found = generators.global_rngs()
+    rng = found["numba.np.random"]
+    assert isinstance(rng, generators.NumbaRandom)
+    assert helpers.rnd_get_np_state_ptr() == generators.identity(rng)
+    before = generators.digest(rng)
+    with generators.restored([rng]):
+        first = draw()
+        assert generators.digest(rng) != before
+    assert generators.digest(rng) == before
+    assert draw() == first
+    generators.reseed(rng, np.random.SeedSequence(1))
+    seeded = draw()
+    generators.reseed(rng, np.random.SeedSequence(1))
+    assert draw() == seeded

@@ -7,11 +7,15 @@ import pytest
 import torch
 
 from dejabatch.state.reach import (
+    MOST_OBJECTS,
     contents,
+    edits,
     holders,
     lengths,
     library_of,
     memory_address,
+    stored_values,
+    walk,
 )
 
 
@@ -81,3 +85,67 @@ def test_library_is_the_installed_package_of_a_module():
     assert library_of("torch.nn") == "torch"
     assert library_of("functools") is None
     assert library_of(__name__) is None
+
+
+def nested(levels):
+    """Return objects that hold lists of a hundred objects."""
+    return Dataset(held=[nested(levels - 1) for _ in range(100)] if levels else [])
+
+
+def test_code_comes_before_data():
+    records = [{"boxes": [[1.0, 2.0]], "label": i} for i in range(5000)]
+    dataset = Dataset(records=records, transform=Dataset(inner=Dataset(rng=object())))
+    paths = [path for path, _ in walk({"dataset": dataset})]
+    first_record = next(i for i, path in enumerate(paths) if ".records[" in path)
+    assert paths.index("dataset.transform.inner.rng") < first_record
+    assert len(paths) < 1000
+
+
+def test_chosen_positions_of_a_long_container_are_walked():
+    dataset = Dataset(
+        rows=list(range(1000)), names={f"key {i}": i for i in range(1000)}
+    )
+    paths = {path for path, _ in walk({"dataset": dataset}, positions={7, 999})}
+    assert {"dataset.rows[7]", "dataset.rows[999]", "dataset.names['key 7']"} <= paths
+    assert "dataset.rows[8]" not in paths
+
+
+def test_every_item_is_walked_on_request():
+    roots = {"dataset": Dataset(rows=list(range(1000)))}
+    assert "dataset.rows[8]" in {path for path, _ in walk(roots, every_item=True)}
+
+
+def test_path_where_the_walk_stops_is_told():
+    stops = []
+    found = list(walk({"dataset": nested(1)}, stopped=stops.append))
+    assert stops == []
+    assert len(found) < MOST_OBJECTS
+    list(walk({"dataset": nested(3)}, stopped=stops.append))
+    (path,) = stops
+    assert path.startswith("dataset.held[")
+
+
+@pytest.mark.parametrize(
+    ("stored", "change", "edited"),
+    [
+        ({"box": [1.0, 2.0]}, lambda x: x["box"].__setitem__(0, 5.0), "value"),
+        ({"label": 1}, lambda x: x.pop("label"), "container"),
+        (np.zeros(3), lambda x: x.fill(1), "array"),
+        (Dataset(n=1), lambda x: vars(x).update(n=2), "replaced"),
+    ],
+    ids=["number of a list", "popped key", "array", "attribute"],
+)
+def test_edits_are_told_by_kind(stored, change, edited):
+    roots = {"dataset": Dataset(x=stored)}
+    before = stored_values(roots)
+    assert edits(before, stored_values(roots)) == {}
+    change(stored)
+    assert list(edits(before, stored_values(roots)).values()) == [edited]
+
+
+def test_growth_of_a_cache_changes_no_entry():
+    cache = {0: np.zeros(2)}
+    roots = {"dataset": Dataset(cache=cache)}
+    before = stored_values(roots)
+    cache[1] = np.ones(2)
+    assert edits(before, stored_values(roots)) == {"dataset.cache": "container"}

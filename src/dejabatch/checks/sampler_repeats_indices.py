@@ -1,5 +1,7 @@
 """The sampler yields some indices again and leaves others out."""
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -29,7 +31,20 @@ def check(
     drawn, counts = np.unique(epoch, return_counts=True)
     twice, never = int((counts > 1).sum()), facts.length - len(drawn)
     # Other ranks draw the rest, and some ranks draw a few samples twice.
-    if not twice or not never or facts.num_replicas > 1:
+    if facts.num_replicas > 1:
+        return None
+    if twice and (lengths := _growing(observation)):
+        return Diagnosis(
+            severity="warning",
+            where=facts.sampler_path,
+            evidence=f"epochs have {lengths} indices, and {twice} come more than once",
+            title="Each epoch has more samples than the epoch before",
+            fix="Copy the list of indices in the sampler's `__iter__` before you add to it: "
+            "`indices = list(self.indices)`.",
+        )
+    if not twice and never:
+        return _left_out(observation, facts)
+    if not twice or not never:
         return None
     evidence = (
         f"an epoch of {len(epoch)} samples has {twice} indices more than once and leaves "
@@ -46,6 +61,36 @@ def check(
         evidence=evidence,
         fix="Yield every index once, such as `torch.randperm(len(dataset)).tolist()`; "
         f"{meant}.",
+    )
+
+
+def _growing(observation: Observation) -> str:
+    """Return the lengths of epochs that grow; empty if they do not."""
+    draws = observation.draws
+    if draws is None or not draws.complete:
+        return ""
+    lengths = [len(epoch) for epoch in draws.epochs]
+    grows = len(lengths) > 2 and all(a < b for a, b in pairwise(lengths))
+    return ", ".join(map(str, lengths)) if grows else ""
+
+
+def _left_out(observation: Observation, facts: Facts) -> Diagnosis | None:
+    """Look for a shuffling sampler that leaves the same indices out of every epoch."""
+    draws = observation.draws
+    if draws is None or not draws.complete or facts.given_indices:
+        return None
+    first, *others = draws.epochs
+    same = all(np.array_equal(np.unique(first), np.unique(other)) for other in others)
+    if not same or all(np.array_equal(first, other) for other in others):
+        return None
+    never = facts.length - len(draws.indices()) if facts.length is not None else 0
+    return Diagnosis(
+        severity="note",
+        where=facts.sampler_path,
+        evidence=f"{len(draws.epochs)} epochs draw the same {len(draws.indices())} indices "
+        f"in other orders, and never the other {never}",
+        title="Some samples are never drawn",
+        fix="Shuffle all indices first, and cut the end off afterwards.",
     )
 
 

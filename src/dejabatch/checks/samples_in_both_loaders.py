@@ -31,7 +31,8 @@ def check_pair(pair: Pair, _evidence: Evidence[Pair]) -> Diagnosis | None:
         )
     if pair.common_indices == 0 and (pair.a.random or pair.b.random):
         return None  # random samples of other indices are equal by chance only
-    one, other = _contents(pair.a), _contents(pair.b)
+    (one, several), (other, several_too) = _contents(pair.a), _contents(pair.b)
+    one, other = one - (several & several_too), other - (several & several_too)
     common = len(one & other)
     least = min(FEWEST_EQUAL, max(2, _SMALLEST_SHARE * len(other)))
     if common < least or len(other) < 2:
@@ -49,20 +50,23 @@ def _are_ranks(pair: Pair) -> bool:
     return all(one is not None and one.num_replicas > 1 for one in facts)
 
 
-def _contents(observation: Observation) -> set[bytes]:
-    """Return the samples' fingerprints, without blank ones and those of several indices.
+def _contents(observation: Observation) -> tuple[set[bytes], set[bytes]]:
+    """Return the samples' fingerprints without blank ones, and those of several indices.
 
-    Several indices share a sample that has nothing of its own, such as an empty page.
+    Where several indices of both loaders share a sample, it has nothing of its own, such
+    as an empty page.
     """
     owners: dict[bytes, int | None] = {}
-    shared: set[bytes] = set()
+    several: set[bytes] = set()
     for fetch in observation.fetches:
         indices = [index for index, _ in fetch.pairs()]
         contents = fetch.contents
         for row in range(len(fetch.digests)):
-            index = indices[row] if indices else None
             digest = fetch.digests[row].tobytes()
-            blank = contents is not None and contents[row].tobytes() == BLANK
-            if blank or owners.setdefault(digest, index) != index:
-                shared.add(digest)
-    return owners.keys() - shared
+            if contents is not None and contents[row].tobytes() == BLANK:
+                continue
+            if owners.setdefault(digest, indices[row] if indices else None) != (
+                indices[row] if indices else None
+            ):
+                several.add(digest)
+    return set(owners), several

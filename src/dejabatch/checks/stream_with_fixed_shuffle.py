@@ -35,6 +35,16 @@ def check(
             fix="Pass the epoch from the main process, with a `set_epoch` that the loop "
             "calls before each epoch, or set `persistent_workers=True`.",
         )
+    told = observation.answers and observation.answers.set_epoch_changes_order
+    if not at_start and facts.dataset_has_set_epoch and told is False:
+        return Diagnosis(
+            severity="error" if fixed is False else "warning",
+            where="dataset.set_epoch",
+            evidence="both epochs have the same samples in the same order, and set_epoch "
+            "of the dataset does not change the order",
+            fix="Let `set_epoch` set the epoch of the object that shuffles, such as the "
+            "dataset inside.",
+        )
     if not at_start and facts.dataset_has_set_epoch:
         cannot_tell(
             "the dataset has a set_epoch", "check that your loop calls set_epoch"

@@ -467,6 +467,9 @@ class Draws:
         The indices of each epoch, int64 of shape (samples,).
     complete : bool
         Whether all epochs came to their end. A long epoch is cut.
+    after_set_epoch : numpy.ndarray or None
+        The indices of one more epoch, after a call of ``set_epoch``; None if no sampler
+        has a ``set_epoch``.
 
     Examples
     --------
@@ -480,6 +483,7 @@ class Draws:
 
     epochs: tuple[npt.NDArray[np.int64], ...]
     complete: bool
+    after_set_epoch: npt.NDArray[np.int64] | None = None
 
     def indices(self) -> npt.NDArray[np.int64]:
         """Return all indices that were drawn in any epoch, sorted, each once.
@@ -608,6 +612,9 @@ class Answers:
         the innermost first, such as ``dataset.transform.__call__``.
     several_images : bool
         Whether the sample has two parts of three dimensions, as an image and its mask.
+    set_epoch_changes_order : bool or None
+        For an iterable dataset with a ``set_epoch``, whether calling it changes the order
+        or the samples; None if there is none, or if it was not tried.
     second_pass_differs : bool or None
         For an iterable dataset, whether a second pass in one process has the same samples
         in another order, from the same states; None if it was not asked.
@@ -654,6 +661,7 @@ class Answers:
     unreachable_generators: tuple[str, ...] = ()
     seeding_places: tuple[str, ...] = ()
     several_images: bool = False
+    set_epoch_changes_order: bool | None = None
     second_pass_differs: bool | None = None
 
     @property

@@ -35,7 +35,7 @@ DEFAULT_SEED: Final[int] = torch.Generator().initial_seed()
 
 
 # A search of as many objects takes a few milliseconds.
-_FEW_OBJECTS = 1000
+_FEW_OBJECTS = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from torch.utils.data import (
     default_convert,
 )
 
+from dejabatch.loaders import PROBE_EPOCH
 from dejabatch.observe.batches import (
     digest_of_content,
     digest_of_parts,
@@ -246,6 +247,9 @@ class _Questions:
         if overwritten:
             yield {"held_by_dataset": self._samples.in_fork(self._held_by_stream)}
         yield {"second_pass_differs": self._samples.attempt(self._second_pass_differs)}
+        if callable(getattr(self._samples.dataset, "set_epoch", None)):
+            changes = self._samples.attempt(self._set_epoch_changes_order)
+            yield {"set_epoch_changes_order": changes}
         yield {"depends_on": self._content_depends_on()}
 
     def _first_of_stream(self) -> tuple[bytes, bool]:
@@ -268,6 +272,15 @@ class _Questions:
             passes.append(self._start_of_stream())
         one, other = passes
         return one != other and len(one) == len(other) and set(one) == set(other)
+
+    def _set_epoch_changes_order(self) -> bool:
+        """Return whether two epochs that are set have samples in different orders."""
+        passes = []
+        for epoch in (0, PROBE_EPOCH):
+            self._samples.set_states(Step(0))
+            self._samples.dataset.set_epoch(epoch)
+            passes.append(self._start_of_stream())
+        return passes[0] != passes[1]
 
     def _content_depends_on(self) -> tuple[str, ...]:
         """Return the generators that change the content of samples, not just their order.

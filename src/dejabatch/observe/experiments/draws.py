@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import DataLoader, IterableDataset
 
+from dejabatch.loaders import PROBE_EPOCH, with_set_epoch
 from dejabatch.observe.record import Draws, as_indices
 
 _EPOCHS = 4
@@ -35,6 +37,7 @@ def draw(loader: DataLoader[Any]) -> Draws | None:
         return None
     source = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
     deadline = time.monotonic() + _SECONDS
+    after_set_epoch = None
     epochs: list[npt.NDArray[np.int64]] = []
     complete = True
     for _ in range(_EPOCHS):
@@ -48,7 +51,13 @@ def draw(loader: DataLoader[Any]) -> Draws | None:
         complete = complete and ended
         if not ended:
             break
-    return Draws(tuple(epochs), complete=complete)
+    targets = [o for path, o in with_set_epoch(loader).items() if "sampler" in path]
+    if complete and targets:
+        with contextlib.suppress(Exception):  # the user's set_epoch may raise anything
+            for target in targets:
+                target.set_epoch(PROBE_EPOCH)
+            after_set_epoch = _draw_epoch(source, deadline)[0]
+    return Draws(tuple(epochs), complete=complete, after_set_epoch=after_set_epoch)
 
 
 def _draw_epoch(

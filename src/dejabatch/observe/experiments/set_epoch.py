@@ -8,13 +8,14 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from dejabatch.loaders import changed_in_this_process, with_set_epoch
+from dejabatch.loaders import (
+    PROBE_EPOCH,
+    changed_in_this_process,
+    with_set_epoch,
+)
 from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.state.reach import walk
 from dejabatch.state.shared_memory import SharedMemory
-
-# A probe epoch that no training loop would set.
-_PROBE_EPOCH = 7919
 
 
 def unseen_by_workers(
@@ -60,7 +61,7 @@ class _SetEpoch:
                 return  # shared by means that could not be restored
             shared = SharedMemory(roots)
             try:
-                changed = changed_in_this_process(target, _PROBE_EPOCH)
+                changed = changed_in_this_process(target, PROBE_EPOCH)
                 paths += [path + attribute for attribute in changed]
             finally:
                 shared.restore()

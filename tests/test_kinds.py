@@ -1,0 +1,580 @@
+"""Loaders of the kinds that users have, each broken and cured by the words of its fix.
+
+The cure is the sentence of the finding, applied to the loader. Right loaders that resemble
+the broken ones stand beside them.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+
+import numpy as np
+import pytest
+import torch
+from green_runs import slow_audit
+from torch.utils.data import (
+    BatchSampler,
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    Sampler,
+    SubsetRandomSampler,
+    get_worker_info,
+)
+from torch.utils.data.sampler import WeightedRandomSampler
+
+from dejabatch import Expect, audit, compare, seed_worker
+
+LENGTH = 48
+IMAGES = torch.rand(LENGTH, 3, 6, 6, generator=torch.Generator().manual_seed(0))
+
+
+class Images(Dataset):
+    def __len__(self):
+        return LENGTH
+
+    def __getitem__(self, index):
+        return IMAGES[index]
+
+
+class Noisy(Images):
+    def __getitem__(self, index):
+        return IMAGES[index] + random.random()
+
+
+# Random numbers -----------------------------------------------------------------------
+
+
+class Clouds(Dataset):
+    """Samples of several sizes, which draw different amounts."""
+
+    def __init__(self):
+        self.rng = np.random.default_rng(3)
+
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, index):
+        return torch.from_numpy(self.rng.normal(size=(5 + 7 * index % 11, 3)) + index)
+
+
+class Tokens(Dataset):
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, index):
+        tokens = torch.arange(4 + index % 5) + index
+        for position in range(len(tokens)):
+            if random.random() < 0.3:
+                tokens[position] = -1
+        return tokens
+
+
+def seed_everything(worker_id):
+    random.seed(42)
+    np.random.seed(42)
+    torch.manual_seed(42)
+
+
+def seed_from_torch(worker_id):
+    random.seed(torch.initial_seed() % 2**32)
+
+
+class Late(Images):
+    seed = 7
+    rng = None
+
+    def __getitem__(self, index):
+        if self.rng is None:
+            self.rng = np.random.default_rng(self.seed or torch.initial_seed())
+        return IMAGES[index] * self.rng.random()
+
+
+class LateByTorch(Late):
+    seed = None
+
+
+class SeedsInConstructor(Images):
+    def __init__(self):
+        random.seed(0)
+        self.order = random.sample(range(LENGTH), k=LENGTH)
+
+    def __getitem__(self, index):
+        return IMAGES[self.order[index]]
+
+
+class OwnGeneratorInConstructor(SeedsInConstructor):
+    def __init__(self):
+        self.order = random.Random(0).sample(range(LENGTH), k=LENGTH)
+
+
+class SeedingSampler(Sampler):
+    def __iter__(self):
+        random.seed(0)
+        return iter(random.sample(range(LENGTH), k=LENGTH))
+
+    def __len__(self):
+        return LENGTH
+
+
+class OwnGeneratorSampler(SeedingSampler):
+    def __init__(self):
+        self.rng = random.Random(0)
+
+    def __iter__(self):
+        return iter(self.rng.sample(range(LENGTH), k=LENGTH))
+
+
+class SeededByIndex(Images):
+    def __getitem__(self, index):
+        rng = np.random.default_rng([3, index])
+        return IMAGES[index] + rng.random()
+
+
+class SeedsStream(IterableDataset):
+    def shuffled(self):
+        random.seed(5)
+        return random.sample(range(LENGTH), k=LENGTH)
+
+    def __iter__(self):
+        info = get_worker_info()
+        for index in self.shuffled()[info.id :: info.num_workers]:
+            yield IMAGES[index] * random.random()
+
+
+class OwnGeneratorStream(SeedsStream):
+    def shuffled(self):
+        return random.Random(5).sample(range(LENGTH), k=LENGTH)
+
+
+# Parts and stored data -----------------------------------------------------------------
+
+
+class CachedLatents(Images):
+    def __init__(self):
+        self.cache = {}
+
+    def __getitem__(self, index):
+        if index not in self.cache:
+            self.cache[index] = IMAGES[index] * torch.rand(())
+        return {"latent": self.cache[index], "caption": torch.randn(4)}
+
+
+class CachedImages(CachedLatents):
+    def __getitem__(self, index):
+        image = self.cache.setdefault(index, IMAGES[index].clone())
+        return {"latent": image * torch.rand(()), "caption": torch.randn(4)}
+
+
+class ScalesBoxes(Dataset):
+    def __init__(self):
+        self.records = [{"boxes": [[1.0 + i, 2.0, 3.0, 4.0]]} for i in range(200)]
+
+    def __len__(self):
+        return len(self.records)
+
+    def record(self, index):
+        return self.records[index]
+
+    def __getitem__(self, index):
+        record, scale = self.record(index), random.uniform(1.1, 2.0)
+        for box in record["boxes"]:
+            for position in range(4):
+                box[position] *= scale
+        return torch.tensor(record["boxes"])
+
+
+class ScalesCopies(ScalesBoxes):
+    def record(self, index):
+        return copy.deepcopy(self.records[index])
+
+
+class PopsLabel(Dataset):
+    def __init__(self):
+        self.rows = [{"x": torch.arange(4) + i, "label": i % 2} for i in range(24)]
+
+    def __len__(self):
+        return len(self.rows)
+
+    def row(self, index):
+        return self.rows[index]
+
+    def __getitem__(self, index):
+        row = self.row(index)
+        return row.pop("label"), row["x"]
+
+
+class PopsLabelOfCopy(PopsLabel):
+    def row(self, index):
+        return copy.deepcopy(self.rows[index])
+
+
+def jittered_copies(copied):
+    """Return three jittered copies of each of twelve items, or one item three times."""
+    items = []
+    for number in range(12):
+        item = torch.full((20,), float(number)) + torch.arange(20)
+        for _ in range(3):
+            items.append(item.clone() if copied else item)
+            item += torch.rand(20)
+    return items
+
+
+# Fallbacks -----------------------------------------------------------------------------
+
+
+class TakesAnother(Images):
+    """A broken file is replaced by another, which a helper reads."""
+
+    def read(self, index):
+        if index % 6 == 1:
+            raise OSError(index)
+        return IMAGES[index]
+
+    def __getitem__(self, index):
+        while True:
+            try:
+                return self.read(index)
+            except OSError:
+                index = random.randrange(LENGTH)
+
+
+class Blank(TakesAnother):
+    def __getitem__(self, index):
+        try:
+            return self.read(index)
+        except OSError:
+            return torch.zeros(3, 6, 6)
+
+
+class TriesAgain(TakesAnother):
+    """A crop without an object is tried again, for the same index."""
+
+    def read(self, index):
+        if random.random() < 0.7:
+            raise ValueError(index)
+        return IMAGES[index]
+
+    def __getitem__(self, index):
+        try:
+            return self.read(index)
+        except ValueError:
+            return self[index]
+
+
+# Batches -------------------------------------------------------------------------------
+
+
+class OneDraw(Images):
+    def __getitem__(self, index):
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices):
+        return list(IMAGES[indices] * self.draw(len(indices)))
+
+    def draw(self, number):
+        return torch.rand(())
+
+
+class ManyDraws(OneDraw):
+    def draw(self, number):
+        return torch.rand(number, 1, 1, 1)
+
+
+class Listed(Images):
+    def __getitem__(self, indices):
+        return IMAGES[indices] * torch.rand(())
+
+
+class ListedApart(Images):
+    def __getitem__(self, indices):
+        return IMAGES[indices] * torch.rand(len(indices), 1, 1, 1)
+
+
+class Keeps(DataLoader):
+    """Delivers each batch three times."""
+
+    def __iter__(self):
+        for batch in super().__iter__():
+            yield from [batch] * 3
+
+
+class Seeds(DataLoader):
+    def __iter__(self):
+        torch.manual_seed(0)
+        yield from super().__iter__()
+
+
+class Yields(DataLoader):
+    def __iter__(self):
+        yield from super().__iter__()
+
+
+class Prefetches:
+    """Delivers each batch while the next one is made."""
+
+    def __init__(self, loader):
+        self.loader = loader
+
+    def __iter__(self):
+        last = None
+        for batch in self.loader:
+            if last is not None:
+                yield last
+            last = batch
+        yield last
+
+
+# Orders --------------------------------------------------------------------------------
+
+
+class LosesIndices(Sampler):
+    """Views of one array are swapped, which duplicates some values and loses others."""
+
+    def __iter__(self):
+        order = torch.arange(LENGTH)
+        random.shuffle(order)
+        return iter(order.tolist())
+
+    def __len__(self):
+        return LENGTH
+
+
+class Permutes(LosesIndices):
+    def __iter__(self):
+        yield from torch.randperm(LENGTH).tolist()
+
+
+class Grows(LosesIndices):
+    def __init__(self):
+        self.indices = list(range(LENGTH))
+
+    def padded(self):
+        return self.indices
+
+    def __iter__(self):
+        indices = self.padded()
+        indices += indices[:2]
+        return iter(indices)
+
+
+class GrowsACopy(Grows):
+    def padded(self):
+        return list(self.indices)
+
+
+class RepeatsAugmentation(LosesIndices):
+    def __iter__(self):
+        order = torch.randperm(LENGTH).tolist()
+        return iter([index for index in order for _ in range(3)][:LENGTH])
+
+
+class CountsEpochs(IterableDataset):
+    epoch = 0
+
+    def __iter__(self):
+        self.epoch += 1
+        order = np.random.default_rng(self.epoch).permutation(LENGTH)
+        info = get_worker_info()
+        yield from (IMAGES[i] for i in order[info.id :: info.num_workers])
+
+
+class SetEpochWithoutEffect(IterableDataset):
+    def __init__(self, inner):
+        self.inner = inner
+        self.epoch = 0
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+    def __iter__(self):
+        yield from np.random.default_rng(0).permutation(LENGTH)
+
+
+def load(dataset, **arguments):
+    return DataLoader(dataset, **{"batch_size": 4} | arguments)
+
+
+TWO = {"num_workers": 2, "shuffle": True}
+DIFFERENT = Expect(deterministic=False)
+LISTS = {
+    "batch_size": None,
+    "sampler": BatchSampler(RandomSampler(range(48)), 6, False),
+}
+
+# The broken loader, its cure, the slug and the place.
+KINDS = {
+    "samples of several sizes": (
+        load(Clouds(), collate_fn=list, **TWO),
+        load(Clouds(), collate_fn=list, worker_init_fn=seed_worker, **TWO),
+        ("rng-object-on-dataset", "dataset.rng"),
+    ),
+    "one seed, samples of several sizes": (
+        load(Tokens(), collate_fn=list, worker_init_fn=seed_everything, **TWO),
+        load(Tokens(), collate_fn=list, worker_init_fn=seed_from_torch, **TWO),
+        ("constant-worker-seed", "worker_init_fn"),
+    ),
+    "a generator that the first sample makes": (
+        load(Late(), **TWO),
+        load(LateByTorch(), **TWO),
+        ("rng-object-on-dataset", "dataset.rng"),
+    ),
+    "a constructor that seeds": (
+        lambda: load(SeedsInConstructor()),
+        lambda: load(OwnGeneratorInConstructor()),
+        ("seed-in-constructor", "dataset.__init__"),
+    ),
+    "a sampler that seeds": (
+        load(Noisy(), sampler=SeedingSampler()),
+        load(Noisy(), sampler=OwnGeneratorSampler()),
+        ("reseed-every-epoch", "sampler"),
+    ),
+    "a stream that seeds": (
+        load(SeedsStream(), num_workers=2),
+        load(OwnGeneratorStream(), num_workers=2),
+        ("reseed-in-getitem", "dataset.__iter__"),
+    ),
+    "a cached part": (
+        load(CachedLatents(), shuffle=True),
+        load(CachedImages(), shuffle=True),
+        ("cached-augmentation", "dataset.cache"),
+    ),
+    "a key that is popped": (
+        load(PopsLabel()),
+        load(PopsLabelOfCopy()),
+        ("inplace-edit-of-stored-data", "dataset.rows[0]"),
+    ),
+    "references to one object": (
+        load(jittered_copies(copied=False), shuffle=True),
+        load(jittered_copies(copied=True), shuffle=True),
+        ("indices-share-a-sample", "dataset"),
+    ),
+    "another file": (
+        load(TakesAnother(), **TWO),
+        load(Noisy(), **TWO),
+        ("error-fallback-sample", "dataset.__getitem__"),
+    ),
+    "a blank file": (
+        load(Blank(), shuffle=True),
+        load(TriesAgain(), shuffle=True),
+        ("error-fallback-sample", "dataset.__getitem__"),
+    ),
+    "one draw in __getitems__": (
+        load(OneDraw(), **TWO),
+        load(ManyDraws(), **TWO),
+        ("one-draw-for-the-whole-batch", "dataset.__getitems__"),
+    ),
+    "one draw for a list of indices": (
+        load(Listed(), **LISTS),
+        load(ListedApart(), **LISTS),
+        ("one-draw-for-the-whole-batch", "dataset.__getitem__"),
+    ),
+    "a loader that keeps batches": (
+        Keeps(Noisy(), batch_size=4, shuffle=True),
+        Yields(Noisy(), batch_size=4, shuffle=True),
+        ("loader-repeats-batches", "loader.__iter__"),
+    ),
+    "a loader that seeds": (
+        Seeds(Noisy(), batch_size=4, shuffle=True),
+        Prefetches(load(Noisy(), shuffle=True)),
+        ("loader-repeats-batches", "loader.__iter__"),
+    ),
+    "lost indices": (
+        load(Images(), sampler=LosesIndices()),
+        load(Images(), sampler=Permutes()),
+        ("sampler-repeats-indices", "sampler"),
+    ),
+    "epochs that grow": (
+        load(Images(), sampler=Grows()),
+        load(Images(), sampler=GrowsACopy()),
+        ("sampler-repeats-indices", "sampler"),
+    ),
+    "epochs that workers count": (
+        load(CountsEpochs(), num_workers=2),
+        load(CountsEpochs(), num_workers=2, persistent_workers=True),
+        ("stream-with-fixed-shuffle", "dataset.__iter__"),
+    ),
+}
+QUICK = {"references to one object", "lost indices", "a key that is popped"}
+
+
+def kinds(names):
+    return pytest.mark.parametrize(
+        ("broken", "cured", "expected"), [KINDS[n] for n in names], ids=list(names)
+    )
+
+
+def assert_named_and_cured(broken, cured, expected):
+    named = {(f.slug, f.where) for f in audit(broken).findings if f.severity != "note"}
+    assert expected in named
+    assert len(named) == 1
+    assert audit(cured).ok
+
+
+@kinds(sorted(QUICK))
+def test_failure_is_named_and_its_fix_cures_the_loader(broken, cured, expected):
+    assert_named_and_cured(broken, cured, expected)
+
+
+@slow_audit
+@kinds(sorted(KINDS.keys() - QUICK))
+def test_other_failures_are_named_and_cured(broken, cured, expected):
+    assert_named_and_cured(broken, cured, expected)
+
+
+@slow_audit
+def test_numbers_of_lists_are_edited_behind_many_records():
+    (finding,) = audit(load(ScalesBoxes(), shuffle=True)).findings
+    assert finding.slug == "inplace-edit-of-stored-data"
+    assert finding.where.endswith("['boxes'][0]")
+    assert "copy.deepcopy" in finding.fix
+    assert audit(load(ScalesCopies(), shuffle=True)).ok
+
+
+@slow_audit
+def test_seed_of_an_index_is_named_where_it_is_made():
+    loader = load(SeededByIndex(), shuffle=True)
+    for one in (loader, lambda: loader):
+        (finding,) = audit(one, expect=DIFFERENT).findings
+        assert (finding.slug, finding.where) == (
+            "augmented-once",
+            "dataset.__getitem__",
+        )
+    assert audit(loader).ok  # without an expectation
+
+
+@slow_audit
+def test_set_epoch_without_an_effect_is_named():
+    (finding,) = audit(load(SetEpochWithoutEffect(range(LENGTH)))).findings
+    assert finding.slug == "stream-with-fixed-shuffle"
+    assert finding.where == "dataset.set_epoch"
+
+
+@slow_audit
+@pytest.mark.parametrize(
+    "loader",
+    [
+        load(ConcatDataset([Noisy()] * 3), shuffle=True),
+        load(Images(), sampler=RepeatsAugmentation()),
+        load(Images(), sampler=WeightedRandomSampler([1.0] * LENGTH, LENGTH)),
+        load(Images(), sampler=SubsetRandomSampler(range(20))),
+        load(Tokens(), collate_fn=list, **TWO),
+    ],
+    ids=["repeated", "repeated augmentation", "weighted", "part", "tokens"],
+)
+def test_right_loaders_of_the_same_kinds(loader):
+    assert audit(loader).ok
+
+
+@pytest.mark.parametrize(
+    ("first_of_validation", "slugs"), [(30, []), (28, ["samples-in-both-loaders"])]
+)
+def test_loaders_are_compared_by_what_they_draw(first_of_validation, slugs):
+    dataset = Images()
+    train = load(dataset, sampler=SubsetRandomSampler(range(30)))
+    validation = load(dataset, sampler=list(range(first_of_validation, LENGTH)))
+    report = compare(train, validation)
+    assert [finding.slug for finding in report.findings] == slugs
