@@ -13,7 +13,11 @@ import pytest
 import torch
 
 from dejabatch.state import inherited
-from dejabatch.state.inherited import Inherited, replace_shared_memory
+from dejabatch.state.inherited import (
+    Inherited,
+    open_connections,
+    replace_shared_memory,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc/self")
 
@@ -154,3 +158,27 @@ def test_lock_that_the_child_holds_is_free_here():
     assert in_child(lock.acquire)
     assert lock.acquire(block=False)
     lock.release()
+
+
+def test_connection_that_was_opened_for_the_child_lives():
+    before = open_connections()
+    one, other = socket.socketpair()
+    with one, other:
+        opened = open_connections() - before
+        assert {one.fileno(), other.fileno()} <= opened
+        other.send(b"x")
+        assert in_child(lambda: one.recv(1), Inherited(keep=opened).replace) == b"x"
+
+
+def test_descriptor_that_is_closed_meanwhile_is_left_out(monkeypatch, connection):
+    inherited_things = Inherited()
+    is_connection = inherited._is_connection
+
+    def close_all(descriptor, status):
+        found = is_connection(descriptor, status)
+        for one in connection:
+            one.close()
+        return found
+
+    monkeypatch.setattr(inherited, "_is_connection", close_all)
+    assert in_child(lambda: "ended", inherited_things.replace) == "ended"

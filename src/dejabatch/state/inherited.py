@@ -82,18 +82,17 @@ class Inherited:
         """
         replace_shared_memory()
         bytes_left = _MOST_BYTES
-        dead = None
-        for descriptor, status in _open_descriptors():
-            if self._descriptors.get(descriptor) != _identity(status):
-                continue
-            if _is_connection(descriptor, status):
-                dead = dead or _dead_connection()
-                _put(dead.fileno(), descriptor)
-            elif stat.S_ISREG(status.st_mode):
-                with contextlib.suppress(OSError):
-                    bytes_left -= _reopen(descriptor, status, bytes_left)
-        if dead is not None:
-            dead.close()
+        # Garbage collection in this process may close descriptors during the loop. A
+        # connection that is opened later could get the number of such a descriptor.
+        with _dead_connection() as dead:
+            for descriptor, status in _open_descriptors():
+                if self._descriptors.get(descriptor) != _identity(status):
+                    continue
+                if _is_connection(descriptor, status):
+                    _put(dead.fileno(), descriptor)
+                elif stat.S_ISREG(status.st_mode):
+                    with contextlib.suppress(OSError):
+                        bytes_left -= _reopen(descriptor, status, bytes_left)
 
 
 def replace_shared_memory() -> None:
@@ -213,16 +212,17 @@ def _libc_mmap() -> Any:
     return function
 
 
-def _open_descriptors() -> list[tuple[int, os.stat_result]]:
-    """Return this process's descriptors with their status; empty without /proc."""
+def _open_descriptors() -> Iterator[tuple[int, os.stat_result]]:
+    """Yield this process's descriptors with their status; none without /proc."""
     folder = Path("/proc/self/fd")
     if sys.platform != "linux" or not folder.is_dir():
-        return []
-    found = []
+        return
     for name in os.listdir(folder):  # noqa: PTH208 - a path for each would be slower
-        with contextlib.suppress(OSError):  # the folder's own descriptor is closed
-            found.append((int(name), os.fstat(int(name))))
-    return found
+        try:
+            status = os.fstat(int(name))
+        except OSError:  # the folder's own descriptor is closed
+            continue
+        yield int(name), status
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int]:
@@ -234,7 +234,10 @@ def _is_connection(descriptor: int, status: os.stat_result) -> bool:
     if not stat.S_ISSOCK(status.st_mode):
         return False
     kinds = {socket.SOCK_STREAM, socket.SOCK_SEQPACKET}
-    opened = socket.socket(fileno=descriptor)
+    try:
+        opened = socket.socket(fileno=descriptor)
+    except OSError:  # it was closed in the meantime
+        return False
     try:
         opened.getpeername()
         return opened.type in kinds
