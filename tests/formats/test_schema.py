@@ -1,6 +1,7 @@
 """The JSON of every tool follows the schema that the package stores."""
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
@@ -50,6 +51,13 @@ def test_schema_is_valid():
 )
 def test_audit_follows_the_schema(make):
     VALIDATOR.validate(json.loads(dejabatch.audit(make()).to_json()))
+
+
+def test_notes_about_ranks_follow_the_schema():
+    report = replace(dejabatch.audit(loader()), notes=("2 ranks were compared",))
+    content = json.loads(report.to_json())
+    VALIDATOR.validate(content)
+    assert content["notes"] == ["2 ranks were compared"]
 
 
 def test_compare_follows_the_schema():

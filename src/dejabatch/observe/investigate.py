@@ -75,7 +75,9 @@ def investigate(
     facts = seen.facts
     if facts is not None and facts.data_loader:
         show("asking again")
-        seen = _experiment(make_loader, seen, deadline)
+        # A sampler that broadcasts would wait for those of the other ranks.
+        alone = program is None
+        seen = _experiment(make_loader, seen, deadline, ask_sampler=alone)
     if make_outer is not None and facts is not None and facts.own_iter:
         show("reading as your program does")
         limits = {"epochs": epochs, "max_batches": max_batches}
@@ -110,13 +112,19 @@ def validate_limits(epochs: Any, max_batches: Any, time_limit: Any) -> None:
 
 
 def _experiment(
-    make_loader: Callable[[], Any], seen: Observation, deadline: float
+    make_loader: Callable[[], Any],
+    seen: Observation,
+    deadline: float,
+    *,
+    ask_sampler: bool,
 ) -> Observation:
     """Add the answers of all experiments for which there is time and reason."""
     facts = seen.facts
     assert facts is not None
     if left := _seconds_until(deadline):
-        answers, draws = ask(make_loader, seen, time_limit=left / 2)
+        answers, draws = ask(
+            make_loader, seen, time_limit=left / 2, ask_sampler=ask_sampler
+        )
         seen = dataclasses.replace(seen, answers=answers, draws=draws)
     # Generators that are Python objects explain the rest without this experiment.
     answers = seen.answers

@@ -75,6 +75,7 @@ def ask(
     observation: Observation,
     *,
     time_limit: float,
+    ask_sampler: bool = True,
 ) -> tuple[Answers | None, Draws | None]:
     """Ask a loader's dataset for one of its samples, again and again.
 
@@ -88,13 +89,15 @@ def ask(
         The observation of the loader; two of its indices are used.
     time_limit : float
         Seconds after which only the answers that came until then are returned.
+    ask_sampler : bool
+        Whether to ask the sampler, which must not wait for another process.
 
     Returns
     -------
     answers : dejabatch.observe.record.Answers or None
         None if there is no index to ask for.
     draws : dejabatch.observe.record.Draws or None
-        None if the sampler has no integer indices.
+        None if the sampler has no integer indices, or was not asked.
     """
     facts = observation.facts
     if facts is None or not observation.fetches:
@@ -110,7 +113,8 @@ def ask(
     if facts.map_style and not drawn:
         return None, None
     suspects = _suspects(observation, drawn)
-    asking = _Asking(make_loader, drawn[:2], suspects, time_limit * _ASKING)
+    seconds = time_limit * _ASKING
+    asking = _Asking(make_loader, drawn[:2], suspects, seconds, ask_sampler)
     outcome = run_isolated(asking, time_limit)
     draws = next((one for one in outcome.sent if isinstance(one, Draws)), None)
     for answers in outcome.sent:
@@ -140,12 +144,13 @@ class _Asking:
     indices: list[int]
     suspects: list[int]
     seconds: float
+    ask_sampler: bool
 
     def __call__(self, send: Send) -> None:
         loader = self.make_loader()
         questions = _Questions(loader, self.indices, self.suspects, self.seconds)
         with generators.restored(generators.global_rngs().values()):
-            if (draws := draw(loader)) is not None:
+            if self.ask_sampler and (draws := draw(loader)) is not None:
                 send(draws)
         send(_asked_in_worker(loader, questions) if loader.num_workers else questions())
 
