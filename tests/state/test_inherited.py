@@ -15,7 +15,7 @@ import torch
 from dejabatch.state import inherited
 from dejabatch.state.inherited import (
     Inherited,
-    open_connections,
+    inherited_by_children,
     replace_shared_memory,
 )
 
@@ -161,13 +161,9 @@ def test_lock_that_the_child_holds_is_free_here():
 
 
 def test_connection_that_was_opened_for_the_child_lives():
-    before = open_connections()
-    one, other = socket.socketpair()
-    with one, other:
-        opened = open_connections() - before
-        assert {one.fileno(), other.fileno()} <= opened
+    with inherited_by_children(socket.socketpair) as (one, other), one, other:
         other.send(b"x")
-        assert in_child(lambda: one.recv(1), Inherited(keep=opened).replace) == b"x"
+        assert in_child(lambda: one.recv(1), Inherited().replace) == b"x"
 
 
 def test_descriptor_that_is_closed_meanwhile_is_left_out(monkeypatch, connection):
