@@ -64,7 +64,8 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:class", name)
     for name in (
-        r"Axes|PathLike",
+        r"Axes|PathLike|Expect|Settings|sequence|collections\.abc\.Sequence",
+        r"dejabatch\.lint\.settings\.Settings|dejabatch\.observe\.record\.\w+",
         r"dejabatch\.[\w.]+\.T",
         r"np\.random\.Generator|numpy\.u?int\d+",
         r"torch\._C\.Generator|torch\.utils\.data\.dataloader\.DataLoader",

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from dejabatch import FAILURE_MODES
 from dejabatch.finders import found_by
+from dejabatch.home import SITE
 
 PASTE = runpy.run_path(str(ROOT / "docs" / "symptoms" / "ask.py"))
 LENGTH = 24
@@ -188,6 +189,7 @@ def test_answers_are_printed_with_their_pages(capsys):
     PASTE["ask"](DataLoader(Made(torch.tensor), batch_size=4))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "no  24 samples, 24 different, 24 in epoch 2, len(dataset) is 24"
+    assert PASTE["PAGES"] == f"{SITE}symptoms/"
     place = lines.index("YES order sorted: True, the same in epoch 2: True")
     assert lines[place + 1].strip() == f"{PASTE['PAGES']}order.html"
     pages = {line.strip() for line in lines if line.startswith("    https:")}

@@ -1,6 +1,6 @@
-// A field that hides the rows of the filterable table without the typed words, which may
-// also be among WORDS_OF_ROWS: what a row does not say. A word that no row has is dropped,
-// and said. The words are in the page's address as ?q=..., so that a link can carry them.
+// A field that shows the rows of the filterable table with most of the typed words, which
+// may also be among WORDS_OF_ROWS: what a row does not say. A word that no row has is
+// dropped, and said. The words are in the page's address as ?q=..., so that a link can carry them.
 // Without JavaScript there is the whole table.
 for (const table of document.querySelectorAll("table.filterable")) {
   const field = document.createElement("input");
@@ -15,12 +15,21 @@ for (const table of document.querySelectorAll("table.filterable")) {
   const folded = table.closest("details");
 
   const filter = () => {
-    const typed = field.value.toLowerCase().split(/\s+/).filter((word) => word);
-    const words = typed.filter((word) => texts.some((text) => text.includes(word)));
-    const dropped = typed.filter((word) => !words.includes(word));
+    const trimmed = (word) => word.replace(/^[^\p{L}\p{N}_]+|[^\p{L}\p{N}_]+$/gu, "");
+    const typed = field.value.toLowerCase().split(/\s+/).map(trimmed).filter((word) => word);
+    // The fewer rows have a word, the more it counts.
+    const scores = rows.map(() => 0);
+    const dropped = typed.filter((word) => {
+      const having = [...rows.keys()].filter((i) => texts[i].includes(word));
+      for (const i of having) scores[i] += Math.log(1 + rows.length / having.length);
+      return !having.length;
+    });
+    const best = Math.max(...scores);
+    const order = [...rows.keys()].sort((one, other) => scores[other] - scores[one]);
+    table.tBodies[0].append(...order.map((i) => rows[i]));
     let shown = 0;
     for (const [i, row] of rows.entries()) {
-      row.hidden = typed.length > 0 && !(words.length && words.every((w) => texts[i].includes(w)));
+      row.hidden = typed.length > 0 && (best === 0 || scores[i] < 0.75 * best);
       shown += !row.hidden;
     }
     if (folded && typed.length) folded.open = true;

@@ -81,8 +81,9 @@ Search.performTermsSearch = (searchTerms) => {
       SearchResultKind.text,
     ];
   };
-  // A page that has only the most common word does not answer.
-  return [...scores].filter(([, score]) => score >= best / 4).map(result);
+  // A page that has only the most common word does not answer. Sphinx fetches each result.
+  const answers = [...scores].filter(([, score]) => score >= best / 4);
+  return answers.sort(([, one], [, other]) => other - one).slice(0, 20).map(result);
 };
 
 // Says which of the typed words no page has; Sphinx gives their stems.

@@ -300,7 +300,7 @@ if __name__ == "__main__":
 
 
 def plot(broken_epochs, fixed_epochs):
-    figure = plt.figure(figsize=(8, 2.5), layout="constrained")
+    figure = plt.figure(figsize=(8, 3), layout="constrained")
     halves = figure.subfigures(1, 2, wspace=0.06)
     results = {"broken": broken_epochs, "fixed": fixed_epochs}
     for half, (name, epochs) in zip(halves, results.items(), strict=True):

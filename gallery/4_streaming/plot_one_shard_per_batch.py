@@ -22,8 +22,8 @@ A worker fills a batch from the file that it is reading, often a file of one cla
 # %%
 # See it happen
 # -------------
-# Each of sixteen files has the samples of one class. Two workers split the files between
-# them, and shuffle the order of their files in each epoch.
+# Each of sixteen files has the samples of one class. Two workers split the files, and
+# shuffle their order.
 
 # sphinx_gallery_tags = ["IterableDataset", "files", "shuffle"]
 # sphinx_gallery_parallel = False
@@ -35,6 +35,7 @@ from collections import Counter
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 
@@ -204,8 +205,7 @@ if __name__ == "__main__":
     assert files_per_batch(mixed_batches) > 4
 
 # %%
-# Interleaving alone or a buffer alone is enough if it is large enough. A buffer smaller
-# than a file, here 48 samples, mixes few files. Interleaved files stay together until they
+# Interleaving alone or a large buffer alone is enough. A buffer smaller than a file, here 48 samples, mixes few files. Interleaved files stay together until they
 # end. The cell below reads eight files without workers.
 
 if __name__ == "__main__":
@@ -232,6 +232,24 @@ if __name__ == "__main__":
     assert all(batch == first for batch in others[:11])
     assert others[11] != first
     assert means[4, 96] > 4
+
+# %%
+# :class:`dejabatch.shard` splits a stream between all workers and adds a shuffle buffer.
+
+import dejabatch
+
+
+class AllSamples(Samples):
+    def own_files(self):
+        return self.files
+
+
+if __name__ == "__main__":
+    sharded = load(dejabatch.shard(AllSamples(FILES), shuffle_buffer=192))
+    batches = files_of_batches(sharded)
+    print(f"dejabatch.shard: {files_per_batch(batches):.1f} files in a batch")
+    assert sum(map(Counter.total, batches)) == 16 * 48
+    assert files_per_batch(batches) > 4
 
 # %%
 # One worker still makes each batch, so a batch mixes only the files of that worker.
@@ -279,12 +297,8 @@ if __name__ == "__main__":
 
 
 def share_of_equal_neighbours(loader):
-    pairs = [
-        pair
-        for _, labels in loader
-        for pair in zip(labels[:-1].tolist(), labels[1:].tolist(), strict=True)
-    ]
-    return sum(left == right for left, right in pairs) / len(pairs)
+    equal = [labels[1:] == labels[:-1] for _, labels in loader]
+    return torch.cat(equal).double().mean().item()
 
 
 if __name__ == "__main__":
@@ -296,14 +310,6 @@ if __name__ == "__main__":
 # %%
 # Or run ``dejabatch.audit``. Different orders in two epochs suggest shuffling, so the
 # audit warns. With ``Expect(fixed_order=False)``, the finding is an error.
-# :class:`dejabatch.shard` splits a stream between all workers and adds a shuffle buffer.
-
-import dejabatch
-
-
-class AllSamples(Samples):
-    def own_files(self):
-        return self.files
 
 
 if __name__ == "__main__":
@@ -319,12 +325,6 @@ if __name__ == "__main__":
     (finding,) = dejabatch.audit(broken, expect=expect).findings
     assert finding.severity == "error"
 
-    sharded = load(dejabatch.shard(AllSamples(FILES), shuffle_buffer=192))
-    batches = files_of_batches(sharded)
-    print(f"dejabatch.shard: {files_per_batch(batches):.1f} files in a batch")
-    assert sum(map(Counter.total, batches)) == 16 * 48
-    assert files_per_batch(batches) > 4
-
 # %%
 # See also
 # --------
@@ -334,4 +334,3 @@ if __name__ == "__main__":
 #   :doc:`/gallery/4_streaming/plot_stream_with_fixed_shuffle`.
 # * All workers read the same files:
 #   :doc:`/gallery/4_streaming/plot_stream_not_split_by_worker`.
-# * :class:`torch.utils.data.IterableDataset`.

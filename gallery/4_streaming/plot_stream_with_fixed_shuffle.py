@@ -107,8 +107,7 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# Each epoch calls ``__iter__``, which creates a new generator. The same seed gives the same
-# random numbers.
+# Each epoch calls ``__iter__``, which creates a new generator from the same seed.
 #
 # ``get_worker_info().seed`` is a random number plus the worker's number. The loader draws
 # the random number when it starts workers. New workers get a new seed in each epoch, but
@@ -276,4 +275,3 @@ if __name__ == "__main__":
 #   :doc:`/gallery/4_streaming/plot_one_shard_per_batch`.
 # * The workers never see the new epoch:
 #   :doc:`/gallery/5_workers/plot_stale_worker_copy`.
-# * :class:`torch.utils.data.IterableDataset`.

@@ -63,8 +63,8 @@ def test_fix_and_diff_are_copied(tab):
 
 def test_folded_parts_open_by_keyboard(tab, expect):
     tab.goto("gallery/3_order/plot_drop_last.html")
-    summary = tab.locator("details > summary").first
-    code = tab.locator("details").first.locator("pre").first
+    summary = tab.locator("article details > summary").first
+    code = tab.locator("article details").first.locator("pre").first
     expect(code).to_be_hidden()
     summary.focus()
     tab.keyboard.press("Enter")

@@ -203,7 +203,7 @@ def test_page_is_repaired_folded_and_described(one_page):
 
     folded = [summary.text for summary in soup.select("details > summary")]
     assert folded == [
-        "Code of broken, fixed, helper: 10 lines",
+        "Code of broken, fixed, helper: 11 lines",
         "A variant has a claim.",
         "Only here",
         "23 more lines of output",

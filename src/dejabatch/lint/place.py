@@ -92,7 +92,7 @@ class Place:
 
     @property
     def key(self) -> tuple[str, int, int, int, str]:
-        """The key by which places are sorted: file, cell, line, column, slug."""
+        """Return the sort key of a place, by file, cell, line, column and slug."""
         return self.path, self.cell or 0, self.line, self.column, self.slug
 
     def __str__(self) -> str:
