@@ -120,6 +120,8 @@ RECORDS = (
         "checkpoint keeps one of them.",
         fix="Save each rank's loader state under a key that has the rank, such as "
         '`f"dataloader_{rank}"`.',
+        undetected_because="`audit` reads one run and cannot see what the ranks of an "
+        "earlier run read.",
         has_page=False,
     ),
     FailureMode(
