@@ -920,9 +920,9 @@ BROKEN = {
     ),
     "index table of 8 bits": (
         load(ShortIndexTable(), batch_size=16),
-        "wrong-length",
+        "indices-share-a-sample",
         "warning",
-        "dataset.__len__",
+        "dataset.__getitem__",
     ),
     "fallback": (
         load(Fallback(), shuffle=True),

@@ -509,8 +509,8 @@ def kinds(names):
 
 def assert_named_and_cured(broken, cured, expected):
     named = {(f.slug, f.where) for f in audit(broken).findings if f.severity != "note"}
-    assert expected in named
-    assert len(named) == 1
+    # An edit may also end the second epoch with an exception.
+    assert named - {("error-in-a-later-epoch", "dataset")} == {expected}
     assert audit(cured).ok
 
 

@@ -14,8 +14,8 @@ def check(
     facts, answers = facts_of(observation), answers_of(observation)
     if not answers.kept_parts or observation.expect.deterministic:
         return None
-    # The cache of a worker ends with the worker.
-    lasts = facts.num_workers == 0 or facts.persistent_workers
+    # The cache of a worker ends with the worker, unless it is on the disk.
+    lasts = not facts.num_workers or facts.persistent_workers or answers.writes_files
     part = f"part {answers.kept_parts[0]} of " if answers.kept_parts[0] else ""
     evidence = (
         f"{part}index {answers.index} is random the first time, and the same each of the "

@@ -556,6 +556,8 @@ class Answers:
     kept_parts : tuple of str
         Paths of parts of the sample that differ in `other_states_first`, and are the same
         in all samples after the first of a process. The empty path is the whole sample.
+    writes_files : bool
+        Whether making a sample writes to files, as a cache on the disk does.
     error_again : str or None
         The exception that a later sample of `index` raised, such as ``KeyError: 'y'``.
     constant_late_generators : tuple of str
@@ -641,6 +643,7 @@ class Answers:
     fixed_parts: tuple[str, ...] = ()
     largest_part: str = ""
     kept_parts: tuple[str, ...] = ()
+    writes_files: bool = False
     error_again: str | None = None
     constant_late_generators: tuple[str, ...] = ()
     other_index_first: bytes | None = None

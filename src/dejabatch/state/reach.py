@@ -46,7 +46,7 @@ MOST_OBJECTS: Final = 20_000
 _MOST_ITEMS = 4096
 # A container with more items is data: a sample of its items is entered, after all code.
 _SHORT = 128
-_SAMPLED_ITEMS = 64
+_SAMPLED_ITEMS = 64  # or up to twice as many
 # Instances of these libraries lead to compilers, schemas, clients and event loops.
 _LIBRARIES_OF_LEAVES = frozenset(
     {
@@ -112,7 +112,7 @@ def walk(
     Notes
     -----
     The walk is breadth first, and enters what long containers hold after everything else.
-    A container of more than 128 items is long; 64 of its items are followed.
+    A container of more than 128 items is long; 64 to 128 of its items are followed.
     """
     code = collections.deque(roots.items())
     data: collections.deque[tuple[str, object]] = collections.deque()
@@ -394,7 +394,9 @@ def _sample(
     """Yield evenly spaced items of a long container, and those at some positions."""
     kind = next(kind for kind in _CONTAINERS if is_a(value, kind))
     length = kind.__len__(value)
-    chosen = {i * length // _SAMPLED_ITEMS for i in range(_SAMPLED_ITEMS)}
+    # Powers of two choose the same positions when the length changes by a few items.
+    step = 1 << (length // _SAMPLED_ITEMS).bit_length() - 1
+    chosen = set(range(0, length, step))
     chosen |= {
         position % length for position in positions if -length <= position < length
     }

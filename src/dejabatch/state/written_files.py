@@ -63,6 +63,10 @@ class WrittenFiles:
             _map_large_files_privately()
             sys.addaudithook(functools.partial(_note, self.folder))
 
+    def any_noted(self) -> bool:
+        """Return whether the journal has a note of any file."""
+        return next(Path(self.folder).glob("*.json"), None) is not None
+
     def undo(self) -> tuple[str, ...]:
         """Undo the changes, and remove the journal.
 

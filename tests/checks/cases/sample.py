@@ -285,6 +285,12 @@ BROKEN = {
         ("error", "dataset.c"),
         "index 0 is random the first time, and the same each of the 8 times",
     ),
+    "a cache on the disk": (
+        "cached-augmentation",
+        once(answers=answers(**KEPT, writes_files=True), facts=WORKERS),
+        ("error", "dataset.c"),
+        "index 0 is random the first time",
+    ),
     "a cache of workers that end": (
         "cached-augmentation",
         once(answers=answers(**KEPT), facts=WORKERS),

@@ -382,7 +382,12 @@ class _Questions:
                 "after_other_index": reverse.digests[1],
             }
         fresh, kept, fixed = self._kept_parts(trial, index)
-        yield {"other_states_first": fresh, "kept_parts": kept, "fixed_parts": fixed}
+        yield {
+            "other_states_first": fresh,
+            "kept_parts": kept,
+            "fixed_parts": fixed,
+            "writes_files": samples.writes_files,
+        }
         if overwritten or first != same_states or kept:
             changed, edited, held = samples.in_fork(self._changed_and_held, index)
             yield {

@@ -27,6 +27,7 @@ from dejabatch.state.generators import Generator
 from dejabatch.state.live import held_by, listed
 from dejabatch.state.reach import walk
 from dejabatch.state.shared_memory import SharedMemory
+from dejabatch.state.written_files import WrittenFiles
 
 OTHER_STATES = range(1, 9)
 """Numbers of the states to which generators are reseeded.
@@ -112,6 +113,8 @@ class Samples:
     ----------
     ignored : frozenset of str
         Paths of parts of a sample that digests leave out, such as a time stamp.
+    writes_files : bool
+        Whether a trial has written to files, as a cache on the disk does.
     """
 
     def __init__(
@@ -128,6 +131,7 @@ class Samples:
         self.batched = batched
         self._index_lists = index_lists
         self.ignored: frozenset[str] = frozenset()
+        self.writes_files = False
         self._deadline = deadline
         self._finder = generators.Finder(self.roots)
         # Python seeds `random` anew in every forked child, so the states are saved here.
@@ -168,14 +172,19 @@ class Samples:
         dejabatch.observe.isolate.NoAnswer
             If the function raised, or took too long.
         """
+        files = WrittenFiles()
+        run = partial(self._run_trial, files, function, *arguments)
         try:
-            return in_fork(
-                partial(self._run_trial, function, *arguments), self._deadline
-            )
+            return in_fork(run, self._deadline)
         finally:
+            self.writes_files |= files.any_noted()
+            files.undo()  # a cache on the disk must not outlive the trial
             self._shared.restore()
 
-    def _run_trial(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def _run_trial(
+        self, files: WrittenFiles, function: Callable[..., Any], *arguments: Any
+    ) -> Any:
+        files.watch()
         self._held.renew()
         return function(*arguments)
 
