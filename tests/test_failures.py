@@ -920,9 +920,9 @@ BROKEN = {
     ),
     "index table of 8 bits": (
         load(ShortIndexTable(), batch_size=16),
-        "indices-share-a-sample",
+        "wrong-length",
         "warning",
-        "dataset.__getitem__",
+        "dataset.__len__",
     ),
     "fallback": (
         load(Fallback(), shuffle=True),

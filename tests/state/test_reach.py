@@ -107,12 +107,12 @@ def test_chosen_positions_of_a_long_container_are_walked():
     )
     paths = {path for path, _ in walk({"dataset": dataset}, positions={7, 999})}
     assert {"dataset.rows[7]", "dataset.rows[999]", "dataset.names['key 7']"} <= paths
-    assert "dataset.rows[8]" not in paths
+    assert "dataset.rows[9]" not in paths
 
 
 def test_every_item_is_walked_on_request():
     roots = {"dataset": Dataset(rows=list(range(1000)))}
-    assert "dataset.rows[8]" in {path for path, _ in walk(roots, every_item=True)}
+    assert "dataset.rows[9]" in {path for path, _ in walk(roots, every_item=True)}
 
 
 def test_path_where_the_walk_stops_is_told():

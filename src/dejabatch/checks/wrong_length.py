@@ -8,7 +8,7 @@ from dejabatch.evidence import Evidence
 from dejabatch.evidence.answers import answers_of, required
 from dejabatch.evidence.facts import facts_of
 from dejabatch.findings import Diagnosis, cannot_tell
-from dejabatch.observe.record import Observation
+from dejabatch.observe.record import NO_CONTENT, Observation
 
 
 def check(
@@ -43,7 +43,15 @@ def check(
 
 
 def _length_is_stored(observation: Observation) -> bool:
-    return observation.answers is not None and observation.answers.length_is_stored
+    """Return whether a stored list explains the length, so that its items repeat.
+
+    Small samples, such as labels, have no content by which another check compares items.
+    """
+    answers = observation.answers
+    if answers is None or not answers.length_is_stored:
+        return False
+    contents = {c for fetch in observation.fetches for _, c in fetch.content_by_index()}
+    return observation.random or not contents <= {NO_CONTENT}
 
 
 def _period(observation: Observation) -> int | None:

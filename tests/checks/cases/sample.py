@@ -449,7 +449,13 @@ RIGHT = {
     "a list that repeats has the right length": (
         "wrong-length",
         observation(
-            [fetch([i % 8 for i in range(16)], indices=ORDER)],
+            [
+                fetch(
+                    [i % 8 for i in range(16)],
+                    indices=ORDER,
+                    contents=[i % 8 for i in range(16)],
+                )
+            ],
             answers=answers(length_is_stored=True),
         ),
     ),
