@@ -66,9 +66,11 @@ nitpick_ignore_regex = [
     for name in (
         r"Axes|PathLike|Expect|Settings|sequence|collections\.abc\.Sequence",
         r"dejabatch\.lint\.settings\.Settings|dejabatch\.observe\.record\.\w+",
+        r"dejabatch\.distributed\.record\.Ranks",
         r"dejabatch\.[\w.]+\.T",
         r"np\.random\.Generator|numpy\.u?int\d+",
-        r"torch\._C\.Generator|torch\.utils\.data\.dataloader\.DataLoader",
+        r"torch\._C\.Generator|torch\.distributed\.device_mesh\.DeviceMesh",
+        r"torch\.utils\.data\.dataloader\.DataLoader",
     )
 ]
 default_role = "code"

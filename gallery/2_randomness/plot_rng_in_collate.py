@@ -45,13 +45,13 @@ with get_sample_data("grace_hopper.jpg") as file:
 
 
 class TwoPictures(Dataset):
-    """The photograph at even indices, upside down at odd indices."""
+    """The photograph at even indices, upside down at odd ones, ever darker."""
 
     def __len__(self):
         return 16
 
     def __getitem__(self, index):
-        image = PHOTOGRAPH[:, ::4, ::4]
+        image = PHOTOGRAPH[:, ::4, ::4] * (1 - index / 100)
         return (image.flip(1) if index % 2 else image), index % 2
 
 

@@ -23,7 +23,7 @@ class Expect:
         Whether an index is to give the same sample in every epoch, as in validation.
     fixed_order : bool or None
         Whether every epoch is to have the same order.
-    same_data : sequence of sequences of int, tuple, or None
+    same_data : sequence of sequence of int, tuple, or None
         The ranks that hold parts of one model and are to read the same data, in groups
         such as ``[[0, 1], [2, 3]]``; ranks of different groups are to read different
         data. Or a tuple of a :class:`~torch.distributed.device_mesh.DeviceMesh` and the
