@@ -147,7 +147,11 @@ class Traced:
                     and _is_other(asked, self._asked)
                 ):
                     self.returned_another = _as_index(asked)
-        elif self._outer is not None and _dataset_of(frame) is _dataset_of(self._outer):
+        # A parent class's method may get a translated index.
+        elif self._outer is not None and (
+            frame.f_code is self._outer.f_code
+            and _dataset_of(frame) is _dataset_of(self._outer)
+        ):
             self._inner.append((_first_argument(frame), value))
 
 
