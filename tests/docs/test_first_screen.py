@@ -213,7 +213,8 @@ def test_page_is_repaired_folded_and_described(one_page):
     variant = soup.find("summary", string="A variant has a claim.").parent
     assert "And more words about it." in variant.text
     assert "variant" in variant.select_one(".sphx-glr-script-out").text
-    assert soup.select_one("figure figcaption").text.strip() == "Look at the line."
+    caption = soup.select_one("figure figcaption .caption-text")
+    assert caption.text.strip() == "Look at the line."
     assert soup.select_one("#find-it-in-your-code > div.highlight-Python")
 
     text = build.text(f"{page}.md")
