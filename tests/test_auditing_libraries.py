@@ -134,20 +134,38 @@ def test_healthy_dataset_is_met_with_silence_in_any_loader(wrap):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_loader_of_which_only_batches_are_seen_names_the_one_to_audit():
+def test_prefetching_loader_is_read_by_its_dataloader():
     from timm.data.loader import PrefetchLoader
 
     images = torch.randint(0, 255, (24, 3, 4, 4), dtype=torch.uint8)
     dataset = TensorDataset(images, torch.arange(24))
     batches = PrefetchLoader(plain(dataset), device=torch.device("cpu"))
     report = audit(batches)
-    assert report.incomplete == (
-        "only the batches of timm.data.loader.PrefetchLoader were seen; audit its "
-        "DataLoader, which is loader.loader"
-    )
+    assert report.incomplete is None
+    assert report.observation.facts.data_loader
     assert len(report.observation.fetches) == 2 * len(batches)
+
+
+class Alternating:
+    """An iterable of the batches of two loaders in turn."""
+
+    def __init__(self, first, second):
+        self.first, self.second = first, second
+
+    def __iter__(self):
+        for pair in zip(self.first, self.second, strict=True):
+            yield from pair
+
+
+def test_loader_of_which_only_batches_are_seen_names_the_one_to_audit():
+    loaders = [plain(TensorDataset(torch.arange(24.0))) for _ in range(2)]
+    report = audit(Alternating(*loaders))
+    assert report.incomplete == (
+        "only the batches of test_auditing_libraries.Alternating were seen; audit its "
+        "DataLoader, which is loader.first"
+    )
     assert not report.ok
-    assert audit(batches.loader).incomplete is None
+    assert audit(loaders[0]).incomplete is None
 
 
 def test_timm_loader_with_running_workers_goes_on():
