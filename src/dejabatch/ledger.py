@@ -45,12 +45,13 @@ class ledger(Generic[T]):
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from dejabatch import ledger
     >>> from torch.utils.data import DataLoader
     >>> loader = ledger(DataLoader(range(8), batch_size=4), "run.ledger")
     >>> len(list(loader))
     2
-    >>> [line.split()[:3] for line in open("run.ledger")]
+    >>> [line.split()[:3] for line in Path("run.ledger").read_text().splitlines()]
     [['0', '0', '0'], ['0', '0', '1']]
     """
 

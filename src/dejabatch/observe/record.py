@@ -347,6 +347,15 @@ class Fetch:
         -------
         list of tuple of int and bytes
             Empty where `pairs` is, and if no contents were recorded.
+
+        Examples
+        --------
+        >>> import dejabatch
+        >>> from torch.utils.data import DataLoader
+        >>> loader = DataLoader([{"x": [0.5] * 9}, {"x": [0.5] * 9}], batch_size=2)
+        >>> seen = dejabatch.audit(loader, epochs=1).observation
+        >>> [index for index, _ in seen.fetches[0].content_by_index()]
+        [0, 1]
         """
         if self.contents is None:
             return []

@@ -69,7 +69,9 @@ def assert_independent_workers(loader: Loader, *, time_limit: float = 60.0) -> N
 
     Parameters
     ----------
-    loader, time_limit
+    loader : torch.utils.data.DataLoader, iterable or callable
+        As for `assert_healthy`.
+    time_limit : float
         As for `assert_healthy`.
 
     Raises
@@ -100,7 +102,9 @@ def assert_epochs_differ(
 
     Parameters
     ----------
-    loader, time_limit
+    loader : torch.utils.data.DataLoader, iterable or callable
+        As for `assert_healthy`.
+    time_limit : float
         As for `assert_healthy`.
     order : bool
         Whether the order must differ.
@@ -149,7 +153,9 @@ def assert_no_duplicates(loader: Loader, *, time_limit: float = 60.0) -> None:
 
     Parameters
     ----------
-    loader, time_limit
+    loader : torch.utils.data.DataLoader, iterable or callable
+        As for `assert_healthy`.
+    time_limit : float
         As for `assert_healthy`.
 
     Raises
@@ -187,8 +193,10 @@ def assert_covers(
 
     Parameters
     ----------
-    loader, time_limit
+    loader : torch.utils.data.DataLoader, iterable or callable
         As for `assert_healthy`; the dataset is map-style.
+    time_limit : float
+        As for `assert_healthy`.
     indices : collection of int, optional
         The indices that an epoch must have; by default ``range(len(dataset))``.
 

@@ -214,9 +214,11 @@ def assert_run_resumable(
         Steps after which to stop, as for `assert_resumable`.
     epochs : int
         How many epochs `run` trains.
-    key, augmentation
+    key : callable, optional
         As for `assert_resumable`; without `key`, the order cannot be told from the
         augmentation.
+    augmentation : bool
+        As for `assert_resumable`.
     time_limit : float
         Seconds that each process may take.
 
