@@ -1301,7 +1301,7 @@ def test_generator_that_the_first_sample_makes_is_not_taken_for_opencvs():
     (finding,) = audit(load(MadeLate(), num_workers=2, shuffle=True)).findings
     assert (finding.slug, finding.where) == (
         "rng-object-on-dataset",
-        "dataset.__getitem__",
+        "dataset.rng",
     )
 
 

@@ -6,6 +6,9 @@ from dejabatch.evidence.generators import same_variation_in_workers
 from dejabatch.findings import Diagnosis
 from dejabatch.observe.record import Observation
 
+# A generator that the first sample makes repeats in the same way.
+UNLESS = {"rng-object-on-dataset"}
+
 
 def check(
     observation: Observation, evidence: Evidence[Observation]
