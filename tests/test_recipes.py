@@ -279,7 +279,7 @@ def test_open_in_worker(method, tmp_path, monkeypatch):
 
 def test_resume():
     def batches(epoch, done=0):
-        sampler.set_epoch(epoch, done)
+        sampler.resume(epoch, done)
         return torch.cat(list(loader)).tolist()
 
     sampler = recipe("resume").ResumableSampler(LENGTH, seed=0)
