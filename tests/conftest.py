@@ -14,6 +14,7 @@ from pathlib import Path
 import green_runs
 import pytest
 
+pytest_plugins = ["pytester"]  # for the tests of the package's own plugin
 ROOT = Path(__file__).resolve().parent.parent
 # Imported once, where every worker of a fork server would import it for itself.
 multiprocessing.set_forkserver_preload(["torch"])
