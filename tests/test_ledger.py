@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 import dejabatch
 from dejabatch.cli import main
-from dejabatch.ledger import read_ledger
+from dejabatch.ledgers import read_ledger
 
 
 def loads(order):

@@ -7,7 +7,7 @@ from .fixes.looping import SharedEpoch, forever, set_epoch
 from .fixes.schemes import Scheme, SchemeReport, check_seeding
 from .fixes.seeding import EpochIndex, EpochSampler, PerSample, seed_worker, stream
 from .fixes.streaming import shard
-from .ledger import ledger
+from .ledgers import ledger
 from .report import Report
 
 __all__ = [

@@ -328,7 +328,7 @@ def _add_diff(commands: Any) -> None:
 
 def _diff(options: argparse.Namespace) -> int:
     # The ledger imports torch, which would slow the start of `lint`.
-    from dejabatch.ledger import differences, read_ledger  # noqa: PLC0415
+    from dejabatch.ledgers import differences, read_ledger  # noqa: PLC0415
 
     try:
         found = differences(read_ledger(options.a), read_ledger(options.b))
