@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from torch.utils.data import DataLoader
 
-from dejabatch.auditing import audit
+from dejabatch.auditing import audit, is_factory
 from dejabatch.catalogue import FAILURE_MODES
 from dejabatch.checks import CHECKS, PAIR_CHECKS
 from dejabatch.comparing import compare
@@ -130,7 +129,7 @@ def assert_epochs_differ(
     if not order and not augmentation:
         msg = "order and augmentation are both False, so that nothing would be asserted"
         raise ValueError(msg)
-    seen = _observed(_function(loader), "loader", time_limit, epochs=2)
+    seen = _observed(_Make(loader), "loader", time_limit, epochs=2)
     orders = [_order(seen, epoch) for epoch in (0, 1)]
     if order and orders[0] == orders[1]:
         msg = (
@@ -171,7 +170,7 @@ def assert_no_duplicates(loader: Loader, *, time_limit: float = 60.0) -> None:
     >>> from torch.utils.data import DataLoader
     >>> assert_no_duplicates(lambda: DataLoader(range(40), shuffle=True))
     """
-    samples = _epoch(_function(loader), "loader", time_limit)
+    samples = _epoch(_Make(loader), "loader", time_limit)
     counts = Counter(samples)
     repeated = {sample: count for sample, count in counts.items() if count > 1}
     if repeated:
@@ -215,7 +214,7 @@ def assert_covers(
     >>> from torch.utils.data import DataLoader
     >>> assert_covers(lambda: DataLoader(range(40), batch_size=4, shuffle=True))
     """
-    seen = _observed(_function(loader), "loader", time_limit)
+    seen = _observed(_Make(loader), "loader", time_limit)
     facts = seen.facts
     assert facts is not None
     if not facts.map_style or (indices is None and facts.length is None):
@@ -390,23 +389,13 @@ def assert_ranks_disjoint(
 
 
 @dataclass(frozen=True, slots=True)
-class _Return:
-    """Return a loader that exists already."""
-
-    loader: Any
-
-    def __call__(self) -> Any:
-        return unwrap(self.loader)
-
-
-@dataclass(frozen=True, slots=True)
 class _Make:
-    """Make a loader."""
+    """Return the loader, or what the user's function makes."""
 
-    make: Callable[[], Any]
+    loader: Loader
 
     def __call__(self) -> Any:
-        return unwrap(self.make())
+        return unwrap(self.loader() if is_factory(self.loader) else self.loader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,11 +421,6 @@ class _OfRank:
 
     def __call__(self) -> Any:
         return unwrap(self.make(self.rank, self.world_size))
-
-
-def _function(loader: Loader) -> Callable[[], Any]:
-    is_function = callable(loader) and not isinstance(loader, DataLoader)
-    return _Make(loader) if is_function else _Return(loader)
 
 
 def _checks_that_show(*signs: str) -> list[str]:
