@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import torch
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
@@ -17,6 +18,9 @@ _WRAPPED = ("sampler", "batch_sampler", "dataset")
 
 PROBE_EPOCH: Final = 7919
 """An epoch that no training loop would set."""
+
+never_deleted: Final[list[Any]] = []
+"""Running iterators in a forked child: to delete one would end the parent's workers."""
 
 WRAPPED: Final = "_wrapped_by_another_iterable"
 """Attribute of a DataLoader, in a process that reads it, whose wrapper is iterated."""
@@ -87,6 +91,32 @@ def _inside(loader: Any) -> Any:
     if isinstance(pipeline, list) and pipeline and isinstance(pipeline[0], DataLoader):
         return pipeline[0]
     return held_by_wrapper(loader)
+
+
+def renew_iterators(loader: Any) -> None:
+    """Replace the running iterators that a loader or its wrapper stores.
+
+    Their workers belong to the program. This changes the loader: call it in a process of
+    its own, which `isolate.run_isolated` starts.
+
+    Parameters
+    ----------
+    loader : object
+        What the program iterates. A loader's ``_iterator`` is made by its next epoch,
+        and other attributes, such as timm's ``iterator``, get an iterator at once.
+    """
+    holder = loader
+    while holder is not None:
+        inside = _inside(holder)
+        stored = attribute(holder, "__dict__", {})
+        for name, value in [*stored.items()]:
+            if not is_a(value, _BaseDataLoaderIter):
+                continue
+            never_deleted.append(value)
+            of = holder if isinstance(holder, DataLoader) else inside
+            again = name != "_iterator" and isinstance(of, DataLoader)
+            stored[name] = of._get_iterator() if again else None
+        holder = inside
 
 
 def with_set_epoch(loader: DataLoader[Any]) -> dict[str, Any]:

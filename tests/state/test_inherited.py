@@ -58,6 +58,30 @@ def test_connection_is_dead_in_the_child_and_alive_here(connection):
     assert other.recv(8) == b"next"
 
 
+def test_pipe_is_dead_in_the_child_and_alive_here():
+    reading, writing = os.pipe()
+    os.write(writing, b"answer")
+    assert in_child(lambda: os.read(reading, 6)) == b""
+    assert "BrokenPipeError" in in_child(lambda: os.write(writing, b"question"))
+    assert os.read(reading, 6) == b"answer"
+    os.close(reading)
+    os.close(writing)
+
+
+def test_copy_of_a_standard_stream_lives_in_the_child():
+    reading, writing = os.pipe()
+    with os.fdopen(os.dup(1), "w") as before:
+        os.dup2(writing, 1)
+        try:
+            written = in_child(lambda: os.write(writing, b"text"))
+        finally:
+            os.dup2(before.fileno(), 1)
+    assert written == 4
+    assert os.read(reading, 4) == b"text"
+    os.close(reading)
+    os.close(writing)
+
+
 def test_connection_that_the_child_opens_lives(connection):
     def talk():
         one, other = socket.socketpair()

@@ -22,6 +22,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from dejabatch.loaders import never_deleted
 from dejabatch.observe.batches import (
     count_different_rows,
     digest_of_content,
@@ -86,7 +87,6 @@ class Program:
         """Prepare the loader for an epoch."""
 
 
-_never_deleted: list[Any] = []
 # A few batches show what a collate_fn does; counting the rows of all would cost time.
 _BATCHES_TO_COUNT = 4
 
@@ -242,8 +242,7 @@ def watch(
         # torch gives __getitems__ the list itself, which must be a plain one.
         math.inf if attribute(loader.dataset, "__getitems__") else deadline,
     )
-    # Deleting a running iterator would end its workers, which belong to the parent.
-    _never_deleted.append(loader.__dict__.get("_iterator"))
+    never_deleted.append(loader.__dict__.get("_iterator"))
     # The loader's __setattr__ forbids to change some of these.
     loader.__dict__.update(
         collate_fn=spy.collate,

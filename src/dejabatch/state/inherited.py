@@ -1,7 +1,7 @@
 """Replace what a forked child shares with its parent, so that the parent keeps its own.
 
-A fork copies private memory. It shares connections, the positions of open files, and
-memory that is mapped as shared: tensors in shared memory, values and locks of
+A fork copies private memory. It shares connections, pipes, the positions of open files,
+and memory that is mapped as shared: tensors in shared memory, values and locks of
 multiprocessing, reader tables of LMDB, files that are mapped for writing.
 """
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 _MOST_BYTES = 2**28
 _CHUNK = 2**24
 _MAP_FIXED = 0x10
-_STANDARD_STREAMS = 2
+_STANDARD_STREAMS = (0, 1, 2)
 _FLAGS_TO_KEEP = os.O_ACCMODE | os.O_APPEND | os.O_NONBLOCK if os.name == "posix" else 0
 
 _kept: set[int] = set()
@@ -66,17 +66,20 @@ class Inherited:
     """
 
     def __init__(self) -> None:
+        found = {number: _identity(status) for number, status in _open_descriptors()}
+        # Programs duplicate the standard streams, which a child may write to.
+        streams = {found.get(number) for number in _STANDARD_STREAMS}
         self._descriptors = {
-            descriptor: _identity(status)
-            for descriptor, status in _open_descriptors()
-            if descriptor > _STANDARD_STREAMS and descriptor not in _kept
+            descriptor: identity
+            for descriptor, identity in found.items()
+            if descriptor not in _kept and identity not in streams
         }
 
     def replace(self) -> None:
-        """Replace connections, positions of files and shared memory; call in the child.
+        """Replace connections, pipes, positions and shared memory; call in the child.
 
-        Connections end: reading gives the end of the stream, and writing raises
-        ``BrokenPipeError``. Files are opened a second time, at the same position; small
+        Connections and pipes end: reading gives the end of the stream, and writing raises
+        ``BrokenPipeError``. The pipes of running workers are among them. Files are opened a second time, at the same position; small
         files that are open for writing become copies in memory. Without
         ``/proc/self`` nothing is replaced.
         """
@@ -88,10 +91,12 @@ class Inherited:
             for descriptor, status in _open_descriptors():
                 if self._descriptors.get(descriptor) != _identity(status):
                     continue
-                if _is_connection(descriptor, status):
-                    _put(dead.fileno(), descriptor)
-                elif stat.S_ISREG(status.st_mode):
-                    with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError):
+                    if stat.S_ISFIFO(status.st_mode) or _is_connection(
+                        descriptor, status
+                    ):
+                        _put(dead.fileno(), descriptor)
+                    elif stat.S_ISREG(status.st_mode):
                         bytes_left -= _reopen(descriptor, status, bytes_left)
 
 

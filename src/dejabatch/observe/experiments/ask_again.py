@@ -588,31 +588,34 @@ class _Questions:
     def _changed_and_held(
         self, index: int
     ) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
-        """Return what two samples change, what they edit, and what the sample shares.
+        """Return what samples change, what they edit, and what the first one shares.
 
         An array or container is edited if it is the same object with other content; a
         cache that grows is not edited.
         """
         roots = {"dataset": self._samples.dataset}
         positions = {index}
-        self._samples.set_states(Step(index))
-        before = stored_values(roots, positions=positions)
-        sample = self._samples.fetch(index)
-        between = stored_values(roots, positions=positions)
-        held = tuple(holders(roots, sample, positions=positions))
-        self._samples.set_states(Step(index))
-        with contextlib.suppress(
-            Exception
-        ):  # an edit may leave what raises the next time
-            self._samples.fetch(index)
-        after = stored_values(roots, positions=positions)
         changed: dict[str, str] = {}
         edited: dict[str, str] = {}
-        for earlier, later in ((before, between), (between, after)):
-            for path, value in later.items():
-                if earlier.get(path) != value:
+        held: tuple[str, ...] = ()
+        before = stored_values(roots, positions=positions)
+        # An edit may depend on a random decision, which other states make otherwise.
+        for number, state in enumerate((0, 0, *OTHER_STATES)):
+            if number > 1 and changed:
+                break
+            self._samples.set_states(Step(index, state))
+            sample = None
+            # An edit may leave what raises the next time.
+            with contextlib.suppress(Exception):
+                sample = self._samples.fetch(index)
+            after = stored_values(roots, positions=positions)
+            if not number:
+                held = tuple(holders(roots, sample, positions=positions))
+            for path, value in after.items():
+                if before.get(path) != value:
                     changed[path] = value[0]
-            edited |= edits(earlier, later)
+            edited |= edits(before, after)
+            before = after
         return changed, edited, held
 
     def _reseeded(self, trial: Trial) -> tuple[str, ...]:

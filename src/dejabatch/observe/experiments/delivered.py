@@ -9,6 +9,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader, IterableDataset
 
+from dejabatch.loaders import renew_iterators
 from dejabatch.observe.batches import rows_differ, rows_of
 from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.observe.record import COPIES_IN_BATCH, CopiesInBatch, Observation
@@ -102,7 +103,9 @@ class _Delivered:
     make_outer: Callable[[], Iterable[Any]]
 
     def __call__(self) -> Iterable[Any]:
-        return _AnyIterable(self.make_outer())
+        outer = self.make_outer()
+        renew_iterators(outer)
+        return _AnyIterable(outer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +130,8 @@ class _Copies:
             persistent_workers=False,
             prefetch_factor=None,
             worker_init_fn=None,
-            _iterator=None,
         )
+        renew_iterators(loader)
         batches = []
         for number, one in enumerate(loader, 1):
             batches.append(rows_of(one, COPIES_IN_BATCH))
