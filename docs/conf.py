@@ -214,8 +214,14 @@ ogp_social_cards = {
 }
 
 
+def hide_factories(app, what, name, obj, options, signature, return_annotation):
+    """Make the signature of a dataclass one that Sphinx can parse."""
+    return signature and signature.replace("<factory>", "..."), return_annotation
+
+
 def setup(app):
     """Read all pages again when an extension has changed."""
     sources = sorted(Path(__file__).parent.glob("_ext/*.py"))
     code = "".join(source.read_text(encoding="utf-8") for source in sources)
     app.add_config_value("code_of_extensions", code, "env", str)
+    app.connect("autodoc-process-signature", hide_factories)

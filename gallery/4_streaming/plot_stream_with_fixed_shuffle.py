@@ -136,7 +136,7 @@ if __name__ == "__main__":
 # -------
 # Seed the generator from the run's seed and the epoch. Your loop calls ``set_epoch`` before
 # each epoch. The epoch lies in shared memory, so persistent workers see the new value. All
-# workers shuffle all samples in the same way, and each worker takes its part.
+# workers shuffle all samples alike, and each takes its part.
 
 
 class Shuffled(IterableDataset):
@@ -196,7 +196,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# Compare the rows of a picture. A row is the order of one epoch, with persistent workers.
+# A row is the order of one epoch, with persistent workers.
 
 
 def plot():
