@@ -214,9 +214,10 @@ ogp_social_cards = {
 }
 
 
-def hide_factories(app, what, name, obj, options, signature, return_annotation):
+def hide_factories(*arguments):
     """Make the signature of a dataclass one that Sphinx can parse."""
-    return signature and signature.replace("<factory>", "..."), return_annotation
+    *_, signature, returned = arguments
+    return signature and signature.replace("<factory>", "..."), returned
 
 
 def setup(app):
