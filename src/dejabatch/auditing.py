@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 import threading
@@ -26,9 +27,15 @@ from dejabatch.distributed.auditing import (
 from dejabatch.distributed.meeting import PATIENCE, Meeting
 from dejabatch.expect import Expect
 from dejabatch.loaders import WRAPPED, held_by_wrapper, unwrap
+from dejabatch.observe.children import can_fork
 from dejabatch.observe.experiments.fixed_samples import FixedSamples, fixed_samples
-from dejabatch.observe.investigate import investigate, validate_limits
+from dejabatch.observe.investigate import (
+    investigate,
+    validate_limits,
+    validate_method,
+)
 from dejabatch.observe.isolate import (
+    Method,
     children_started_by,
     start_method,
     undo_writes_from_here,
@@ -41,13 +48,13 @@ from dejabatch.state.generators import global_rngs, restored
 from dejabatch.state.inherited import inherited_by_children
 from dejabatch.state.live import (
     Held,
-    can_be_pickled,
     forks_break,
     held_by,
     listed,
     parts_of,
 )
-from dejabatch.state.main_module import unguarded_line
+from dejabatch.state.main_module import require_guard_of_program, unguarded_line
+from dejabatch.state.pickles import Packed, Unpicklable
 from dejabatch.state.reach import walk
 from dejabatch.state.shared_memory import SharedMemory
 
@@ -65,12 +72,14 @@ def audit(
     checks: Collection[str] | None = None,
     progress: bool | None = None,
     ranks: bool = True,
+    method: Method | None = None,
 ) -> Report:
     """Name the failures in a DataLoader.
 
     A function that makes the loader is called in child processes. A loader is read in
-    forked copies of this process. Both leave this process as it is: its workers, files,
-    connections, locks, shared memory and random states. See :ref:`harmless`.
+    forked copies of this process, or in new processes that get a pickled copy. All leave
+    this process as it is: its workers, files, connections, locks, shared memory and
+    random states. See :ref:`harmless`.
 
     In a program with a process group, call `audit` on every rank: the loaders of all
     ranks are compared, and every rank gets the same findings.
@@ -102,6 +111,11 @@ def audit(
         torch.distributed. Ranks that do not call `audit` within five seconds are named in
         the report, and this rank is audited alone. A function is called once on each
         rank, in your own process.
+    method : {"fork", "spawn"}, optional
+        How to start the processes that read the loader. ``"fork"`` is the default where
+        the system has it. ``"spawn"`` takes some seconds more for each process, and
+        needs a loader or function that can be pickled; ranks are not compared. The
+        loader's workers are started as your program starts them, with either.
 
     Returns
     -------
@@ -113,12 +127,13 @@ def audit(
     TypeError
         If `loader` is neither iterable nor callable, or `expect` is not an `Expect`.
     ValueError
-        If another argument cannot be used, or if the loader holds an object that a forked
-        process cannot use, such as an open connection. The message names it.
+        If another argument cannot be used; if the loader holds an object that a forked
+        process cannot use, such as an open connection, or one that cannot be pickled for
+        a spawned process. The message names it.
     RuntimeError
         If the loader gave not a single batch because it raised or took longer than
-        `time_limit`, or the function that makes it did; if this happened on another rank,
-        which the message names; or on systems that cannot fork.
+        `time_limit`, or the function that makes it did; or if this happened on another
+        rank, which the message names.
 
     Notes
     -----
@@ -147,7 +162,9 @@ def audit(
     >>> dejabatch.audit(loader, checks=["one-shot-sampler"]).ok
     True
     """
-    request = Request(loader, epochs, max_batches, time_limit, expect, checks, progress)
+    request = Request(
+        loader, epochs, max_batches, time_limit, expect, checks, progress, method
+    )
     return request.audit_with_others(PATIENCE) if ranks else request.audit()
 
 
@@ -162,6 +179,7 @@ class Request:
     expect: Expect | None = None
     checks: Collection[str] | None = None
     progress: bool | None = None
+    method: Method | None = None
 
     def audit(self) -> Report:
         """Audit the loader of this process alone."""
@@ -187,6 +205,9 @@ class Request:
         group = group_of_program()
         if group is None:
             return self.audit()
+        if self.method == "spawn" or not can_fork():
+            note = "the ranks were not compared, which needs forked processes"
+            return dataclasses.replace(self.audit(), notes=(note,))
         met = meet_all_ranks(group, patience)
         if isinstance(met, str):
             return dataclasses.replace(self.audit(), notes=(met,))
@@ -252,12 +273,16 @@ class Request:
         roots = {"make_loader": loader} if again else parts_of(unwrap(loader))
         walked = list(walk(roots, every_item=True))
         held = held_by(roots, walked=walked)
-        fresh = again and (bool(held.live) or forks_break()) and can_be_pickled(loader)
-        if held.live and not fresh:
+        method = self._method_for(loader, held)
+        if method == "spawn":
+            require_guard_of_program()
+            Packed.of(loader)
+            held = Held()
+        elif held.live:
             raise ValueError(_refuse(held, again))
         if not again:
             _require_guard(unwrap(loader))
-        make = _Make(loader, again, Held() if fresh else held)
+        make = _Make(loader, again, held)
         # A wrapper's own collectives find no other rank in a further child.
         alone = program is None or unwrap(loader) is loader
         shared = SharedMemory(roots, walked=walked)
@@ -265,7 +290,7 @@ class Request:
         try:
             with (
                 _Progress(self.progress) as show,
-                children_started_by("spawn" if fresh else "fork"),
+                children_started_by(method),
             ):
                 seen = investigate(
                     make,
@@ -284,6 +309,17 @@ class Request:
         expect = self.expect or Expect()
         return dataclasses.replace(seen, expect=expect, sources=sources)
 
+    def _method_for(self, loader: Any, held: Held) -> Method:
+        """Choose how to start the processes that read a loader."""
+        if self.method is not None or not can_fork():
+            return self.method or "spawn"
+        breaks = bool(held.live) or forks_break()
+        if is_factory(loader) and breaks and unguarded_line() is None:
+            with contextlib.suppress(Unpicklable):
+                Packed.of(loader)
+                return "spawn"
+        return "fork"
+
     def _validate(self, known: Collection[str]) -> None:
         if not is_factory(self.loader):
             unwrap(self.loader)
@@ -301,6 +337,7 @@ class Request:
             )
             raise ValueError(msg)
         validate_limits(self.epochs, self.max_batches, self.time_limit)
+        validate_method(self.method)
 
 
 @dataclass(frozen=True, slots=True)

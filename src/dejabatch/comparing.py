@@ -14,13 +14,24 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from dejabatch.checks import PAIR_CHECKS, judge
 from dejabatch.loaders import unwrap
-from dejabatch.observe.investigate import investigate, validate_limits
-from dejabatch.observe.isolate import undo_writes_from_here
+from dejabatch.observe.children import can_fork
+from dejabatch.observe.investigate import (
+    investigate,
+    validate_limits,
+    validate_method,
+)
+from dejabatch.observe.isolate import (
+    Method,
+    children_started_by,
+    undo_writes_from_here,
+)
 from dejabatch.observe.record import Pair
 from dejabatch.report import Report
 from dejabatch.splits import splits_of
 from dejabatch.state import generators
 from dejabatch.state.live import Held, held_by, listed, parts_of
+from dejabatch.state.main_module import require_guard_of_program
+from dejabatch.state.pickles import Packed
 from dejabatch.state.reach import LEAVES, is_a, walk
 from dejabatch.state.shared_memory import SharedMemory
 
@@ -34,6 +45,7 @@ def compare(
     epochs: int = 1,
     max_batches: int = 64,
     time_limit: float = 60.0,
+    method: Method | None = None,
 ) -> Report:
     """Name what two loaders share and should not, such as samples or a transform.
 
@@ -52,6 +64,8 @@ def compare(
         How many batches of each epoch to read.
     time_limit : float
         Seconds after which reading stops, half of them for each loader.
+    method : {"fork", "spawn"}, optional
+        How to start the processes that read the loaders, as for `audit`.
 
     Returns
     -------
@@ -64,9 +78,10 @@ def compare(
     TypeError
         If `a` or `b` is not a DataLoader.
     ValueError
-        If another argument cannot be used. The message names it.
+        If another argument cannot be used, or a loader holds an object that the processes
+        which read it cannot use. The message names it.
     RuntimeError
-        If a loader gave not a single batch; or on systems that cannot fork.
+        If a loader gave not a single batch.
 
     Examples
     --------
@@ -82,6 +97,7 @@ def compare(
     ('samples-in-both-loaders', '1 of the 3 indices')
     """
     validate_limits(epochs, max_batches, time_limit)
+    validate_method(method)
     loaders = [_loader(name, value) for name, value in (("a", a), ("b", b))]
     roots = {
         f"{name}.{part}": value
@@ -90,6 +106,12 @@ def compare(
     }
     walked = list(walk(roots))
     held = held_by(roots, walked=walked)
+    method = method or ("fork" if can_fork() else "spawn")
+    if method == "spawn":
+        require_guard_of_program()
+        for name, loader in zip("ab", loaders, strict=True):
+            Packed.of(loader, name)
+        held = Held()
     if held.live:
         msg = (
             f"{listed(held.live)}. compare reads each loader in a forked copy of this "
@@ -101,15 +123,16 @@ def compare(
     shared = SharedMemory(roots, walked=walked)
     del walked
     try:
-        seen = [
-            investigate(
-                _Return(loader, held),
-                epochs=epochs,
-                max_batches=max_batches,
-                time_limit=time_limit / 2,
-            )
-            for loader in loaders
-        ]
+        with children_started_by(method):
+            seen = [
+                investigate(
+                    _Return(loader, held),
+                    epochs=epochs,
+                    max_batches=max_batches,
+                    time_limit=time_limit / 2,
+                )
+                for loader in loaders
+            ]
     finally:
         shared.restore()
     drawn = (one.draws.indices() if one.draws is not None else None for one in seen)

@@ -19,6 +19,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.data._utils import worker as torch_worker
 
+from dejabatch.observe.children import can_fork
 from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.state import GLOBAL_NAMES, generators
 
@@ -400,7 +401,7 @@ def real_streams(
         num_workers=workers,
         collate_fn=tuple,
         worker_init_fn=scheme.worker_init_fn,
-        multiprocessing_context="fork",
+        multiprocessing_context="fork" if can_fork() else None,
     )
     if scheme.fresh_workers:
         return [streams for _ in range(epochs) for streams in loader]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from dejabatch.observe.children import can_fork
 from dejabatch.observe.experiments.ask_again import ask
 from dejabatch.observe.experiments.delivered import delivered, delivered_copies
 from dejabatch.observe.experiments.made_again import made_again
@@ -96,8 +96,6 @@ def validate_limits(epochs: Any, max_batches: Any, time_limit: Any) -> None:
     ------
     ValueError
         If an argument cannot be used. The message names it.
-    RuntimeError
-        On systems that cannot fork.
     """
     for name, value in {"epochs": epochs, "max_batches": max_batches}.items():
         if not isinstance(value, int) or value < 1:
@@ -106,9 +104,22 @@ def validate_limits(epochs: Any, max_batches: Any, time_limit: Any) -> None:
     if not time_limit > 0:
         msg = f"time_limit must be a number of seconds above 0, not {time_limit!r}"
         raise ValueError(msg)
-    if "fork" not in multiprocessing.get_all_start_methods():
-        msg = "the loader is read in a forked process, which this system cannot make"
-        raise RuntimeError(msg)
+
+
+def validate_method(method: object) -> None:
+    """Validate how to start the processes that read a loader.
+
+    Raises
+    ------
+    ValueError
+        If the system cannot start a process in this way.
+    """
+    if method not in {None, "fork", "spawn"}:
+        msg = f"method must be 'fork', 'spawn' or None, not {method!r}"
+        raise ValueError(msg)
+    if method == "fork" and not can_fork():
+        msg = "method: this system cannot fork; use 'spawn'"
+        raise ValueError(msg)
 
 
 def _experiment(

@@ -1,8 +1,8 @@
 """Run a function where it cannot change this process, and end it when its time is up.
 
-The function runs in a forked child: whatever it does to objects, random states and memory
-happens to copies. The child lets go of the connections and the shared memory of its
-parent. A guard kills the child and its workers if the parent dies.
+The function runs in a child process: whatever it does to objects, random states and memory
+happens to copies. A forked child lets go of the connections and the shared memory of its
+parent.
 """
 
 from __future__ import annotations
@@ -13,22 +13,28 @@ import faulthandler
 import multiprocessing
 import multiprocessing.forkserver
 import multiprocessing.resource_tracker
-import multiprocessing.util
 import os
 import pickle
 import select
 import signal
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from typing import IO, Any, Self
+from typing import IO, Any, Literal
 
 import torch
 
-from dejabatch.observe.errors import ended_by, how_it_died, places_in_dump
+from dejabatch.observe.children import (
+    DUMP_SIGNAL,
+    ForkedChild,
+    SpawnedChild,
+    can_fork,
+    fork,
+    wait,
+)
+from dejabatch.observe.errors import ended_by, how_it_died
 from dejabatch.observe.record import Ended
 from dejabatch.state.inherited import Inherited, replace_shared_memory
 from dejabatch.state.open_files import offsets
@@ -40,10 +46,6 @@ Send = Callable[[Any], None]
 _SECONDS_TO_END = 2.0
 # Seconds for a new interpreter to import torch and the user's modules.
 _SECONDS_TO_IMPORT = 120.0
-# Seconds in which the processes of a child write where they are waiting.
-_SECONDS_TO_DUMP = 1.0
-# The child's group is asked by this signal where it is waiting.
-_DUMP_SIGNAL = getattr(signal, "SIGUSR2", None)
 
 
 @dataclass(slots=True)
@@ -88,18 +90,20 @@ def grace(time_limit: float) -> float:
     return _SECONDS_TO_END + time_limit / 10
 
 
-_start_by: contextvars.ContextVar[str] = contextvars.ContextVar("_start_by")
+Method = Literal["fork", "spawn"]
+_start_by: contextvars.ContextVar[Method] = contextvars.ContextVar("_start_by")
 
 
 @contextlib.contextmanager
-def children_started_by(method: str) -> Iterator[None]:
+def children_started_by(method: Method) -> Iterator[None]:
     """Choose how `run_isolated` starts a child in a ``with`` block.
 
     Parameters
     ----------
     method : {"fork", "spawn"}
         ``"spawn"`` starts a new interpreter, which shares nothing with this process. The
-        function is pickled, and the main module is imported there.
+        function is pickled, and the main module is imported there. It is the default
+        where a system cannot fork.
     """
     token = _start_by.set(method)
     try:
@@ -131,6 +135,8 @@ def run_isolated(function: Callable[[Send], None], time_limit: float) -> Outcome
     ------
     RuntimeError
         In a spawned worker that is importing the main module of the program.
+    dejabatch.state.pickles.Unpicklable
+        If the child is spawned, and the function cannot be pickled.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         msg = (
@@ -139,181 +145,47 @@ def run_isolated(function: Callable[[Send], None], time_limit: float) -> Outcome
             "`if __name__ == '__main__':`"
         )
         raise RuntimeError(msg)
-    fresh = _start_by.get("fork") == "spawn"
-    inherited, files = Inherited(), WrittenFiles()
-    with file_offsets_kept(), _Child(function, inherited, files, fresh) as child:
-        if fresh:
-            child.receiver.poll(_SECONDS_TO_IMPORT)
-        outcome = _collect(child.receiver, time_limit + grace(time_limit))
-        if outcome.out_of_time and outcome.ended is _KILLED:
-            outcome.ended = Ended(
-                reason="out of time", waiting_at=child.ask_where_it_waits()
-            )
-        elif outcome.ended is not None and outcome.ended.reason == "died":
-            died = how_it_died(child.exit_code(_SECONDS_TO_END))
-            outcome.ended = Ended(reason="died", error=died)
-        else:
-            # The child removes its temporary folders and semaphores when it ends.
-            child.exit_code(_SECONDS_TO_END)
-    outcome.changed_files = files.undo()
+    spawned = _start_by.get("fork" if can_fork() else "spawn") == "spawn"
+    files = WrittenFiles()
+    try:
+        with _started(function, files, spawned=spawned) as child:
+            outcome = _collect(child.receiver, time_limit + grace(time_limit))
+            if outcome.out_of_time and outcome.ended is _KILLED:
+                outcome.ended = Ended(
+                    reason="out of time", waiting_at=child.ask_where_it_waits(__file__)
+                )
+            elif outcome.ended is not None and outcome.ended.reason == "died":
+                died = how_it_died(child.exit_code(_SECONDS_TO_END))
+                outcome.ended = Ended(reason="died", error=died)
+            else:
+                # The child removes its temporary folders and semaphores when it ends.
+                child.exit_code(_SECONDS_TO_END)
+    finally:
+        changed_files = files.undo()
+    outcome.changed_files = changed_files
     return outcome
+
+
+@contextlib.contextmanager
+def _started(
+    function: Callable[[Send], None], files: WrittenFiles, *, spawned: bool
+) -> Iterator[ForkedChild | SpawnedChild]:
+    """Start a child, and end it in any case."""
+    if spawned:
+        with SpawnedChild(
+            _child, (function, start_method(), None, files), files
+        ) as child:
+            # The time limit is that of the function, without the import of torch.
+            child.receiver.poll(_SECONDS_TO_IMPORT)
+            yield child
+        return
+    arguments = (function, start_method(), Inherited(), files)
+    with file_offsets_kept(), ForkedChild(_child, arguments, files) as forked:
+        yield forked
 
 
 # The child did not end by itself at the time limit.
 _KILLED = Ended(reason="out of time")
-
-
-class _Child:
-    """A forked child that runs a function, and a guard that ends it with its parent.
-
-    The fork is not multiprocessing's: that asserts that a process is not daemonic, and
-    keeps descriptors open where SIGCHLD is ignored.
-    """
-
-    def __init__(
-        self,
-        function: Callable[[Send], None],
-        inherited: Inherited,
-        files: WrittenFiles,
-        fresh: bool,
-    ) -> None:
-        context: Any = multiprocessing.get_context("spawn" if fresh else "fork")
-        self.receiver, sender = context.Pipe(duplex=False)
-        self._dump: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
-        until_here_ends, self._alive = os.pipe()
-        dump = None if fresh else self._dump
-        arguments = (function, sender, start_method(), inherited, files, dump)
-        process = context.Process(target=_child, args=arguments)
-        self._exit_code: int | None = None
-        self._ended = False
-        if fresh:
-            try:
-                process.start()
-            except BaseException:
-                for descriptor in (until_here_ends, self._alive):
-                    os.close(descriptor)
-                self.receiver.close()
-                self._dump.close()
-                files.undo()
-                raise
-            finally:
-                sender.close()
-            self._pid = process.pid or 0
-            # The guard and this object wait for the process, and not multiprocessing.
-            multiprocessing.process._children.discard(process)  # type: ignore[attr-defined]
-        else:
-            until_guarded, guarded = os.pipe()
-            self._pid = _fork()
-            if self._pid == 0:
-                self.receiver.close()
-                for descriptor in (self._alive, until_here_ends, guarded):
-                    os.close(descriptor)
-                _run_and_exit(process, until_guarded)
-            os.close(until_guarded)
-            sender.close()
-        self._guard = _fork()
-        if self._guard == 0:
-            _guard_and_exit(until_here_ends, self._pid, files)
-        os.close(until_here_ends)
-        if not fresh:
-            os.write(guarded, b"\n")
-            os.close(guarded)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            # The child has its own group, or has not started any worker yet.
-            os.killpg(self._pid, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError):
-            if not self._ended:
-                os.kill(self._pid, signal.SIGKILL)
-        self.exit_code(None)
-        os.close(self._alive)
-        _wait(self._guard, None)
-        self.receiver.close()
-        self._dump.close()
-
-    def exit_code(self, seconds: float | None) -> int | None:
-        """Wait for the child to end; return its exit code, negative for a signal.
-
-        None if the child lives on, or if the program ignores the ends of its children.
-        """
-        if not self._ended:
-            self._ended, self._exit_code = _wait(self._pid, seconds)
-        return self._exit_code
-
-    def ask_where_it_waits(self) -> tuple[str, ...]:
-        """Return the user's lines in which the child or one of its workers is waiting."""
-        if _DUMP_SIGNAL is None:
-            return ()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._pid, _DUMP_SIGNAL)
-        until = time.monotonic() + _SECONDS_TO_DUMP
-        written = -1
-        while time.monotonic() < until:
-            time.sleep(0.1)
-            size = os.fstat(self._dump.fileno()).st_size
-            if size and size == written:
-                break
-            written = size
-        self._dump.seek(0)
-        return places_in_dump(self._dump.read().decode(errors="replace"), __file__)
-
-
-def _fork() -> int:
-    multiprocessing.util._flush_std_streams()  # type: ignore[attr-defined]
-    with warnings.catch_warnings():
-        # Python warns of deadlocks where there are threads. `_child` avoids OpenMP's,
-        # and the time limit ends all others.
-        warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork")
-        return os.fork()
-
-
-def _wait(pid: int, seconds: float | None) -> tuple[bool, int | None]:
-    """Return whether a child has ended within some seconds, and its exit code."""
-    until = None if seconds is None else time.monotonic() + seconds
-    while True:
-        try:
-            ended, status = os.waitpid(pid, 0 if until is None else os.WNOHANG)
-        except ChildProcessError:  # SIGCHLD is ignored, or a handler was quicker
-            return True, None
-        if ended:
-            return True, os.waitstatus_to_exitcode(status)
-        if until is not None and time.monotonic() > until:
-            return False, None
-        time.sleep(0.002)
-
-
-def _run_and_exit(process: Any, until_guarded: int) -> None:
-    """Do as multiprocessing does in a forked child, once the child has a guard."""
-    exit_code = 1
-    try:
-        if os.read(until_guarded, 1):
-            os.close(until_guarded)
-            exit_code = process._bootstrap()
-    finally:
-        os._exit(exit_code)
-
-
-def _guard_and_exit(until_parent_ends: int, group: int, files: WrittenFiles) -> None:
-    """Wait until the parent closes its pipe or dies; then kill a group of processes."""
-    parent = os.getppid()
-    try:
-        os.setpgid(0, 0)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        # The guard must not keep the program's pipes open.
-        os.closerange(0, until_parent_ends)
-        os.closerange(until_parent_ends + 1, os.sysconf("SC_OPEN_MAX"))
-        os.read(until_parent_ends, 1)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
-        if os.getppid() != parent:
-            files.undo()
-    finally:
-        os._exit(0)
 
 
 def in_fork(function: Callable[[], Any], deadline: float) -> Any:
@@ -341,7 +213,7 @@ def in_fork(function: Callable[[], Any], deadline: float) -> Any:
     """
     reading, writing = os.pipe()
     with file_offsets_kept():
-        child = _fork()
+        child = fork()
         if child == 0:
             os.close(reading)
             _answer_and_exit(function, writing)
@@ -352,7 +224,7 @@ def in_fork(function: Callable[[], Any], deadline: float) -> Any:
             os.close(reading)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-            _wait(child, None)
+            wait(child, None)
     if not answered:
         raise NoAnswer(content)
     return content
@@ -386,26 +258,29 @@ def _collect(receiver: Connection, seconds: float) -> Outcome:
 
 
 def _child(
-    function: Callable[[Send], None],
     sender: Connection,
-    start_method: str,
-    inherited: Inherited,
-    files: WrittenFiles,
     dump: IO[bytes] | None,
+    function: Callable[[Send], None],
+    start_method: str,
+    inherited: Inherited | None,
+    files: WrittenFiles,
 ) -> None:
     sender.send(("started", None))
     _files_of_this_child.append(files)
-    # The resource tracker starts before setpgid, and so stays outside the group: when the
-    # group is killed, its pipe closes, and it unlinks what the group left.
-    _forget_helpers_of_the_parent()
-    multiprocessing.resource_tracker.ensure_running()
-    os.setpgid(0, 0)
+    if os.name == "posix":
+        # The resource tracker starts before setpgid, and so stays outside the group: when
+        # the group is killed, its pipe closes, and it unlinks what the group left.
+        _forget_helpers_of_the_parent()
+        multiprocessing.resource_tracker.ensure_running()
+    if hasattr(os, "setpgid"):
+        os.setpgid(0, 0)
     # A forked child would start its own workers by fork, whatever the program does.
     multiprocessing.set_start_method(start_method, force=True)
-    inherited.replace()
-    _forget_signal_handlers()
-    if _DUMP_SIGNAL is not None and dump is not None:
-        faulthandler.register(_DUMP_SIGNAL, file=dump)
+    if inherited is not None:
+        inherited.replace()
+        _forget_signal_handlers()
+    if DUMP_SIGNAL is not None and dump is not None:
+        faulthandler.register(DUMP_SIGNAL, file=dump)
     # More than one thread deadlocks if the parent's OpenMP was at work when it forked.
     torch.set_num_threads(1)
     # The warning was shown when the loader was made, and would be shown at each reading.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import pickle
 import socket
 import sys
 import threading
@@ -137,19 +136,6 @@ def forks_break() -> bool:
     """
     uses_cuda: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     return uses_cuda or "polars" in sys.modules
-
-
-def can_be_pickled(function: object) -> bool:
-    """Return whether a new process can import a function."""
-    main = sys.modules["__main__"]
-    in_main = getattr(function, "__module__", None) == "__main__"
-    if in_main and not hasattr(main, "__file__"):  # a notebook or a prompt
-        return False
-    try:
-        pickle.dumps(function)
-    except Exception:  # noqa: BLE001 - pickling runs any code
-        return False
-    return True
 
 
 def listed(live: tuple[Live, ...]) -> str:

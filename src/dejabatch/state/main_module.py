@@ -37,3 +37,19 @@ def unguarded_line() -> str | None:
             if "__name__" in names:
                 return None
     return f"{file}:{line}"
+
+
+def require_guard_of_program() -> None:
+    """Make sure that a spawned process does not run the program again.
+
+    Raises
+    ------
+    ValueError
+        If the running line of the main module has no guard.
+    """
+    if (line := unguarded_line()) is not None:
+        msg = (
+            "loader: it is read in new processes that import the main module, which "
+            f"would run {line} again. Put this line under `if __name__ == '__main__':`"
+        )
+        raise ValueError(msg)

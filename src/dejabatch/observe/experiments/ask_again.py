@@ -247,10 +247,10 @@ class _Questions:
     # Iterable datasets ---------------------------------------------------------------
 
     def _about_stream(self) -> Iterator[dict[str, Any]]:
-        first, overwritten = self._samples.in_fork(self._first_of_stream)
+        first, overwritten = self._samples.apart(self._first_of_stream)
         yield {"first": first, "overwritten": overwritten}
         if overwritten:
-            yield {"held_by_dataset": self._samples.in_fork(self._held_by_stream)}
+            yield {"held_by_dataset": self._samples.apart(self._held_by_stream)}
         yield {"second_pass_differs": self._samples.attempt(self._second_pass_differs)}
         if callable(getattr(self._samples.dataset, "set_epoch", None)):
             changes = self._samples.attempt(self._set_epoch_changes_order)
@@ -320,7 +320,7 @@ class _Questions:
 
     def _about_index(self) -> Iterator[dict[str, Any]]:
         index, *others = self._indices
-        if self._samples.in_fork(self._imports_opencv, index):
+        if self._samples.apart(self._imports_opencv, index):
             # OpenCV's generator can only be seeded once OpenCV is imported.
             importlib.import_module("cv2")
         gathered: dict[str, Any] = {}
@@ -389,7 +389,7 @@ class _Questions:
             "writes_files": samples.writes_files,
         }
         if overwritten or first != same_states or kept:
-            changed, edited, held = samples.in_fork(self._changed_and_held, index)
+            changed, edited, held = samples.apart(self._changed_and_held, index)
             yield {
                 "changed_objects": changed,
                 "edited_objects": edited,

@@ -1,12 +1,14 @@
-"""Make a sample again from generators in known states, each trial in a process of its own.
+"""Make a sample again from generators in known states, each trial apart from the others.
 
 Each trial runs in a forked child of the process that makes the loader's samples, so that
 it begins with a dataset that has made no sample yet, and its changes are gone when it
-ends.
+ends. Where a system cannot fork, each trial has a copy of the dataset instead.
 """
 
 from __future__ import annotations
 
+import copy
+import pickle
 import sys
 import time
 import zlib
@@ -19,6 +21,7 @@ import numpy as np
 from torch.utils.data import get_worker_info
 
 from dejabatch.observe.batches import digest_of_parts, largest_part, small_parts
+from dejabatch.observe.children import can_fork
 from dejabatch.observe.isolate import NoAnswer, in_fork
 from dejabatch.state import generators
 from dejabatch.state.attributes import attribute
@@ -95,6 +98,20 @@ class Trial:
     unreachable_generators: tuple[str, ...] = ()
 
 
+class _Snapshot:
+    """Objects as they were, of which every trial gets copies."""
+
+    def __init__(self, *objects: object) -> None:
+        try:
+            self.copy = partial(pickle.loads, pickle.dumps(objects))
+        except Exception:  # noqa: BLE001 - pickling runs any code
+            try:
+                self.copy = partial(copy.deepcopy, copy.deepcopy(objects))
+            except Exception as error:
+                msg = f"the dataset can be neither pickled nor copied: {error}"
+                raise NoAnswer(msg) from error
+
+
 class Samples:
     """A dataset that makes samples from chosen random states.
 
@@ -140,6 +157,7 @@ class Samples:
         walked = list(walk(self.roots))
         self._shared = SharedMemory(self.roots, walked=walked)
         self._held = held_by(self.roots, walked=walked)
+        self._snapshot = None if can_fork() else _Snapshot(dataset, collate_fn)
         if self._held.live:
             msg = f"trials cannot share an object: {listed(self._held.live)}"
             raise NoAnswer(msg)
@@ -164,8 +182,8 @@ class Samples:
         """
         return self._finder.all(again=again)
 
-    def in_fork(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what a function returns in a forked child.
+    def apart(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return what a function returns in a forked child, or with a copied dataset.
 
         Raises
         ------
@@ -175,11 +193,30 @@ class Samples:
         files = WrittenFiles()
         run = partial(self._run_trial, files, function, *arguments)
         try:
-            return in_fork(run, self._deadline)
+            if self._snapshot is None:
+                return in_fork(run, self._deadline)
+            return self._with_copies(run)
         finally:
             self.writes_files |= files.any_noted()
             files.undo()  # a cache on the disk must not outlive the trial
             self._shared.restore()
+
+    def _with_copies(self, function: Callable[[], Any]) -> Any:
+        """Call a function while `dataset` and `collate_fn` are copies."""
+        if self.out_of_time:
+            msg = "making one sample again took too long"
+            raise NoAnswer(msg)
+        assert self._snapshot is not None
+        own = self.dataset, self.collate_fn, self._finder
+        try:
+            self.dataset, self.collate_fn = self._snapshot.copy()
+            self._finder = generators.Finder(self.roots)
+            return function()
+        except Exception as error:
+            msg = f"making one sample again raised {error!r}"
+            raise NoAnswer(msg) from error
+        finally:
+            self.dataset, self.collate_fn, self._finder = own
 
     def _run_trial(
         self, files: WrittenFiles, function: Callable[..., Any], *arguments: Any
@@ -189,9 +226,9 @@ class Samples:
         return function(*arguments)
 
     def attempt(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Do as `in_fork`, but return None for an answer that the dataset refuses."""
+        """Do as `apart`, but return None for an answer that the dataset refuses."""
         try:
-            return self.in_fork(function, *arguments)
+            return self.apart(function, *arguments)
         except NoAnswer:
             if self.out_of_time:
                 raise
@@ -205,7 +242,7 @@ class Samples:
         dejabatch.observe.isolate.NoAnswer
             If the first sample cannot be made, or if there is no time.
         """
-        trial: Trial = self.in_fork(self._run, steps)
+        trial: Trial = self.apart(self._run, steps)
         return trial
 
     def _run(self, steps: tuple[Step, ...]) -> Trial:
@@ -316,11 +353,11 @@ class Samples:
         """
         names = list(self.generators())[:most]
         names += ["cv2"] if "cv2" in sys.modules else []
-        drawn_from = self.in_fork(self._drawn_from, tuple(expected))
+        drawn_from = self.apart(self._drawn_from, tuple(expected))
         return tuple(
             name
             for name in names
-            if self.in_fork(self._differs, name, name in drawn_from, expected)
+            if self.apart(self._differs, name, name in drawn_from, expected)
         )
 
     def _differs(
