@@ -22,6 +22,7 @@ from traces import nothing_is_left
 
 from dejabatch import audit, compare
 from dejabatch.observe.spy import observe
+from dejabatch.state.inherited import inherited_by_children
 
 FORK = multiprocessing.get_context("fork")
 
@@ -159,11 +160,13 @@ def write_begin_and_end(dataset, index):
 
 @pytest.mark.parametrize("num_workers", [0, 1])
 def test_time_limit_ends_between_two_samples(num_workers):
-    reading, writing = os.pipe()
-    dataset = Samples(write_begin_and_end, pipe=writing)
-    loader = DataLoader(dataset, batch_sampler=[[0] * 1000], num_workers=num_workers)
-    seen = observe(lambda: loader, epochs=1, time_limit=1)
-    os.close(writing)
+    with inherited_by_children(os.pipe) as (reading, writing):
+        dataset = Samples(write_begin_and_end, pipe=writing)
+        loader = DataLoader(
+            dataset, batch_sampler=[[0] * 1000], num_workers=num_workers
+        )
+        seen = observe(lambda: loader, epochs=1, time_limit=1)
+        os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         marks = pipe.read()
     assert seen.ended.reason == "out of time"

@@ -23,6 +23,7 @@ from dejabatch.observe.isolate import (
     undo_writes_from_here,
 )
 from dejabatch.observe.record import Ended
+from dejabatch.state.inherited import inherited_by_children
 
 START_METHODS = pytest.mark.parametrize(
     "method", ["fork", "forkserver", pytest.param("spawn", marks=slow_audit)]
@@ -210,9 +211,16 @@ def grandchild_that_waits(pipe):
     return function
 
 
+@pytest.fixture
+def pipe_to_the_child():
+    """Give the ends of a pipe that `run_isolated` leaves to its child."""
+    with inherited_by_children(os.pipe) as ends:
+        yield ends
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_child_and_its_processes_die_with_the_program(number, tmp_path):
-    reading, writing = os.pipe()
+def test_child_and_its_processes_die_with_the_program(number, pipe_to_the_child):
+    reading, writing = pipe_to_the_child
     program = os.fork()
     if program == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -228,9 +236,9 @@ def test_child_and_its_processes_die_with_the_program(number, tmp_path):
     assert len(processes) == 2
 
 
-def test_files_are_restored_if_the_program_is_killed(tmp_path):
+def test_files_are_restored_if_the_program_is_killed(tmp_path, pipe_to_the_child):
     (tmp_path / "data").write_text("before")
-    reading, writing = os.pipe()
+    reading, writing = pipe_to_the_child
 
     def write(send):
         undo_writes_from_here()

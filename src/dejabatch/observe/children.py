@@ -192,7 +192,7 @@ class SpawnedChild:
         code: int | None = self._process.exitcode
         return code
 
-    def ask_where_it_waits(self, below: str) -> tuple[str, ...]:
+    def ask_where_it_waits(self, below: str) -> tuple[str, ...]:  # noqa: ARG002
         """Return nothing: the child has no file for the answer."""
         return ()
 

@@ -267,9 +267,10 @@ def _child(
 ) -> None:
     sender.send(("started", None))
     _files_of_this_child.append(files)
-    if os.name == "posix":
+    if inherited is not None:
         # The resource tracker starts before setpgid, and so stays outside the group: when
-        # the group is killed, its pipe closes, and it unlinks what the group left.
+        # the group is killed, its pipe closes, and it unlinks what the group left. What a
+        # spawned child made while it imported modules is known to the parent's tracker.
         _forget_helpers_of_the_parent()
         multiprocessing.resource_tracker.ensure_running()
     if hasattr(os, "setpgid"):

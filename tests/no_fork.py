@@ -1,0 +1,71 @@
+"""A program on a system that cannot fork, as Windows.
+
+Run this file with the path of a page's script, or without an argument. It prints what
+audit finds in the page's loaders, or in loaders of its own, as JSON.
+"""
+
+# The lines below stand for the system: they run in every new process, before the rest.
+# isort: off
+import multiprocessing
+import os
+
+for name in ("fork", "forkpty", "killpg", "setpgid"):
+    if hasattr(os, name):
+        delattr(os, name)
+if multiprocessing.get_start_method(allow_none=True) is None:
+    multiprocessing.set_start_method("spawn")
+# isort: on
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+import dejabatch
+
+
+class Edits(Dataset):
+    def __init__(self):
+        self.rows = torch.arange(48.0).reshape(12, 4)
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        self.rows[index] += 1
+        return self.rows[index].clone()
+
+
+class Rows(Edits):
+    def __getitem__(self, index):
+        return self.rows[index] + torch.rand(())
+
+
+def slugs(loader):
+    report = dejabatch.audit(loader, time_limit=300)
+    return [finding.slug for finding in report.findings]
+
+
+def main(page=None):
+    if page is None:
+        edits, rows = (
+            DataLoader(Edits(), batch_size=4),
+            DataLoader(Rows(), shuffle=True),
+        )
+        found = {
+            "broken": slugs(edits),
+            "fixed": slugs(rows),
+            "compared": [f.slug for f in dejabatch.compare(rows, rows).findings],
+        }
+    else:
+        sys.path.insert(0, str(Path(page).parent))
+        module = importlib.import_module(Path(page).stem)
+        found = {"broken": slugs(module.broken), "fixed": slugs(module.fixed)}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,44 @@
+"""Without fork, audit and compare find what they find with it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from green_runs import slow_audit
+
+from dejabatch.catalogue import FAILURE_MODES
+from dejabatch.finders import found_by
+
+PROGRAM = Path(__file__).with_name("no_fork.py")
+ROOT = PROGRAM.parents[1]
+PAGES = sorted(
+    slug
+    for slug, mode in FAILURE_MODES.items()
+    if mode.has_page and "audit" in found_by(slug)
+)
+
+
+def found_by_the_program(*arguments):
+    command = [sys.executable, *map(str, (PROGRAM, *arguments))]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=900
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_loaders_are_diagnosed_without_fork():
+    assert found_by_the_program() == {
+        "broken": ["inplace-edit-of-stored-data"],
+        "fixed": [],
+        "compared": ["samples-in-both-loaders"],
+    }
+
+
+@slow_audit
+@pytest.mark.parametrize("slug", PAGES)
+def test_pages_loaders_are_named_without_fork(slug):
+    page = ROOT / "gallery" / FAILURE_MODES[slug].page
+    assert found_by_the_program(page) == {"broken": [slug], "fixed": []}
