@@ -11,6 +11,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
+from dejabatch.state.pickles import StoppedIterator
 from dejabatch.state.reach import LEAVES, is_a, walk
 
 # Attributes under which samplers, batch samplers and datasets store what they wrap.
@@ -102,15 +103,15 @@ def renew_iterators(loader: Any) -> None:
     Parameters
     ----------
     loader : object
-        What the program iterates. A loader's ``_iterator`` is made by its next epoch,
-        and other attributes, such as timm's ``iterator``, get an iterator at once.
+        The object that the program iterates. A loader's ``_iterator`` is made by its next
+        epoch, and other attributes, such as timm's ``iterator``, get an iterator at once.
     """
     holder = loader
     while holder is not None:
         inside = _inside(holder)
         stored = attribute(holder, "__dict__", {})
         for name, value in [*stored.items()]:
-            if not is_a(value, _BaseDataLoaderIter):
+            if not is_a(value, (_BaseDataLoaderIter, StoppedIterator)):
                 continue
             never_deleted.append(value)
             of = holder if isinstance(holder, DataLoader) else inside

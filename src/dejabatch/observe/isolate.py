@@ -269,8 +269,8 @@ def _child(
     _files_of_this_child.append(files)
     if inherited is not None:
         # The resource tracker starts before setpgid, and so stays outside the group: when
-        # the group is killed, its pipe closes, and it unlinks what the group left. What a
-        # spawned child made while it imported modules is known to the parent's tracker.
+        # the group is killed, its pipe closes, and it unlinks what the group left. A
+        # spawned child keeps the parent's tracker, which knows what the imports made.
         _forget_helpers_of_the_parent()
         multiprocessing.resource_tracker.ensure_running()
     if hasattr(os, "setpgid"):

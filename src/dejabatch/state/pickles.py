@@ -50,7 +50,7 @@ class Packed:
         value : object
             The object.
         name : str
-            What the path of an attribute that prevents it begins with.
+            The first part of the paths in error messages.
 
         Raises
         ------
