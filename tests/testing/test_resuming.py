@@ -213,10 +213,12 @@ def test_tensors_can_be_saved():
     assert_resumable(sorted_by_epoch, save=save, load=load, at=[5])
 
 
-def train(folder, trained_on, *, every=1, restore=True):
+def train(folder, trained_on, *, every=1, restore=True, loses_epoch=False):
     """Train as programs do: a checkpoint after some of the steps."""
     checkpoint = folder / "step"
     first = int(checkpoint.read_text()) if restore and checkpoint.exists() else 0
+    if loses_epoch and first == 10:
+        first = 20
     sampler, step = Shuffled(), first
     sampler.resume(first // 10, 4 * (first % 10))
     for epoch in range(first // 10, 3):
@@ -236,6 +238,16 @@ def test_program_that_resumes(every):
 def test_program_that_starts_again():
     with pytest.raises(AssertionError, match="started again at step 1"):
         assert_run_resumable(lambda *arguments: train(*arguments, restore=False))
+
+
+def test_program_that_loses_an_epoch():
+    with pytest.raises(AssertionError) as raised:
+        assert_run_resumable(
+            lambda *arguments: train(*arguments, loses_epoch=True),
+            key=lambda batch: batch["id"].tolist(),
+        )
+    assert "after batch 10 of 10 of epoch 0: " in str(raised.value)
+    assert "at 1 of 4 stops" in str(raised.value)
 
 
 @pytest.mark.parametrize(

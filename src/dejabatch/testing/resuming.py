@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from dejabatch.catalogue import FAILURE_MODES
 from dejabatch.loaders import unwrap, with_set_epoch
@@ -168,11 +168,11 @@ def assert_resumable(
     >>> assert_resumable(make, save=save, load=load)
     """
     _validate(make, save, load, epochs, time_limit)
-    length = _first_epoch(make, time_limit)
+    length, is_stream = _first_epoch(make, time_limit)
     stops = _stops(at, length, epochs)
     driver = _Driver(make, save or _state_dict, load or _load_state_dict, epochs, key)
     reference, saved = _run(_Uninterrupted(driver, stops), time_limit)
-    resumed: dict[tuple[int, ...], list[_Batch]] = {}
+    resumed: dict[tuple[int, ...], tuple[int, list[_Batch]]] = {}
     for step in stops:
         start = _position_of(reference, step)
         # The first resumed run is stopped and resumed once more.
@@ -180,12 +180,13 @@ def assert_resumable(
         batches, states = _run(
             _Resumed(driver, saved[step], start, step, later), time_limit
         )
-        resumed[(step,)] = batches
+        resumed[(step,)] = step, batches
         for then, state in states.items():
             start = _position_of(reference, then)
             rest, _ = _run(_Resumed(driver, state, start, then, ()), time_limit)
-            resumed[step, then] = rest
-    _compare(reference, resumed, augmentation=augmentation)
+            resumed[step, then] = then, rest
+    slug = "shuffle-buffer-not-restored" if is_stream else "mid-epoch-resume"
+    _compare(reference, resumed, (slug,), augmentation=augmentation)
 
 
 def assert_run_resumable(
@@ -255,21 +256,22 @@ def assert_run_resumable(
         program = _Program(run, folder / "whole", key, stops)
         reference, saved = _run(program, time_limit)
         reference = _numbered(reference, length)
-        resumed: dict[tuple[int, ...], list[_Batch]] = {}
-        firsts = []
+        resumed: dict[tuple[int, ...], tuple[int, list[_Batch]]] = {}
         for step in stops:
             batches, _ = _run(_Program(run, Path(saved[step]), key, ()), time_limit)
-            # A run trains again on what came after its last checkpoint.
-            firsts.append(max(0, len(reference) - len(batches)))
-            batches = _numbered(batches, length, firsts[-1])
-            resumed[(step,)] = [*reference[: firsts[-1]], *batches][step:]
-    if not any(firsts):
+            # A run trains again on what came after its last checkpoint. A run that has
+            # fewer batches than are left has lost some, and started at the stop.
+            first = min(step, max(0, len(reference) - len(batches)))
+            resumed[(step,)] = first, _numbered(batches, length, first)
+    if not any(first for first, _ in resumed.values()):
         msg = (
             f"run started again at step 1 after each of the stops {', '.join(map(str, stops))}: "
             "load the checkpoint that the folder has"
         )
         raise AssertionError(msg)
-    _compare(reference, resumed, augmentation=augmentation)
+    # A program does not tell whether its dataset is a stream.
+    slugs = ("mid-epoch-resume", "shuffle-buffer-not-restored")
+    _compare(reference, resumed, slugs, augmentation=augmentation)
 
 
 # The processes -----------------------------------------------------------------------
@@ -362,7 +364,10 @@ class _Counted:
         _reseed()
         loader = self.make()
         _set_epoch(loader, 0)
-        send(sum(1 for _ in loader))
+        is_stream = isinstance(
+            getattr(unwrap(loader), "dataset", None), IterableDataset
+        )
+        send((sum(1 for _ in loader), is_stream))
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,18 +412,18 @@ def _run(
     return batches, saved
 
 
-def _first_epoch(make: Callable[[], Any], time_limit: float) -> int:
-    """Return how many batches the first epoch has."""
+def _first_epoch(make: Callable[[], Any], time_limit: float) -> tuple[int, bool]:
+    """Return how many batches the first epoch has, and whether it is a stream's."""
     outcome = run_isolated(_Counted(make), time_limit)
     if not outcome.sent:
         why = outcome.error or f"it took more than {time_limit:g} seconds"
         msg = f"make: the loader's first epoch could not be read.\n{why}"
         raise RuntimeError(msg)
-    length: int = outcome.sent[0]
+    length, is_stream = outcome.sent[0]
     if length == 0:
         msg = "make: the loader's first epoch has no batch"
         raise ValueError(msg)
-    return length
+    return length, is_stream
 
 
 def _reseed() -> None:
@@ -494,14 +499,18 @@ def _numbered(batches: Sequence[_Batch], length: int, first: int = 0) -> list[_B
 
 def _compare(
     reference: Sequence[_Batch],
-    resumed: dict[tuple[int, ...], list[_Batch]],
+    resumed: dict[tuple[int, ...], tuple[int, list[_Batch]]],
+    slugs: tuple[str, ...],
     *,
     augmentation: bool,
 ) -> None:
-    """Raise if a resumed run differs from the uninterrupted one."""
+    """Raise if a resumed run, from its first step on, differs from the uninterrupted.
+
+    `slugs` are the failure modes of a wrong order that repeats no epoch.
+    """
     differences = {}
-    for stops, batches in resumed.items():
-        found = _difference(reference, stops[-1], batches, augmentation=augmentation)
+    for stops, (first, batches) in resumed.items():
+        found = _difference(reference, first, batches, slugs, augmentation=augmentation)
         if found is not None:
             differences[stops] = found
     if not differences:
@@ -514,7 +523,8 @@ def _compare(
         f"  stopped after {_named(reference, stops)}: {text}"
         for stops, (_, text) in differences.items()
     ]
-    for slug in dict.fromkeys(slug for slug, _ in differences.values()):
+    named = (slug for found, _ in differences.values() for slug in found)
+    for slug in dict.fromkeys(named):
         mode = FAILURE_MODES[slug]
         lines += [f"{mode.title}: {mode.fix}", f"  {mode.url}"]
     raise AssertionError("\n".join([head, *lines]))
@@ -533,10 +543,11 @@ def _difference(
     reference: Sequence[_Batch],
     step: int,
     batches: Sequence[_Batch],
+    slugs: tuple[str, ...],
     *,
     augmentation: bool,
-) -> tuple[str, str] | None:
-    """Return the failure mode and a sentence, or None if the rest of a run is equal."""
+) -> tuple[tuple[str, ...], str] | None:
+    """Return failure modes and a sentence, or None if the rest of a run is equal."""
     expected = reference[step:]
     epochs = sorted({batch.epoch for batch in expected})
     lengths = {
@@ -545,11 +556,11 @@ def _difference(
         )
         for epoch in epochs
     }
-    at_epoch_end = reference[step - 1].epoch != reference[step].epoch
+    at_epoch_end = step > 0 and reference[step - 1].epoch != reference[step].epoch
     for epoch, (wanted, got) in lengths.items():
         if got == 0 and (at_epoch_end or epoch != epochs[0]):
             text = f"epoch {epoch} has 0 of {wanted} batches"
-            return "resume-loses-an-epoch", text
+            return ("resume-loses-an-epoch",), text
     known = all(batch.samples is not None for batch in (*expected, *batches))
     identity = _samples_of if known else _content_of
     first = _first_difference(expected, batches, identity)
@@ -560,7 +571,7 @@ def _difference(
         text = (
             f"the order is the same; the samples differ from step {step + same + 1} on"
         )
-        return "augmentation-not-restored", text
+        return ("augmentation-not-restored",), text
     epoch = expected[min(first, len(expected) - 1)].epoch
     before = [b for b in reference[:step] if b.epoch == epoch]
     whole = Counter(_each(b for b in reference if b.epoch == epoch))
@@ -573,17 +584,17 @@ def _difference(
     if wrong := [e for e, (wanted, got) in lengths.items() if wanted != got]:
         wanted, got = lengths[wrong[0]]
         text += f"; epoch {wrong[0]} has {got} of the {wanted} batches that are left"
-    return _order_failure(reference, batches, identity, known=known), text
+    if _replays(reference, batches, identity):
+        return ("resume-replays-the-epoch",), text
+    return slugs, text
 
 
-def _order_failure(
+def _replays(
     reference: Sequence[_Batch],
     batches: Sequence[_Batch],
     identity: Callable[[_Batch], Any],
-    *,
-    known: bool,
-) -> str:
-    """Return the failure mode of a resumed run in another order."""
+) -> bool:
+    """Return whether a resumed run repeats the order of the first epoch."""
     first_epoch = [identity(batch) for batch in reference if batch.epoch == 0]
     resumed = [identity(batch) for batch in batches]
     epochs = {batch.epoch for batch in batches}
@@ -591,9 +602,7 @@ def _order_failure(
         [identity(b) for b in batches if b.epoch == epoch] == first_epoch
         for epoch in epochs - {0}
     )
-    if replays or resumed[: len(first_epoch)] == first_epoch:
-        return "resume-replays-the-epoch"
-    return "mid-epoch-resume" if known else "shuffle-buffer-not-restored"
+    return replays or resumed[: len(first_epoch)] == first_epoch
 
 
 def _first_difference(
