@@ -87,9 +87,6 @@ def train(make_loader, folder, trained_on):
 
 broken = functools.partial(train, random_in_workers)
 
-# %%
-# These functions run a program in a process of its own and kill it after a step.
-
 
 def write_or_die(folder, stop, batch):
     log = Path(folder, "trained.txt")

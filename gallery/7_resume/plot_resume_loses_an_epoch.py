@@ -73,9 +73,6 @@ def train(load, folder, trained_on):
 
 losing = functools.partial(train, load_and_start)
 
-# %%
-# These functions run a program in a process of its own and kill it after a step.
-
 
 def write_or_die(folder, stop, batch):
     log = Path(folder, "trained.txt")

@@ -69,9 +69,6 @@ def train(seed, folder, trained_on):
 
 broken = functools.partial(train, seed_at_start)
 
-# %%
-# These functions run a program in a process of its own and kill it after a step.
-
 
 def write_or_die(folder, stop, batch):
     log = Path(folder, "trained.txt")

@@ -82,9 +82,6 @@ def train(rest_of_epoch, folder, trained_on):
 
 broken = functools.partial(train, load_state)
 
-# %%
-# These functions run a program in a process of its own and kill it after a step.
-
 
 def write_or_die(folder, stop, batch):
     log = Path(folder, "trained.txt")

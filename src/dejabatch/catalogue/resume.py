@@ -115,9 +115,6 @@ RECORDS = (
         "checkpoint keeps one of them.",
         fix="Save each rank's loader state under a key that has the rank, such as "
         '`f"dataloader_{rank}"`.',
-        undetected_because="`audit` reads one run and cannot see what the ranks of an "
-        "earlier run read.",
-        has_page=False,
     ),
     FailureMode(
         slug="cached-by-datasets-map",
