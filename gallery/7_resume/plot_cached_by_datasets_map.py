@@ -159,8 +159,8 @@ def plot(frozen, fresh):
             label = f"run {number // 2 + 1}, epoch {number % 2}"
             ax.plot(noise, "osx^"[number], linestyle="-", label=label)
         ax.set(title=name, xlabel="row")
-    axes[0].set(ylabel="noise")
-    axes[1].legend(fontsize="x-small", loc="upper right")
+    axes[0].set(ylabel="noise", ylim=(-0.05, 1.5))
+    axes[1].legend(fontsize="x-small", loc="upper center", ncols=2)
     plt.show()
 
 

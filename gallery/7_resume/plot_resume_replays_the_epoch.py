@@ -183,8 +183,7 @@ if __name__ == "__main__":
 # Proof
 # -----
 # Each dot is a sample at the step that trained on it. The dashed line is the kill, in the
-# second epoch, which begins again. Left, the restarted epoch has the first epoch's
-# pattern.
+# second epoch, which begins again. Crosses are samples of the first epoch, noise and all.
 
 
 def plot(replayed, continued, stop):
@@ -204,8 +203,6 @@ def plot(replayed, continued, stop):
         ax.axvline(stop + 0.5, linestyle="--", color="gray")
         ax.set(title=name, xlabel="step")
     axes[0].set(ylabel="sample and noise")
-    axes[0].plot([], [], "x", color="C3", label="as in the first epoch")
-    axes[0].legend(loc="lower right", fontsize="small")
     plt.show()
 
 

@@ -292,6 +292,7 @@ def train_on_rank(folder, trained_on, *, shared=False):
     rank = torch.distributed.get_rank()
     position = folder / ("next" if shared else f"next-{rank}")
     first = int(position.read_text()) if position.exists() else rank
+    torch.distributed.barrier()
     for sample in range(first, 24, 2):
         if rank == 0 or not shared:
             position.write_text(str(sample + 2))

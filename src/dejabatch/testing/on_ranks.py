@@ -91,16 +91,16 @@ def _run_rank(
     os.environ.update({name: str(value) for name, value in names.items()})
     # OpenMP's threads do not survive a fork.
     torch.set_num_threads(1)
+    path = f"{folder}/store"
+    store = torch.distributed.FileStore(path, world_size)  # type: ignore[attr-defined]
     try:
         torch.distributed.init_process_group(
-            "gloo",
-            init_method=f"file://{folder}/store",
-            rank=rank,
-            world_size=world_size,
+            "gloo", store=store, rank=rank, world_size=world_size
         )
-        # A rank must not leave the group before all others have joined.
-        torch.distributed.barrier()
         function(lambda item: sender.send((item, None)))
+        # A rank that leaves breaks the connections of ranks that still use them.
+        store.set(f"done-{rank}", "")
+        store.wait([f"done-{one}" for one in range(world_size)])
         torch.distributed.destroy_process_group()
     except Exception:  # noqa: BLE001 - the parent raises it
         sender.send((None, traceback.format_exc()))
