@@ -56,7 +56,11 @@ class Noisy(Dataset):
 
 def load(dataset, sampler):
     return StatefulDataLoader(
-        dataset, batch_size=4, sampler=sampler, num_workers=2
+        dataset,
+        batch_size=4,
+        sampler=sampler,
+        num_workers=2,
+        multiprocessing_context="fork",  # these end soon after a kill
     )
 
 
