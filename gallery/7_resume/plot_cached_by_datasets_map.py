@@ -160,7 +160,13 @@ def plot(frozen, fresh):
             ax.plot(noise, "osx^"[number], linestyle="-", label=label)
         ax.set(title=name, xlabel="row")
     axes[0].set(ylabel="noise", ylim=(-0.05, 1.5))
-    axes[1].legend(fontsize="x-small", loc="upper center", ncols=2)
+    axes[1].legend(
+        fontsize=7,
+        loc="upper center",
+        ncols=2,
+        columnspacing=1,
+        handlelength=1,
+    )
     plt.show()
 
 

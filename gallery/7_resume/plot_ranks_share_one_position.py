@@ -200,7 +200,11 @@ def plot(shared, separate):
         (axes[1], "fixed", separate),
     ):
         for rank, (steps, marker) in enumerate(zip(ranks, "ox", strict=True)):
-            pairs = [(n, d) for n, step in enumerate(steps, 1) for d in step]
+            pairs = [
+                (n + rank / 3, d)
+                for n, step in enumerate(steps, 1)
+                for d in step
+            ]
             ax.plot(
                 *zip(*pairs, strict=True),
                 marker,
@@ -209,11 +213,11 @@ def plot(shared, separate):
             )
         never = set(range(DOCUMENTS)) - set(flat(ranks[0] + ranks[1]))
         ax.plot(
-            [9] * len(never), sorted(never), "o", color="C3", fillstyle="none"
+            [11] * len(never), sorted(never), "o", color="C3", fillstyle="none"
         )
-        ax.axvline(STOP + 0.5, linestyle="--", color="gray")
-        ax.set(title=name, xlabel="step", xticks=[1, 4, 8, 9])
-        ax.set_xticklabels(["1", "4", "8", " never"])
+        ax.axvline(STOP + 0.67, linestyle="--", color="gray")
+        ax.set(title=name, xlabel="step", xticks=[1, 4, 7, 11])
+        ax.set_xticklabels(["1", "4", "7", "never"])
     axes[0].set(ylabel="document")
     axes[0].legend(loc="upper left")
     plt.show()
