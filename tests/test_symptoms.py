@@ -38,6 +38,7 @@ LOOK_YOURSELF = {
     "class-weights-as-sample-weights",  # drawing with replacement repeats samples
     "inplace-edit-of-stored-data",  # looks like random augmentation
     "augmented-once",  # looks like no augmentation
+    "cached-by-datasets-map",  # the same
     "cached-augmentation",  # the same, as soon as the cache is full
     "file-opened-before-fork",  # by chance
     "rng-in-collate",  # needs batches of several samples

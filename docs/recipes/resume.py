@@ -1,20 +1,20 @@
-import numpy as np
+from itertools import islice
+
 from torch.utils.data import Sampler
 
 
 class ResumableSampler(Sampler):
-    def __init__(self, length, seed):
-        self.length, self.seed, self.epoch, self.start = length, seed, 0, {}
+    def __init__(self, sampler):  # a DistributedSampler, on one process, too
+        self.sampler, self.start = sampler, {}
 
     def resume(self, epoch, done):  # done: samples of this epoch trained on
-        self.epoch, self.start = epoch, {epoch: done}
+        self.start, self.sampler.epoch = {epoch: done}, epoch
 
     def set_epoch(self, epoch):  # call before each epoch
-        self.epoch = epoch
+        self.sampler.epoch = epoch
 
     def __iter__(self):
-        rng = np.random.default_rng([self.seed, self.epoch])
-        yield from rng.permutation(self.length)[self.length - len(self) :].tolist()
+        return islice(self.sampler, self.start.get(self.sampler.epoch, 0), None)
 
-    def __len__(self):
-        return self.length - self.start.get(self.epoch, 0)
+    def __len__(self):  # of a whole epoch, as trainers expect
+        return len(self.sampler)

@@ -213,10 +213,12 @@ def test_tensors_can_be_saved():
     assert_resumable(sorted_by_epoch, save=save, load=load, at=[5])
 
 
-def train(folder, trained_on, *, every=1, restore=True):
+def train(folder, trained_on, *, every=1, restore=True, loses_epoch=False):
     """Train as programs do: a checkpoint after some of the steps."""
     checkpoint = folder / "step"
     first = int(checkpoint.read_text()) if restore and checkpoint.exists() else 0
+    if loses_epoch and first == 10:
+        first = 20
     sampler, step = Shuffled(), first
     sampler.resume(first // 10, 4 * (first % 10))
     for epoch in range(first // 10, 3):
@@ -238,6 +240,16 @@ def test_program_that_starts_again():
         assert_run_resumable(lambda *arguments: train(*arguments, restore=False))
 
 
+def test_program_that_loses_an_epoch():
+    with pytest.raises(AssertionError) as raised:
+        assert_run_resumable(
+            lambda *arguments: train(*arguments, loses_epoch=True),
+            key=lambda batch: batch["id"].tolist(),
+        )
+    assert "after batch 10 of 10 of epoch 0: " in str(raised.value)
+    assert "at 1 of 4 stops" in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
@@ -246,6 +258,7 @@ def test_program_that_starts_again():
         ({"at": [30]}, ValueError, r"at must be steps from 1 to 29, .* not \[30\]"),
         ({"at": []}, ValueError, "at must be steps"),
         ({"epochs": 1}, ValueError, "epochs must be an integer of at least 2, not 1"),
+        ({"world_size": 0}, ValueError, "world_size must be an integer of at least 1"),
         ({"time_limit": 0}, ValueError, "time_limit must be a number of seconds"),
     ],
 )
@@ -269,3 +282,71 @@ def test_random_states_stay():
     before = torch.get_rng_state()
     assert_resumable(sorted_by_epoch, save=following, load=resume, at=[5])
     assert torch.equal(before, torch.get_rng_state())
+
+
+# Ranks -------------------------------------------------------------------------------
+
+
+def train_on_rank(folder, trained_on, *, shared=False):
+    """Train on every second sample; `shared` stores the position of rank 0 for all."""
+    rank = torch.distributed.get_rank()
+    position = folder / ("next" if shared else f"next-{rank}")
+    first = int(position.read_text()) if position.exists() else rank
+    torch.distributed.barrier()
+    for sample in range(first, 24, 2):
+        if rank == 0 or not shared:
+            position.write_text(str(sample + 2))
+        torch.distributed.barrier()
+        trained_on(torch.tensor([sample]))
+
+
+def on_ranks(**options):
+    assert_run_resumable(
+        lambda *arguments: train_on_rank(*arguments, **options),
+        world_size=2,
+        epochs=2,
+        at=[4],
+        key=torch.Tensor.tolist,
+    )
+
+
+def test_program_on_ranks():
+    on_ranks()
+
+
+def test_ranks_that_share_a_position():
+    with pytest.raises(AssertionError) as raised:
+        on_ranks(shared=True)
+    assert "rank 1 reads the batches of rank 0" in str(raised.value)
+    assert "plot_ranks_share_one_position.html" in str(raised.value)
+
+
+def test_loader_on_ranks():
+    def make():
+        rank = torch.distributed.get_rank()
+        dataset = torch.utils.data.Subset(Plain(), range(rank, 40, 2))
+        return DataLoader(dataset, batch_size=2)
+
+    def load(loader, batches):
+        return itertools.islice(loader, batches, None)
+
+    options = {"load": load, "world_size": 2, "at": [5], "epochs": 2}
+    assert_resumable(make, save=lambda loader, at: at.batches, **options)
+
+    def late_on_one_rank(loader, at):
+        return at.batches - torch.distributed.get_rank()
+
+    with pytest.raises(AssertionError, match=r"rank 1: 2 samples of epoch 0 again"):
+        assert_resumable(make, save=late_on_one_rank, **options)
+
+
+def fail_on_one_rank(folder, trained_on):
+    if torch.distributed.get_rank() == 1:
+        msg = "no data"
+        raise OSError(msg)
+    torch.distributed.barrier()
+
+
+def test_rank_that_fails_is_named():
+    with pytest.raises(RuntimeError, match=r"(?s)rank 1 failed.*OSError: no data"):
+        assert_run_resumable(fail_on_one_rank, world_size=2)

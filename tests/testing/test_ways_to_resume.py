@@ -13,7 +13,7 @@ import pytest
 import torch
 from conftest import ROOT
 from green_runs import slow_resume
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from dejabatch import EpochSampler, PerSample
 from dejabatch.testing import assert_resumable, assert_run_resumable
@@ -26,9 +26,9 @@ pytestmark = [
 
 EPOCH_END = "batch 10 of 10 of epoch 0"
 LENGTH, BATCH = 40, 4
-ResumableSampler = runpy.run_path(str(ROOT / "docs" / "recipes" / "resume.py"))[
-    "ResumableSampler"
-]
+RECIPES = ROOT / "docs" / "recipes"
+ResumableSampler = runpy.run_path(str(RECIPES / "resume.py"))["ResumableSampler"]
+RecipePerSample = runpy.run_path(str(RECIPES / "per_sample.py"))["PerSample"]
 
 
 class Noisy(Dataset):
@@ -110,7 +110,8 @@ def test_reseeded_and_skipped():
 
 
 def by_recipe():
-    sampler = EpochSampler(ResumableSampler(LENGTH, seed=0))
+    order = DistributedSampler(range(LENGTH), num_replicas=1, rank=0)
+    sampler = EpochSampler(ResumableSampler(order))
     return DataLoader(
         PerSample(Noisy(), seed=0), batch_size=BATCH, sampler=sampler, num_workers=2
     )
@@ -213,7 +214,7 @@ def test_recipe_with_accelerate():
 # Lightning ---------------------------------------------------------------------------
 
 
-def train_with_lightning(folder, trained_on, make):
+def train_with_lightning(folder, trained_on, make, resume=None):
     import lightning.pytorch as pl
     from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
@@ -222,8 +223,12 @@ def train_with_lightning(folder, trained_on, make):
             super().__init__()
             self.layer = torch.nn.Linear(1, 1)
 
+        def on_train_epoch_start(self):
+            if resume:
+                self.trainer.train_dataloader.dataset.set_epoch(self.current_epoch)
+
         def training_step(self, batch, _):
-            return self.layer(batch["x"][:, None]).mean()
+            return self.layer(batch["x"].reshape(-1, 1)).mean()
 
         def configure_optimizers(self):
             return torch.optim.SGD(self.parameters(), 0.1)
@@ -244,8 +249,11 @@ def train_with_lightning(folder, trained_on, make):
             Tell(),
         ],
     )
-    path = str(last) if last.exists() else None
-    trainer.fit(Model(), make(), ckpt_path=path)
+    path, loader = str(last) if last.exists() else None, make()
+    if path and resume:
+        saved = torch.load(last, weights_only=False)
+        resume(loader, *divmod(saved["global_step"], LENGTH // BATCH))
+    trainer.fit(Model(), loader, ckpt_path=path)
 
 
 def test_lightning():
@@ -265,7 +273,7 @@ class Features(Noisy):
         return {"x": torch.tensor([float(index)]), "labels": torch.tensor([0.0])}
 
 
-def train_with_trainer(folder, trained_on, **options):
+def train_with_trainer(folder, trained_on, dataset=None, **options):
     from transformers import Trainer, TrainerCallback, TrainingArguments
     from transformers.trainer_utils import get_last_checkpoint
 
@@ -275,7 +283,7 @@ def train_with_trainer(folder, trained_on, **options):
             self.layer = torch.nn.Linear(1, 1)
             self.batch = None
 
-        def forward(self, x, labels):
+        def forward(self, x, labels, **_):
             self.batch = x
             out = self.layer(x)
             return {"loss": ((out - labels) ** 2).mean(), "logits": out}
@@ -283,6 +291,10 @@ def train_with_trainer(folder, trained_on, **options):
     model = Model()
 
     class Tell(TrainerCallback):
+        def on_epoch_begin(self, arguments, state, *_, **keywords):
+            if dataset is not None:
+                dataset.set_epoch(int(state.epoch))
+
         def on_step_end(self, *arguments, **keywords):
             trained_on(model.batch)
 
@@ -300,7 +312,8 @@ def train_with_trainer(folder, trained_on, **options):
         remove_unused_columns=False,
         **options,
     )
-    trainer = Trainer(model, arguments, train_dataset=Features(), callbacks=[Tell()])
+    features = Features() if dataset is None else dataset
+    trainer = Trainer(model, arguments, train_dataset=features, callbacks=[Tell()])
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)))
 
 
@@ -338,3 +351,86 @@ def test_shuffle_buffer_of_hugging_face_datasets():
         at=[5],
     )
     assert "again" in lines["batch 5 of 10 of epoch 0"]
+
+
+# Both recipes together ---------------------------------------------------------------
+
+
+def add_noise(sample, rng):
+    return sample | {"x": torch.tensor([sample["id"] + 0.9 * rng.random()]).float()}
+
+
+class Plain(Noisy):
+    def __getitem__(self, index):
+        return {"id": index, "labels": torch.zeros(1)}
+
+
+def by_recipes(num_replicas=1, rank=0):
+    dataset = RecipePerSample(Plain(), add_noise, seed=0)
+    order = DistributedSampler(dataset, num_replicas, rank)
+    sampler = ResumableSampler(order)
+    return DataLoader(dataset, batch_size=BATCH, sampler=sampler, num_workers=2)
+
+
+def resume_by_recipes(loader, epoch, batches):
+    loader.sampler.resume(epoch, BATCH * batches)
+    loader.dataset.set_epoch(epoch)
+
+
+def train_by_recipes(folder, trained_on, prepare=lambda loader: loader, ranks=1):
+    rank = torch.distributed.get_rank() if ranks > 1 else 0
+    loader, done = by_recipes(ranks, rank), folder / "step"
+    step = int(done.read_text()) if done.exists() else 0
+    first, batches = divmod(step, LENGTH // BATCH // ranks)
+    resume_by_recipes(loader, first, batches)
+    prepared = prepare(loader)
+    for epoch in range(first, 3):
+        loader.sampler.set_epoch(epoch)
+        loader.dataset.set_epoch(epoch)
+        if prepared is not loader:
+            prepared.set_epoch(epoch)
+        for batch in prepared:
+            step += 1
+            if rank == 0:
+                done.write_text(str(step))
+            trained_on(batch)
+
+
+def test_recipes_in_a_loop():
+    assert_run_resumable(train_by_recipes, key=identity)
+
+
+def test_recipes_on_two_ranks():
+    def run(folder, trained_on):
+        train_by_recipes(folder, trained_on, ranks=2)
+
+    assert_run_resumable(run, key=identity, world_size=2)
+
+
+def test_recipes_in_accelerate():
+    def run(folder, trained_on):
+        from accelerate import Accelerator
+
+        train_by_recipes(folder, trained_on, Accelerator(cpu=True).prepare)
+
+    assert_run_resumable(run, key=identity)
+
+
+def test_recipes_in_lightning():
+    import lightning.pytorch  # noqa: F401 - once, and not in each process
+
+    def run(folder, trained_on):
+        train_with_lightning(folder, trained_on, by_recipes, resume_by_recipes)
+
+    assert_run_resumable(run, key=identity)
+
+
+def test_augmentation_by_recipe_in_hugging_face_trainer():
+    import transformers.trainer  # noqa: F401 - once, and not in each process
+
+    def run(folder, trained_on):
+        dataset = RecipePerSample(Plain(), add_noise, seed=0)
+        options = {"dataloader_num_workers": 2}
+        train_with_trainer(folder, trained_on, dataset, **options)
+
+    assert_run_resumable(run, key=lambda batch: batch[:, 0].int().tolist())

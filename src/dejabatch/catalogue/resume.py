@@ -25,7 +25,6 @@ RECORDS = (
         "resumes.",
         fix="Derive order and augmentation from seed and epoch, or save the "
         "generators' states in the checkpoint and restore them.",
-        has_page=False,
     ),
     FailureMode(
         slug="mid-epoch-resume",
@@ -46,7 +45,6 @@ RECORDS = (
         "order, whose first batches are not those that were read.",
         fix="Derive the order from seed and epoch, and start it at the number of "
         "samples that were read; or use torchdata's `StatefulDataLoader`.",
-        has_page=False,
     ),
     FailureMode(
         slug="resume-loses-an-epoch",
@@ -63,9 +61,8 @@ RECORDS = (
         ),
         cause="The state says that all batches of the epoch were read. "
         "`StatefulDataLoader` applies this state to the next epoch.",
-        fix="Load no loader state that was saved at the end of an epoch: start the "
-        "next epoch with a new loader.",
-        has_page=False,
+        fix="Save the state of the loader when the loop over the epoch has ended, or "
+        "finish the old epoch after a restart: `list(loader)` is empty.",
     ),
     FailureMode(
         slug="augmentation-not-restored",
@@ -83,7 +80,6 @@ RECORDS = (
         "the augmentations, and their generators are seeded anew.",
         fix="Derive the random numbers of a sample from seed, epoch and index, with "
         "`dejabatch.PerSample`.",
-        has_page=False,
     ),
     FailureMode(
         slug="shuffle-buffer-not-restored",
@@ -102,7 +98,6 @@ RECORDS = (
         "shuffle buffer are lost, and the buffer fills again from that position.",
         fix="Shuffle shards and blocks by seed and epoch instead of a buffer, or "
         "repeat the epoch from its start and skip what was read.",
-        has_page=False,
     ),
     FailureMode(
         slug="ranks-share-one-position",
@@ -120,9 +115,6 @@ RECORDS = (
         "checkpoint keeps one of them.",
         fix="Save each rank's loader state under a key that has the rank, such as "
         '`f"dataloader_{rank}"`.',
-        undetected_because="`audit` reads one run and cannot see what the ranks of an "
-        "earlier run read.",
-        has_page=False,
     ),
     FailureMode(
         slug="cached-by-datasets-map",
@@ -143,6 +135,5 @@ RECORDS = (
         fix="Augment when a row is read: `dataset.with_transform(augment)`.",
         undetected_because="`audit` sees rows that never vary, and cannot see that a "
         "random function made them.",
-        has_page=False,
     ),
 )

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from torch.utils.data import DataLoader
+import torch
+import torch.distributed
+from torch.utils.data import DataLoader, IterableDataset
 
 from dejabatch.catalogue import FAILURE_MODES
 from dejabatch.loaders import unwrap, with_set_epoch
@@ -22,6 +24,7 @@ from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.state import generators
 from dejabatch.state.fingerprint import fingerprint
 from dejabatch.testing.indices import IndexedBatch, deliver_indices
+from dejabatch.testing.on_ranks import OnRanks
 
 Key = Callable[[Any], Iterable[Any]]
 
@@ -31,6 +34,7 @@ FAILURES: Final = (
     "resume-loses-an-epoch",
     "augmentation-not-restored",
     "shuffle-buffer-not-restored",
+    "ranks-share-one-position",
 )
 """Slugs of the failure modes that the assertions name."""
 
@@ -78,6 +82,22 @@ class _Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class _Run:
+    """The batches that one rank read, and what it saved by step."""
+
+    batches: list[_Batch]
+    saved: dict[int, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Resumption:
+    """Batches of a resumed run by rank, and the step after which the run began."""
+
+    first: int
+    ranks: list[list[_Batch]]
+
+
+@dataclass(frozen=True, slots=True)
 class _Saved:
     """The state of a run after so many steps."""
 
@@ -94,6 +114,7 @@ def assert_resumable(
     epochs: int = 3,
     augmentation: bool = True,
     key: Key | None = None,
+    world_size: int = 1,
     time_limit: float = 120.0,
 ) -> None:
     """Assert that a loader resumes where it stopped.
@@ -129,6 +150,9 @@ def assert_resumable(
         Takes a batch and returns what identifies each of its samples, such as
         ``lambda batch: batch["id"]``. Only loaders of an iterable dataset need it: without
         it, their order cannot be told from their augmentation.
+    world_size : int
+        How many ranks read, each in a process of its own that has joined a gloo process
+        group. Each rank saves and loads its own state.
     time_limit : float
         Seconds that each process may take.
 
@@ -167,25 +191,35 @@ def assert_resumable(
     ...     loader.sampler.skip = samples
     >>> assert_resumable(make, save=save, load=load)
     """
-    _validate(make, save, load, epochs, time_limit)
-    length = _first_epoch(make, time_limit)
+    _validate(make, save, load, epochs, world_size, time_limit)
+    length, is_stream = _first_epoch(make, world_size, time_limit)
     stops = _stops(at, length, epochs)
     driver = _Driver(make, save or _state_dict, load or _load_state_dict, epochs, key)
-    reference, saved = _run(_Uninterrupted(driver, stops), time_limit)
-    resumed: dict[tuple[int, ...], list[_Batch]] = {}
-    for step in stops:
-        start = _position_of(reference, step)
-        # The first resumed run is stopped and resumed once more.
-        later = stops[-1:] if step == stops[0] and len(stops) > 1 else ()
-        batches, states = _run(
-            _Resumed(driver, saved[step], start, step, later), time_limit
+    whole = _run(_Uninterrupted(driver, stops), world_size, time_limit)
+    resumed: dict[tuple[int, ...], _Resumption] = {}
+
+    def resume(
+        after: tuple[int, ...], saved: list[_Run], later: tuple[int, ...]
+    ) -> None:
+        step = after[-1]
+        states = tuple(rank.saved[step] for rank in saved)
+        start = _position_of(whole[0].batches, step)
+        runs = _run(
+            _Resumed(driver, states, start, step, later), world_size, time_limit
         )
-        resumed[(step,)] = batches
-        for then, state in states.items():
-            start = _position_of(reference, then)
-            rest, _ = _run(_Resumed(driver, state, start, then, ()), time_limit)
-            resumed[step, then] = rest
-    _compare(reference, resumed, augmentation=augmentation)
+        resumed[after] = _Resumption(step, [rank.batches for rank in runs])
+        for then in later:
+            # A run that lost batches does not come to the second stop.
+            if all(then in rank.saved for rank in runs):
+                resume((*after, then), runs, ())
+
+    for step in stops:
+        # The first resumed run is stopped and resumed once more.
+        again = stops[-1:] if step == stops[0] and len(stops) > 1 else ()
+        resume((step,), whole, again)
+    slug = "shuffle-buffer-not-restored" if is_stream else "mid-epoch-resume"
+    references = [rank.batches for rank in whole]
+    _compare(references, resumed, (slug,), augmentation=augmentation)
 
 
 def assert_run_resumable(
@@ -195,6 +229,7 @@ def assert_run_resumable(
     epochs: int = 3,
     key: Key | None = None,
     augmentation: bool = True,
+    world_size: int = 1,
     time_limit: float = 300.0,
 ) -> None:
     """Assert that a training program resumes where its checkpoint was written.
@@ -219,6 +254,9 @@ def assert_run_resumable(
         augmentation.
     augmentation : bool
         As for `assert_resumable`.
+    world_size : int
+        How many ranks run the program in one folder, each in a process of its own that
+        has joined a gloo process group. All train on the same number of batches.
     time_limit : float
         Seconds that each process may take.
 
@@ -243,33 +281,36 @@ def assert_run_resumable(
     ...         trained_on(step)
     >>> assert_run_resumable(run, epochs=3)
     """
-    _validate(run, None, None, epochs, time_limit, name="run")
+    _validate(run, None, None, epochs, world_size, time_limit, name="run")
     with tempfile.TemporaryDirectory(prefix="dejabatch-") as name:
         folder = Path(name)
-        counted, _ = _run(_Program(run, folder / "counted", key, ()), time_limit)
-        if len(counted) < epochs or len(counted) % epochs:
-            msg = f"run trained on {len(counted)} batches, which are not {epochs} equal epochs"
-            raise ValueError(msg)
-        length = len(counted) // epochs
+        counted = _run(
+            _Program(run, folder / "counted", key, ()), world_size, time_limit
+        )
+        length = _length_of_epoch([len(rank.batches) for rank in counted], epochs)
         stops = _stops(at, length, epochs)
         program = _Program(run, folder / "whole", key, stops)
-        reference, saved = _run(program, time_limit)
-        reference = _numbered(reference, length)
-        resumed: dict[tuple[int, ...], list[_Batch]] = {}
-        firsts = []
+        whole = _run(program, world_size, time_limit)
+        references = [_numbered(rank.batches, length) for rank in whole]
+        resumed: dict[tuple[int, ...], _Resumption] = {}
         for step in stops:
-            batches, _ = _run(_Program(run, Path(saved[step]), key, ()), time_limit)
-            # A run trains again on what came after its last checkpoint.
-            firsts.append(max(0, len(reference) - len(batches)))
-            batches = _numbered(batches, length, firsts[-1])
-            resumed[(step,)] = [*reference[: firsts[-1]], *batches][step:]
-    if not any(firsts):
+            copy = _Program(run, Path(whole[0].saved[step]), key, ())
+            runs = _run(copy, world_size, time_limit)
+            # A run trains again on what came after its last checkpoint. A run that has
+            # fewer batches than are left has lost some, and started at the stop.
+            most = max(len(rank.batches) for rank in runs)
+            first = min(step, max(0, len(references[0]) - most))
+            ranks = [_numbered(rank.batches, length, first) for rank in runs]
+            resumed[(step,)] = _Resumption(first, ranks)
+    if not any(one.first for one in resumed.values()):
         msg = (
             f"run started again at step 1 after each of the stops {', '.join(map(str, stops))}: "
             "load the checkpoint that the folder has"
         )
         raise AssertionError(msg)
-    _compare(reference, resumed, augmentation=augmentation)
+    # A program does not tell whether its dataset is a stream.
+    slugs = ("mid-epoch-resume", "shuffle-buffer-not-restored")
+    _compare(references, resumed, slugs, augmentation=augmentation)
 
 
 # The processes -----------------------------------------------------------------------
@@ -332,7 +373,7 @@ class _Resumed:
     """Load what was saved, and read the rest."""
 
     driver: _Driver
-    state: bytes
+    states: tuple[bytes, ...]  # by rank
     start: Position
     step: int
     stops: tuple[int, ...]
@@ -341,7 +382,7 @@ class _Resumed:
         loader, _ = self.driver.new_loader()
         first, step = self.start.batches, self.step
         _set_epoch(loader, self.start.epoch)
-        rest = self.driver.load(loader, pickle.loads(self.state))
+        rest = self.driver.load(loader, pickle.loads(self.states[_rank()]))
         batches = loader if rest is None else rest
         for epoch in range(self.start.epoch, self.driver.epochs):
             if epoch > self.start.epoch:
@@ -362,7 +403,10 @@ class _Counted:
         _reseed()
         loader = self.make()
         _set_epoch(loader, 0)
-        send(sum(1 for _ in loader))
+        is_stream = isinstance(
+            getattr(unwrap(loader), "dataset", None), IterableDataset
+        )
+        send((sum(1 for _ in loader), is_stream))
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,17 +428,34 @@ class _Program:
             send(_described(batch, 0, step - 1, self.key))
             if step in self.stops:
                 copy = self.folder.with_name(f"stopped-{step}")
-                shutil.copytree(self.folder, copy)
+                # No rank writes while the folder is copied.
+                _wait_for_ranks()
+                if _rank() == 0:
+                    shutil.copytree(self.folder, copy)
+                _wait_for_ranks()
                 send(_Saved(step, str(copy)))
 
         self.run(self.folder, trained_on)
 
 
+def _in_group() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def _rank() -> int:
+    return torch.distributed.get_rank() if _in_group() else 0
+
+
+def _wait_for_ranks() -> None:
+    if _in_group():
+        torch.distributed.barrier()
+
+
 def _run(
-    function: Callable[[Send], None], time_limit: float
-) -> tuple[list[_Batch], dict[int, Any]]:
-    """Return the batches that a process read, and what it saved by step."""
-    outcome = run_isolated(function, time_limit)
+    function: Callable[[Send], None], world_size: int, time_limit: float
+) -> list[_Run]:
+    """Return by rank which batches were read, and what was saved by step."""
+    outcome = run_isolated(OnRanks(function, world_size), time_limit)
     name = "the resumed run" if isinstance(function, _Resumed) else "the run"
     if outcome.out_of_time:
         msg = f"{name} took more than {time_limit:g} seconds; raise time_limit"
@@ -402,23 +463,45 @@ def _run(
     if outcome.error is not None:
         msg = f"{name} could not be read.\n{outcome.error}"
         raise RuntimeError(msg)
-    batches = [item for item in outcome.sent if isinstance(item, _Batch)]
-    saved = {item.step: item.state for item in outcome.sent if isinstance(item, _Saved)}
-    return batches, saved
+    runs = [_Run([], {}) for _ in range(world_size)]
+    for rank, item in outcome.sent:
+        if isinstance(item, _Saved):
+            runs[rank].saved[item.step] = item.state
+        else:
+            runs[rank].batches.append(item)
+    return runs
 
 
-def _first_epoch(make: Callable[[], Any], time_limit: float) -> int:
-    """Return how many batches the first epoch has."""
-    outcome = run_isolated(_Counted(make), time_limit)
-    if not outcome.sent:
+def _first_epoch(
+    make: Callable[[], Any], world_size: int, time_limit: float
+) -> tuple[int, bool]:
+    """Return how many batches the first epoch has, and whether it is a stream's."""
+    outcome = run_isolated(OnRanks(_Counted(make), world_size), time_limit)
+    if len(outcome.sent) < world_size:
         why = outcome.error or f"it took more than {time_limit:g} seconds"
         msg = f"make: the loader's first epoch could not be read.\n{why}"
         raise RuntimeError(msg)
-    length: int = outcome.sent[0]
+    counts = sorted({count for _, (count, _) in outcome.sent})
+    _, (length, is_stream) = outcome.sent[0]
+    if len(counts) > 1:
+        msg = f"make: the ranks' first epochs have between {counts[0]} and {counts[-1]} batches"
+        raise ValueError(msg)
     if length == 0:
         msg = "make: the loader's first epoch has no batch"
         raise ValueError(msg)
-    return length
+    return length, is_stream
+
+
+def _length_of_epoch(counts: Sequence[int], epochs: int) -> int:
+    """Return how many batches an epoch has, by the batches that each rank trained on."""
+    if len(set(counts)) > 1:
+        msg = f"run trained on {min(counts)} to {max(counts)} batches by rank, not on as many on each"
+        raise ValueError(msg)
+    count = counts[0]
+    if count < epochs or count % epochs:
+        msg = f"run trained on {count} batches, which are not {epochs} equal epochs"
+        raise ValueError(msg)
+    return count // epochs
 
 
 def _reseed() -> None:
@@ -493,17 +576,31 @@ def _numbered(batches: Sequence[_Batch], length: int, first: int = 0) -> list[_B
 
 
 def _compare(
-    reference: Sequence[_Batch],
-    resumed: dict[tuple[int, ...], list[_Batch]],
+    references: Sequence[Sequence[_Batch]],
+    resumed: dict[tuple[int, ...], _Resumption],
+    slugs: tuple[str, ...],
     *,
     augmentation: bool,
 ) -> None:
-    """Raise if a resumed run differs from the uninterrupted one."""
+    """Raise if a resumed run, from its first step on, differs from the uninterrupted.
+
+    `slugs` are the failure modes of a wrong order that repeats no epoch.
+    """
     differences = {}
-    for stops, batches in resumed.items():
-        found = _difference(reference, stops[-1], batches, augmentation=augmentation)
-        if found is not None:
-            differences[stops] = found
+    for stops, one in resumed.items():
+        for rank, reference in enumerate(references):
+            found = _difference(
+                reference, one.first, one.ranks[rank], slugs, augmentation=augmentation
+            )
+            if found is not None:
+                other = _rank_with_same_batches(references, one, rank)
+                if other is not None:
+                    text = f"rank {rank} reads the batches of rank {other}; {found[1]}"
+                    found = ("ranks-share-one-position",), text
+                elif len(references) > 1:
+                    found = found[0], f"rank {rank}: {found[1]}"
+                differences[stops] = found
+                break
     if not differences:
         return
     head = (
@@ -511,13 +608,27 @@ def _compare(
         f"{len(resumed)} stops"
     )
     lines = [
-        f"  stopped after {_named(reference, stops)}: {text}"
+        f"  stopped after {_named(references[0], stops)}: {text}"
         for stops, (_, text) in differences.items()
     ]
-    for slug in dict.fromkeys(slug for slug, _ in differences.values()):
+    named = (slug for found, _ in differences.values() for slug in found)
+    for slug in dict.fromkeys(named):
         mode = FAILURE_MODES[slug]
         lines += [f"{mode.title}: {mode.fix}", f"  {mode.url}"]
     raise AssertionError("\n".join([head, *lines]))
+
+
+def _rank_with_same_batches(
+    references: Sequence[Sequence[_Batch]], resumed: _Resumption, rank: int
+) -> int | None:
+    """Return a rank whose batches this rank has since it resumed, and not before."""
+    mine = [batch.content for batch in resumed.ranks[rank]]
+    for other, batches in enumerate(resumed.ranks):
+        same = other != rank and mine == [batch.content for batch in batches]
+        expected = [[b.content for b in references[one]] for one in (rank, other)]
+        if mine and same and expected[0] != expected[1]:
+            return other
+    return None
 
 
 def _named(reference: Sequence[_Batch], stops: tuple[int, ...]) -> str:
@@ -533,10 +644,11 @@ def _difference(
     reference: Sequence[_Batch],
     step: int,
     batches: Sequence[_Batch],
+    slugs: tuple[str, ...],
     *,
     augmentation: bool,
-) -> tuple[str, str] | None:
-    """Return the failure mode and a sentence, or None if the rest of a run is equal."""
+) -> tuple[tuple[str, ...], str] | None:
+    """Return failure modes and a sentence, or None if the rest of a run is equal."""
     expected = reference[step:]
     epochs = sorted({batch.epoch for batch in expected})
     lengths = {
@@ -545,11 +657,11 @@ def _difference(
         )
         for epoch in epochs
     }
-    at_epoch_end = reference[step - 1].epoch != reference[step].epoch
+    at_epoch_end = step > 0 and reference[step - 1].epoch != reference[step].epoch
     for epoch, (wanted, got) in lengths.items():
         if got == 0 and (at_epoch_end or epoch != epochs[0]):
             text = f"epoch {epoch} has 0 of {wanted} batches"
-            return "resume-loses-an-epoch", text
+            return ("resume-loses-an-epoch",), text
     known = all(batch.samples is not None for batch in (*expected, *batches))
     identity = _samples_of if known else _content_of
     first = _first_difference(expected, batches, identity)
@@ -560,7 +672,7 @@ def _difference(
         text = (
             f"the order is the same; the samples differ from step {step + same + 1} on"
         )
-        return "augmentation-not-restored", text
+        return ("augmentation-not-restored",), text
     epoch = expected[min(first, len(expected) - 1)].epoch
     before = [b for b in reference[:step] if b.epoch == epoch]
     whole = Counter(_each(b for b in reference if b.epoch == epoch))
@@ -573,17 +685,17 @@ def _difference(
     if wrong := [e for e, (wanted, got) in lengths.items() if wanted != got]:
         wanted, got = lengths[wrong[0]]
         text += f"; epoch {wrong[0]} has {got} of the {wanted} batches that are left"
-    return _order_failure(reference, batches, identity, known=known), text
+    if _replays(reference, batches, identity):
+        return ("resume-replays-the-epoch",), text
+    return slugs, text
 
 
-def _order_failure(
+def _replays(
     reference: Sequence[_Batch],
     batches: Sequence[_Batch],
     identity: Callable[[_Batch], Any],
-    *,
-    known: bool,
-) -> str:
-    """Return the failure mode of a resumed run in another order."""
+) -> bool:
+    """Return whether a resumed run repeats the order of the first epoch."""
     first_epoch = [identity(batch) for batch in reference if batch.epoch == 0]
     resumed = [identity(batch) for batch in batches]
     epochs = {batch.epoch for batch in batches}
@@ -591,9 +703,7 @@ def _order_failure(
         [identity(b) for b in batches if b.epoch == epoch] == first_epoch
         for epoch in epochs - {0}
     )
-    if replays or resumed[: len(first_epoch)] == first_epoch:
-        return "resume-replays-the-epoch"
-    return "mid-epoch-resume" if known else "shuffle-buffer-not-restored"
+    return replays or resumed[: len(first_epoch)] == first_epoch
 
 
 def _first_difference(
@@ -627,7 +737,13 @@ def _each(batches: Iterable[_Batch]) -> Iterator[Any]:
 
 
 def _validate(
-    make: Any, save: Any, load: Any, epochs: Any, time_limit: Any, name: str = "make"
+    make: Any,
+    save: Any,
+    load: Any,
+    epochs: Any,
+    world_size: Any,
+    time_limit: Any,
+    name: str = "make",
 ) -> None:
     """Validate the arguments; raise an error that names the wrong one."""
     if not callable(make) or isinstance(make, DataLoader):
@@ -638,6 +754,9 @@ def _validate(
         raise ValueError(msg)
     if not isinstance(epochs, int) or epochs < 2:
         msg = f"epochs must be an integer of at least 2, not {epochs!r}"
+        raise ValueError(msg)
+    if not isinstance(world_size, int) or world_size < 1:
+        msg = f"world_size must be an integer of at least 1, not {world_size!r}"
         raise ValueError(msg)
     if not time_limit > 0:
         msg = f"time_limit must be a number of seconds above 0, not {time_limit!r}"
