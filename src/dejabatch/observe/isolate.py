@@ -17,6 +17,7 @@ import os
 import pickle
 import select
 import signal
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -275,6 +276,7 @@ def _child(
         multiprocessing.resource_tracker.ensure_running()
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)
+    _drop_prints()
     # A forked child would start its own workers by fork, whatever the program does.
     multiprocessing.set_start_method(start_method, force=True)
     if inherited is not None:
@@ -294,6 +296,14 @@ def _child(
         sender.send(("ended", ended_by(error)))
     else:
         sender.send(("ended", None))
+
+
+def _drop_prints() -> None:
+    """Drop what samples print here and in workers; they are made many times."""
+    with open(os.devnull, "w") as nothing:  # noqa: PTH123 - no path
+        with contextlib.suppress(OSError):  # a program may have no standard output
+            os.dup2(nothing.fileno(), 1)
+    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - open until the end
 
 
 _files_of_this_child: list[WrittenFiles] = []
