@@ -39,7 +39,12 @@ import torch
 import torch.distributed
 import torch.multiprocessing
 from accelerate import Accelerator, DataLoaderConfiguration
-from torch.utils.data import DataLoader, DistributedSampler, Subset, TensorDataset
+from torch.utils.data import (
+    DataLoader,
+    DistributedSampler,
+    Subset,
+    TensorDataset,
+)
 
 RANKS = 2
 dataset = TensorDataset(torch.arange(32))
@@ -82,20 +87,19 @@ def on_ranks(function, *arguments):
 
 
 def read(make_loader):
-    """Return the batches of an epoch on this rank."""
-    return [batch.tolist() for (batch,) in make_loader()]
+    """Return the samples of an epoch on this rank."""
+    return torch.cat([batch for (batch,) in make_loader()]).tolist()
 
 
-def on_no_rank(ranks):
-    return 32 - len(set(sum(sum(ranks, []), [])))
+def say(ranks):
+    lost = 32 - len({sample for samples in ranks for sample in samples})
+    return f"{lost} of 32 samples on no rank, {len(ranks[0]) // 4} steps"
 
 
 if __name__ == "__main__":
     twice = on_ranks(read, broken)
-    print(f"broken: {on_no_rank(twice)} of 32 samples on no rank,", end=" ")
-    print(len(twice[0]), "steps")
-    assert on_no_rank(twice) == 16
-    assert len(twice[0]) == 2  # without a GPU more, it would be 8
+    print("broken:", say(twice))
+    assert say(twice) == "16 of 32 samples on no rank, 2 steps"
 
 # %%
 # Why
@@ -109,7 +113,7 @@ if __name__ == "__main__":
     zero, one = twice
     print("rank 0:", zero)
     print("rank 1:", one)
-    assert not set(sum(zero, [])) & set(sum(one, []))
+    assert not set(zero) & set(one)
 
 # %%
 # The fix
@@ -125,10 +129,8 @@ def fixed():
 
 if __name__ == "__main__":
     once = on_ranks(read, fixed)
-    print(f"fixed: {on_no_rank(once)} of 32 samples on no rank,", end=" ")
-    print(len(once[0]), "steps")
-    assert sorted(sum(sum(once, []), [])) == list(range(32))
-    assert len(once[0]) == 4
+    print("fixed:", say(once))
+    assert say(once) == "0 of 32 samples on no rank, 4 steps"
 
 # %%
 # A split by hand is lost in the same way. To keep it, do not prepare the loader.
@@ -159,10 +161,12 @@ def read_each(*makers):
 
 if __name__ == "__main__":
     makers = split_by_hand, not_prepared, dispatched
-    for make, *ranks in zip(makers, *on_ranks(read_each, *makers), strict=True):
-        lost = on_no_rank(ranks)
-        print(f"{make.__name__}: {lost} of 32 samples on no rank")
-        assert lost == (16 if make is split_by_hand else 0)
+    for make, *ranks in zip(
+        makers, *on_ranks(read_each, *makers), strict=True
+    ):
+        print(f"{make.__name__}: {say(ranks)}")
+        lost = 16 if make is split_by_hand else 0
+        assert say(ranks).startswith(f"{lost} of 32")
 
 # %%
 # Lightning leaves a ``DistributedSampler`` as it is, and splits every other loader. Then a
@@ -198,8 +202,7 @@ def plot(**programs):
         2, 1, figsize=(8, 3.4), sharex=True, layout="constrained"
     )
     for ax, (name, ranks) in zip(axes, programs.items(), strict=True):
-        for rank, batches in enumerate(ranks):
-            samples = sum(batches, [])
+        for rank, samples in enumerate(ranks):
             ax.scatter(samples, [rank] * len(samples), marker="s", s=90)
         ax.set(title=name, xticks=range(0, 32, 4), ylim=(1.6, -0.6))
         ax.set_yticks([0, 1], ["rank 0", "rank 1"])
@@ -219,7 +222,7 @@ if __name__ == "__main__":
 def count_different(make_loader):
     everyone = [None] * torch.distributed.get_world_size()
     torch.distributed.all_gather_object(everyone, read(make_loader))
-    return len(set(sum(sum(everyone, []), [])))
+    return len({sample for samples in everyone for sample in samples})
 
 
 # %%

@@ -37,8 +37,12 @@ import torch
 import torch.distributed
 import torch.multiprocessing
 from accelerate import Accelerator
-from torch.utils.data import BatchSampler, DataLoader, DistributedSampler
-from torch.utils.data import TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    DistributedSampler,
+    TensorDataset,
+)
 
 RANKS = 2
 dataset = TensorDataset(torch.arange(24))
@@ -57,7 +61,7 @@ def train(loader):
 
 def broken():
     loader = make_loader()
-    for epoch in range(3):
+    for _ in range(3):
         train(loader)
     return loader
 
@@ -119,7 +123,7 @@ if __name__ == "__main__":
     zero, one = same
     print("rank 0:", zero[0][:6], zero[1][:6], zero[2][:6])
     assert zero[0] == zero[1] == zero[2]
-    assert not set(sum(zero, [])) & set(sum(one, []))
+    assert not set(zero[0]) & set(one[0])
 
 # %%
 # The fix
@@ -140,7 +144,9 @@ if __name__ == "__main__":
     new = on_ranks(epochs_of, fixed)
     print(f"fixed: {different(new)} orders in 3 epochs")
     assert different(new) == 3
-    assert all(sorted(a + b) == list(range(24)) for a, b in zip(*new, strict=True))
+    assert all(
+        sorted(a + b) == list(range(24)) for a, b in zip(*new, strict=True)
+    )
 
 # %%
 # With a batch sampler of your own, ``loader.sampler`` is another sampler, which has no
@@ -190,9 +196,10 @@ def plot(**programs):
     )
     for ax, (name, ranks) in zip(axes, programs.items(), strict=True):
         for rank, epochs in enumerate(ranks):
-            places = [(i, n) for n, order in enumerate(epochs) for i in order]
-            marker = "sD"[rank]
-            ax.scatter(*zip(*places), marker=marker, label=f"rank {rank}", s=80)
+            samples = [sample for order in epochs for sample in order]
+            rows = [n for n, order in enumerate(epochs) for _ in order]
+            label, marker = f"rank {rank}", "sD"[rank]
+            ax.scatter(samples, rows, marker=marker, label=label, s=80)
         ax.set(title=name, xticks=range(0, 24, 4), ylim=(2.6, -0.6))
         ax.set_yticks(range(3), [f"epoch {n}" for n in range(3)])
     axes[0].legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 0.95))

@@ -40,7 +40,12 @@ import torch
 import torch.distributed
 import torch.multiprocessing
 from accelerate import Accelerator, DataLoaderConfiguration
-from torch.utils.data import DataLoader, DistributedSampler, Subset, TensorDataset
+from torch.utils.data import (
+    DataLoader,
+    DistributedSampler,
+    Subset,
+    TensorDataset,
+)
 
 RANKS = 3
 dataset = TensorDataset(torch.arange(10))
@@ -107,7 +112,7 @@ if __name__ == "__main__":
 # once more, so that every rank has four. The ranks then run the same number of steps, as
 # training needs. Training hardly notices a sample that comes twice, but a metric does.
 #
-# ``drop_last=True`` is no remedy. It cuts the order, and leaves samples out instead.
+# ``drop_last=True`` does not help. It cuts the order, and leaves samples out instead.
 
 
 def cut():
@@ -218,7 +223,11 @@ import dejabatch
 
 def audit_both():
     reports = dejabatch.audit(broken), dejabatch.audit(fixed)
-    return str(reports[0]), [f.slug for f in reports[0].findings], reports[1].ok
+    return (
+        str(reports[0]),
+        [f.slug for f in reports[0].findings],
+        reports[1].ok,
+    )
 
 
 if __name__ == "__main__":

@@ -112,7 +112,9 @@ def crops(ranks):
 if __name__ == "__main__":
     alike = on_ranks(read, broken)
     indices, different = crops(alike)
-    print(f"broken: {different} different crops of {indices} samples on two ranks")
+    print(
+        f"broken: {different} different crops of {indices} samples on two ranks"
+    )
     assert (indices, different) == (8, 4)
 
 # %%
@@ -159,9 +161,13 @@ def fixed():
 if __name__ == "__main__":
     apart = on_ranks(read, fixed)
     indices, different = crops(apart)
-    print(f"fixed: {different} different crops of {indices} samples on two ranks")
+    print(
+        f"fixed: {different} different crops of {indices} samples on two ranks"
+    )
     assert (indices, different) == (8, 8)
-    for (samples, _), (again, _) in zip(apart, on_ranks(read, fixed), strict=True):
+    for (samples, _), (again, _) in zip(
+        apart, on_ranks(read, fixed), strict=True
+    ):
         assert samples == again  # the run repeats
 
 # %%
@@ -169,15 +175,17 @@ if __name__ == "__main__":
 # rank. Set this seed after making the model, or the ranks begin with different weights.
 
 
-def prepared(device_specific):
+def prepared(device_specific=False):
     accelerator = Accelerator(cpu=True)
     set_seed(0, device_specific=device_specific)
-    loader = DataLoader(RandomCrops(), batch_size=1, shuffle=True, num_workers=1)
+    loader = DataLoader(
+        RandomCrops(), batch_size=1, shuffle=True, num_workers=1
+    )
     return accelerator.prepare(loader)
 
 
 def read_prepared():
-    return [read(lambda: prepared(specific)) for specific in (False, True)]
+    return read(prepared), read(lambda: prepared(device_specific=True))
 
 
 if __name__ == "__main__":
@@ -247,7 +255,11 @@ if __name__ == "__main__":
 
 def audit_both():
     reports = dejabatch.audit(broken), dejabatch.audit(fixed)
-    return str(reports[0]), [f.slug for f in reports[0].findings], reports[1].ok
+    return (
+        str(reports[0]),
+        [f.slug for f in reports[0].findings],
+        reports[1].ok,
+    )
 
 
 if __name__ == "__main__":

@@ -38,8 +38,12 @@ import matplotlib.pyplot as plt
 import torch
 import torch.distributed
 import torch.multiprocessing
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
-from torch.utils.data import random_split
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    random_split,
+)
 
 RANKS = 2
 
@@ -100,7 +104,9 @@ def read(make_loader):
 
 def compare(ranks):
     """Return how many indices, and how many files, are on both ranks."""
-    return [len(set(zero) & set(one)) for zero, one in zip(*ranks, strict=True)]
+    return [
+        len(set(zero) & set(one)) for zero, one in zip(*ranks, strict=True)
+    ]
 
 
 if __name__ == "__main__":
@@ -173,7 +179,9 @@ def read_each(*makers):
 
 if __name__ == "__main__":
     makers = seeded_by_rank, split_by_each_rank
-    for make, *ranks in zip(makers, *on_ranks(read_each, *makers), strict=True):
+    for make, *ranks in zip(
+        makers, *on_ranks(read_each, *makers), strict=True
+    ):
         files = compare(ranks)[1]
         print(f"{make.__name__}: {files} files are on both ranks")
         assert files > 0

@@ -119,7 +119,7 @@ if __name__ == "__main__":
 # Why
 # ---
 # In ``backward``, each rank sends its gradients and waits for those of the others. Rank 1
-# has no third batch. Rank 0 waits for gradients that nobody computes, and the message
+# has no third batch. Rank 0 waits for gradients that no rank computes, and the message
 # names neither the loader nor the rank that has ended.
 #
 # Parts differ if the number of shards is not divisible, if shards have different sizes, or
@@ -169,7 +169,7 @@ if __name__ == "__main__":
     assert [error for _, error in joined] == ["no error", "no error"]
 
 # %%
-# If nobody knows the sizes before, count first: let all ranks agree on the smallest number
+# If the sizes are unknown, count first, and let all ranks agree on the smallest number
 # of batches.
 
 
@@ -232,7 +232,11 @@ import dejabatch
 
 def audit_both():
     reports = dejabatch.audit(broken), dejabatch.audit(fixed)
-    return str(reports[0]), [f.slug for f in reports[0].findings], reports[1].ok
+    return (
+        str(reports[0]),
+        [f.slug for f in reports[0].findings],
+        reports[1].ok,
+    )
 
 
 if __name__ == "__main__":

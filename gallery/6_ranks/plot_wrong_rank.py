@@ -132,8 +132,8 @@ if __name__ == "__main__":
     assert on_no_rank(by_rank) == 0
 
 # %%
-# Without the two arguments, the sampler asks the process group. It raises an error if there
-# is no group yet. Code that answers 0 instead hides the mistake: all ranks become rank 0.
+# Without the two arguments, the sampler asks the process group. It raises an error before
+# the group exists. Code that answers 0 instead hides the mistake: all ranks become rank 0.
 
 
 def rank_or_0():

@@ -9,8 +9,8 @@
 # ]
 # ///
 """
-What ranks share: seeds, order and who splits the data
-======================================================
+What do ranks share? Seeds, order and who splits the data
+=========================================================
 
 Ranks must share the order, read different parts of it, and augment differently.
 
@@ -166,7 +166,10 @@ def plain(options):
 
 def accelerate(options):
     torch.manual_seed(0)
-    model, loader = Model(), Accelerator(cpu=True).prepare(make_loader(options))
+    model, loader = (
+        Model(),
+        Accelerator(cpu=True).prepare(make_loader(options)),
+    )
     for _ in range(EPOCHS):
         for batch in loader:
             model(**batch)
@@ -237,7 +240,9 @@ def run_each(program):
 PROGRAMS = plain, accelerate, trainer, lightning
 
 if __name__ == "__main__":
-    results = {program.__name__: on_ranks(run_each, program) for program in PROGRAMS}
+    results = {
+        program.__name__: on_ranks(run_each, program) for program in PROGRAMS
+    }
     assert results.keys() == {"plain", "accelerate", "trainer", "lightning"}
 
 # %%
@@ -292,7 +297,9 @@ def plot(results):
             ax.set(ylim=(1.7, -0.7), xticks=(0, 16, 31))
             ax.set_yticks([0, 1], ["rank 0", "rank 1"])
             if name not in ranks[0]:
-                ax.text(15.5, 0.5, "makes the loader", ha="center", va="center")
+                ax.text(
+                    15.5, 0.5, "makes the loader", ha="center", va="center"
+                )
     for ax, name in zip(axes[0], names, strict=True):
         ax.set_title(name)
     axes[-1, 1].set_xlabel("sample")
@@ -309,7 +316,9 @@ if __name__ == "__main__":
 
 
 def has_new_order(ranks, loader):
-    first, second = ([index for index, _ in epoch] for epoch in ranks[0][loader])
+    first, second = (
+        [index for index, _ in epoch] for epoch in ranks[0][loader]
+    )
     return first != second
 
 
@@ -322,7 +331,9 @@ if __name__ == "__main__":
         ("lightning", "with_sampler"),
     ):
         new = has_new_order(results[program], loader)
-        print(f"{program}, {loader}: {'new' if new else 'same'} order in epoch 1")
+        print(
+            f"{program}, {loader}: {'new' if new else 'same'} order in epoch 1"
+        )
         assert new == (program != "plain")
 
 # %%
@@ -345,7 +356,9 @@ if __name__ == "__main__":
     results["workers=True"] = on_ranks(lightning_with_workers)
     for program, ranks in results.items():
         same = share_numbers(ranks, "unsplit")
-        print(f"{program}: {'the same' if same else 'different'} random numbers")
+        print(
+            f"{program}: {'the same' if same else 'different'} random numbers"
+        )
         assert same == (program in {"plain", "accelerate", "lightning"})
 
 # %%
@@ -358,7 +371,9 @@ if __name__ == "__main__":
 def evaluate_with_accelerate():
     accelerator = Accelerator(cpu=True)
     loader = accelerator.prepare(DataLoader(Rows(9), batch_size=4))
-    return sum(len(accelerator.gather_for_metrics(batch["x"])) for batch in loader)
+    return sum(
+        len(accelerator.gather_for_metrics(batch["x"])) for batch in loader
+    )
 
 
 def count_labels(predictions):
