@@ -233,7 +233,7 @@ if __name__ == "__main__":
 # %%
 # See also
 # --------
-# * ``set_epoch`` takes effect too late: :ref:`epoch-arrives-late`.
+# * ``set_epoch`` takes effect too late: :doc:`/gallery/6_ranks/plot_epoch_arrives_late`.
 # * A sampler of your own keeps its order:
 #   :doc:`/gallery/3_order/plot_order_fixed_at_construction`.
 # * A stream keeps its order: :doc:`/gallery/4_streaming/plot_stream_with_fixed_shuffle`.

@@ -213,6 +213,5 @@ RECORDS = (
         "sampler count its passes itself.",
         undetected_because="`audit` reads the loader's own batches without the loop that "
         "calls `set_epoch`.",
-        has_page=False,
     ),
 )
