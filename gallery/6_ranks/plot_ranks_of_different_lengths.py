@@ -187,30 +187,23 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# Each bar is a batch, with its samples. Rank 0 waits in its third batch until the timeout.
+# Each bar is a batch, with its samples. Rank 0 waits for gradients, and rank 1 for the end
+# of the epoch, until the timeout.
 
 
 def plot(**programs):
     _, axes = plt.subplots(
         2, 1, figsize=(8, 3.4), sharex=True, layout="constrained"
     )
+    middle = {"ha": "center", "va": "center"}
     for ax, (name, ranks) in zip(axes, programs.items(), strict=True):
         for rank, (batches, error) in enumerate(ranks):
-            bars = [f"{batch[0]:g} to {batch[-1]:g}" for batch in batches]
-            waits = error != "no error"
-            bars += ["waits"] if waits else []
-            drawn = ax.barh(
-                [rank] * len(bars),
-                0.95,
-                left=range(len(bars)),
-                height=0.6,
-                color=["C0"] * len(batches) + ["none"] * waits,
-                hatch=[""] * len(batches) + ["//"] * waits,
-            )
-            for bar, text in zip(drawn, bars, strict=True):
-                x = bar.get_x() + bar.get_width() / 2
-                ink = {} if text == "waits" else {"color": "white"}
-                ax.text(x, rank, text, ha="center", va="center", **ink)
+            for step, batch in enumerate(batches):
+                ax.barh(rank, 0.95, left=step + 0.025, height=0.6, color="C0")
+                text = f"{batch[0]:g} to {batch[-1]:g}"
+                ax.text(step + 0.5, rank, text, color="white", **middle)
+            if error != "no error":
+                ax.text(len(batches) + 0.5, rank, "waits", **middle)
         ax.set(title=name, xlim=(0, 3), ylim=(1.5, -0.5))
         ax.set_yticks([0, 1], ["rank 0", "rank 1"])
         ax.set_xticks([0.5, 1.5, 2.5], ["0", "1", "2"])
