@@ -24,7 +24,7 @@ A loader knows its own workers but not the other ranks.
 # -------------
 # A stream has eight shards with three samples each. The dataset splits the shards between
 # the workers of its loader. Two processes of ``torch.distributed`` read the stream, with
-# two workers each.
+# two workers each, and count how often they get each sample.
 
 # sphinx_gallery_tags = ["same across ranks", "repeated samples", "IterableDataset"]
 # sphinx_gallery_parallel = False
@@ -73,10 +73,6 @@ def load(dataset):
 
 
 broken = tuple(load(ByWorker(rank, RANKS)) for rank in range(RANKS))
-
-# %%
-# Each process works like a training program: it joins the process group, creates a loader
-# and reads it. The process counts how often it gets each sample.
 
 
 def run_rank(rank, port, folder, function, arguments):

@@ -237,4 +237,3 @@ if __name__ == "__main__":
 # * A sampler of your own keeps its order:
 #   :doc:`/gallery/3_order/plot_order_fixed_at_construction`.
 # * A stream keeps its order: :doc:`/gallery/4_streaming/plot_stream_with_fixed_shuffle`.
-# * :class:`torch.utils.data.distributed.DistributedSampler`.

@@ -222,12 +222,9 @@ import dejabatch
 
 
 def audit_both():
-    reports = dejabatch.audit(broken), dejabatch.audit(fixed)
-    return (
-        str(reports[0]),
-        [f.slug for f in reports[0].findings],
-        reports[1].ok,
-    )
+    report = dejabatch.audit(broken)
+    slugs = [f.slug for f in report.findings]
+    return str(report), slugs, dejabatch.audit(fixed).ok
 
 
 if __name__ == "__main__":
@@ -243,4 +240,3 @@ if __name__ == "__main__":
 #   :doc:`/gallery/6_ranks/plot_ranks_of_different_lengths`.
 # * ``drop_last`` loses samples on one process, too:
 #   :doc:`/gallery/3_order/plot_drop_last`.
-# * :class:`torch.utils.data.distributed.DistributedSampler`.

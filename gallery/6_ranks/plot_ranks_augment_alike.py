@@ -226,40 +226,17 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Put this dataset into your loader, and compare the numbers of the ranks. Equal numbers
-# are the failure.
-
-
-class WorkerSeeds(Dataset):
-    def __len__(self):
-        return 1
-
-    def __getitem__(self, index):
-        return torch.initial_seed()
-
-
-def worker_seed():
-    torch.manual_seed(0)
-    return [int(seed) for seed in DataLoader(WorkerSeeds(), num_workers=1)]
-
-
-if __name__ == "__main__":
-    zero, one = on_ranks(worker_seed)
-    print("rank 0:", zero, "rank 1:", one)
-    assert zero == one
-
-# %%
+# Add ``torch.initial_seed()`` to the sample that ``__getitem__`` returns, and compare the
+# numbers of the ranks.
+#
 # Or call ``dejabatch.audit`` on every rank. It compares the generators on which the samples
 # depend.
 
 
 def audit_both():
-    reports = dejabatch.audit(broken), dejabatch.audit(fixed)
-    return (
-        str(reports[0]),
-        [f.slug for f in reports[0].findings],
-        reports[1].ok,
-    )
+    report = dejabatch.audit(broken)
+    slugs = [f.slug for f in report.findings]
+    return str(report), slugs, dejabatch.audit(fixed).ok
 
 
 if __name__ == "__main__":
