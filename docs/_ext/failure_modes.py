@@ -36,6 +36,7 @@ OTHERS = (
     "plot_what_generator_drives",
     "plot_start_methods",
     "plot_persistent_workers",
+    "plot_what_ranks_share",
     "plot_the_article",
     "plot_what_people_say",
 )

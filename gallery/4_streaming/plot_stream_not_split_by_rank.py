@@ -24,12 +24,14 @@ A loader knows its own workers but not the other ranks.
 # -------------
 # A stream has eight shards with three samples each. The dataset splits the shards between
 # the workers of its loader. Two processes of ``torch.distributed`` read the stream, with
-# two workers each.
+# two workers each, and count how often they get each sample.
 
 # sphinx_gallery_tags = ["same across ranks", "repeated samples", "IterableDataset"]
 # sphinx_gallery_parallel = False
 
 import functools
+import os
+import socket
 import tempfile
 
 import matplotlib.pyplot as plt
@@ -72,34 +74,47 @@ def load(dataset):
 
 broken = tuple(load(ByWorker(rank, RANKS)) for rank in range(RANKS))
 
-# %%
-# Each process works like a training program: it joins the process group, creates a loader
-# and reads it. The process counts how often it gets each sample.
 
-
-def read_on_rank(rank, make_dataset, times, store):
+def run_rank(rank, port, folder, function, arguments):
     torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{store}", rank=rank, world_size=RANKS
-    )
+    os.environ |= {
+        "RANK": f"{rank}",
+        "LOCAL_RANK": f"{rank}",
+        "WORLD_SIZE": f"{RANKS}",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": f"{port}",
+    }
+    torch.distributed.init_process_group("gloo")
+    torch.save(function(*arguments), f"{folder}/{rank}")
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+
+
+def on_ranks(function, *arguments):
+    """Return what a function returns on each rank of a new program."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]  # is free
+    with tempfile.TemporaryDirectory() as folder:
+        torch.multiprocessing.start_processes(
+            run_rank,
+            args=(port, folder, function, arguments),
+            nprocs=RANKS,
+            start_method="fork",
+        )
+        return [torch.load(f"{folder}/{rank}") for rank in range(RANKS)]
+
+
+def count(make_dataset):
+    """Return how often this rank reads each sample."""
     rank = torch.distributed.get_rank()
     world_size = torch.distributed.get_world_size()
-    for batch in load(make_dataset(rank, world_size)):
-        times[rank] += torch.bincount(batch, minlength=24)
-    torch.distributed.destroy_process_group()
+    samples = torch.cat(list(load(make_dataset(rank, world_size))))
+    return torch.bincount(samples, minlength=24)
 
 
 def read_on_all_ranks(make_dataset):
     """Return how often each rank reads each sample."""
-    times = torch.zeros(RANKS, 24, dtype=int).share_memory_()
-    with tempfile.TemporaryDirectory() as folder:
-        torch.multiprocessing.start_processes(
-            read_on_rank,
-            args=(make_dataset, times, f"{folder}/store"),
-            nprocs=RANKS,
-            start_method="fork",
-        )
-    return times
+    return torch.stack(on_ranks(count, make_dataset))
 
 
 if __name__ == "__main__":
@@ -236,15 +251,25 @@ if __name__ == "__main__":
     assert of_fixed == (0, 24)
 
 # %%
-# Or run ``dejabatch.compare``, which reads both loaders in separate processes and leaves
-# yours unchanged.
+# Or call ``dejabatch.audit`` on every rank. In one process, ``dejabatch.compare`` reads the
+# loaders of two ranks.
+
+
+def audit_both():
+    rank = torch.distributed.get_rank()
+    report = dejabatch.audit(broken[rank])
+    found = [(f.slug, f.where) for f in report.findings]
+    return str(report), found, dejabatch.audit(fixed[rank]).ok
+
 
 if __name__ == "__main__":
+    (text, found, fixed_is_ok), _ = on_ranks(audit_both)
+    print(text)
+    assert found == [("stream-not-split-by-rank", "dataset.__iter__")]
+    assert fixed_is_ok
+
     report = dejabatch.compare(*broken)
-    print(report)
-    assert [(f.slug, f.where) for f in report.findings] == [
-        ("stream-not-split-by-rank", "dataset.__iter__")
-    ]
+    assert [(f.slug, f.where) for f in report.findings] == found
     assert dejabatch.compare(*fixed).ok
 
 # %%
@@ -253,6 +278,7 @@ if __name__ == "__main__":
 # * All workers of one rank read the same samples:
 #   :doc:`/gallery/4_streaming/plot_stream_not_split_by_worker`.
 # * The ranks read different samples but augment them in the same way:
-#   :doc:`/gallery/2_randomness/plot_seeds_next_to_each_other`.
-# * A sampler splits a map-style dataset between ranks: :doc:`/recipes/index`.
-# * ``torch.distributed.algorithms.Join``, for ranks with different numbers of batches.
+#   :doc:`/gallery/6_ranks/plot_ranks_augment_alike`.
+# * A sampler splits a map-style dataset between ranks: :ref:`part-for-each-rank`.
+# * Ranks with different numbers of batches wait for each other:
+#   :doc:`/gallery/6_ranks/plot_ranks_of_different_lengths`.

@@ -215,7 +215,11 @@ class Request:
 
     def _audit_at(self, meeting: Meeting) -> Report:
         # The connection must be there before any rank forks: see join_group_of_children.
-        with inherited_by_children(meeting.new_connection) as connection:
+        # A function may seed this process, and the loader is read with these seeds.
+        with (
+            restored(global_rngs().values()),
+            inherited_by_children(meeting.new_connection) as connection,
+        ):
             outcome = audit_with_all_ranks(
                 meeting,
                 lambda: self._prepare(meeting, connection),
@@ -242,8 +246,7 @@ class Request:
         self._validate({**CHECKS, **RANK_CHECKS})
         loader = self.loader
         if is_factory(loader):
-            with restored(global_rngs().values()):
-                loader = loader()
+            loader = loader()
             unwrap(loader)
         return partial(self._examine, meeting, connection, loader)
 

@@ -1,6 +1,7 @@
 """The fixes inside accelerate and Lightning, on real ranks: right, or a clear error."""
 
 import warnings
+from functools import partial
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch.distributed as dist
 from green_runs import slow_ranks
 from rank_loaders import Numbers
 from rank_processes import on_ranks
+from test_recipes import recipe
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 from torch.utils.data.distributed import DistributedSampler
 
@@ -145,6 +147,49 @@ def test_sampler_inside_lightnings_wrapper_is_refused():
     ]
     assert [len(part) for part in parts] == [12, 12]
     assert {index.epoch for part in parts for index in part} == {0, 1}
+
+
+def program_of_recipes(rank, world):
+    from accelerate import Accelerator  # noqa: PLC0415
+
+    Accelerator(cpu=True)  # makes the process group
+    load = partial(DataLoader, batch_size=4)
+    sampler = DistributedSampler(range(32))
+    part = recipe("ranks").batches_of_rank(range(32), epochs=1, batch_size=4)
+    results = {
+        "part": read(part),
+        "part, prepared": read(prepare(load(range(32), sampler=sampler))),
+        "whole, prepared": read(prepare(load(range(32), shuffle=True))),
+    }
+    split = recipe("split_stream").Split
+    for workers in (0, 2):
+        mine, all_ranks = split(range(32), rank, world), split(range(32))
+        options = {"num_workers": workers}
+        results["stream", workers] = read(load(mine, **options))
+        results["stream, prepared", workers] = read(prepare(load(mine, **options)))
+        whole = prepare(load(all_ranks, **options))
+        results["whole stream, prepared", workers] = read(whole)
+    for number in (rank, 0):
+        torch.manual_seed(0)
+        init = recipe("rank_seed").SeedByRank(number)
+        loader = load(Noisy(), num_workers=1, worker_init_fn=init)
+        draws = gathered([row[1] for row in rows(prepare(loader))])
+        results["draws", number == rank] = len(set(draws))
+    return results
+
+
+@slow_ranks
+def test_recipes_inside_accelerate():
+    _, results = on_ranks(2, program_of_recipes, group=False, timeout=300)
+    everything = list(range(32))
+    assert results["part"] == results["whole, prepared"] == everything
+    assert len(results["part, prepared"]) == 16
+    for workers in (0, 2):
+        assert results["stream", workers] == everything
+        assert len(set(results["stream, prepared", workers])) == 16
+        assert results["whole stream, prepared", workers] == everything
+    assert results["draws", True] == 24
+    assert results["draws", False] == 12  # the number of a model that both ranks hold
 
 
 @slow_ranks

@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import partial
 
 import pytest
 import torch
@@ -91,11 +92,14 @@ def ordinary_program(rank, world):
         "called": len(made),
         "stream": outcome(load(GatheringStream(rank, world))),
         "workers": outcome(one_seed(rank, world)),
+        "seeds in a function": outcome(partial(one_seed, rank, world)),
         "chosen": outcome(without_sampler(rank, world), checks=["wrong-rank"]),
         "still": together(rank),
     }
     torch.set_rng_state(state)
-    report = audit(with_sampler(rank, world))
+    report = audit(partial(with_sampler, rank, world))
+    found["untouched"] = torch.equal(state, torch.get_rng_state())
+    found["asks for a function"] = "audit a function" in str(report)
     found["first lines"] = str(report).splitlines()[:2]
     found["headers"] = None if report.ranks is None else len(report.ranks)
     return found
@@ -112,8 +116,12 @@ def test_all_ranks_get_one_verdict():
         "called": 1,
         "stream": [],
         "workers": ["ranks-augment-alike"],
+        "seeds in a function": ["ranks-augment-alike"],
         "chosen": [],
         "still": 1,
+        "untouched": True,
+        "asks for a function": False,
+        # The loader does not show the call of set_epoch.
         "first lines": ["dejabatch: 1 note", "ranks: 2 ranks were compared"],
     }
 

@@ -26,7 +26,6 @@ RECORDS = (
         "whole dataset.",
         fix="Pass `sampler=DistributedSampler(dataset)` instead of `shuffle=True`, "
         "and call its `set_epoch` before each epoch.",
-        has_page=False,
     ),
     FailureMode(
         slug="no-set-epoch",
@@ -48,7 +47,6 @@ RECORDS = (
         cause="`DistributedSampler` shuffles by its seed and its epoch, and the epoch "
         "stays 0 until you call `set_epoch`.",
         fix="Call `loader.sampler.set_epoch(epoch)` before each epoch.",
-        has_page=False,
     ),
     FailureMode(
         slug="ranks-augment-alike",
@@ -69,7 +67,6 @@ RECORDS = (
         "numbers.",
         fix="Add the rank to the seed of the augmentation, and leave the rank out of the "
         "seed of the sampler; `worker_init_fn=dejabatch.seed_worker` does that.",
-        has_page=False,
     ),
     FailureMode(
         slug="data-split-twice",
@@ -92,7 +89,6 @@ RECORDS = (
         "`Trainer` or Lightning splits each part once more.",
         fix="Split once: give the framework a loader without `DistributedSampler`, "
         "`shard` or a split of your own, or tell it not to split.",
-        has_page=False,
     ),
     FailureMode(
         slug="padded-evaluation",
@@ -114,7 +110,6 @@ RECORDS = (
         fix="Evaluate unpadded parts, `Subset(dataset, range(rank, len(dataset), "
         "world_size))`, or drop the repeated samples after gathering, as "
         "`accelerator.gather_for_metrics` does.",
-        has_page=False,
     ),
     FailureMode(
         slug="ranks-disagree",
@@ -135,7 +130,6 @@ RECORDS = (
         "different seeds.",
         fix="Sort the files, and give the shuffle, the split and the sampler the same "
         "seed on all ranks.",
-        has_page=False,
     ),
     FailureMode(
         slug="wrong-rank",
@@ -158,7 +152,6 @@ RECORDS = (
         "or was read before the process group existed.",
         fix="Use `torch.distributed.get_rank()` and `get_world_size()`, after "
         "`init_process_group`, or the variables `RANK` and `WORLD_SIZE`.",
-        has_page=False,
     ),
     FailureMode(
         slug="ranks-of-different-lengths",
@@ -179,7 +172,6 @@ RECORDS = (
         "different lengths.",
         fix="Give all ranks the same number of batches: drop the surplus, repeat samples, "
         "or train inside `torch.distributed.algorithms.Join`.",
-        has_page=False,
     ),
     FailureMode(
         slug="model-parallel-ranks-differ",
@@ -201,7 +193,6 @@ RECORDS = (
         "data-parallel dimension.",
         fix="Split by the number of models and the number of this model, such as "
         '`mesh["dp"].size()` and `mesh["dp"].get_local_rank()`.',
-        has_page=False,
     ),
     FailureMode(
         slug="epoch-arrives-late",
@@ -222,6 +213,5 @@ RECORDS = (
         "sampler count its passes itself.",
         undetected_because="`audit` reads the loader's own batches without the loop that "
         "calls `set_epoch`.",
-        has_page=False,
     ),
 )

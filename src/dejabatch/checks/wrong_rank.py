@@ -12,7 +12,7 @@ from dejabatch.evidence.ranks import (
 )
 from dejabatch.findings import CannotTell, Diagnosis
 
-UNLESS = {"data-split-twice"}
+UNLESS = {"data-split-twice", "model-parallel-ranks-differ"}
 
 # Ranks without recognized splits that read less than this share of the dataset are
 # split in a way that is not recognized.

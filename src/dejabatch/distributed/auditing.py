@@ -18,6 +18,7 @@ from dejabatch.distributed.child_group import join_group_of_children
 from dejabatch.distributed.header import header_of
 from dejabatch.distributed.meeting import PATIENCE, Absent, Meeting, meet
 from dejabatch.distributed.record import Header, Ranks, pack, say_ranks, unpack
+from dejabatch.evidence.facts import FUNCTION
 from dejabatch.expect import Expect
 from dejabatch.findings import SEVERITIES, Finding
 from dejabatch.observe.experiments.fixed_samples import FixedSamples
@@ -423,9 +424,10 @@ def judge_ranks(
         for slug, reason in {**own.skipped, **between.skipped}.items()
         if slug not in checked
     }
+    # Every rank makes its loader once, so that passing a function shows no more.
     untold = {
         slug: reason
         for slug, reason in {**own.untold, **between.untold}.items()
-        if slug in skipped
+        if slug in skipped and FUNCTION not in reason
     }
     return Judgement(tuple(findings), tuple(checked), skipped, untold)

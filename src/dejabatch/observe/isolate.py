@@ -300,10 +300,9 @@ def _child(
 
 def _drop_prints() -> None:
     """Drop what samples print here and in workers; they are made many times."""
-    with open(os.devnull, "w") as nothing:  # noqa: PTH123 - no path
-        with contextlib.suppress(OSError):  # a program may have no standard output
-            os.dup2(nothing.fileno(), 1)
     sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - open until the end
+    with contextlib.suppress(OSError):  # a program may have no standard output
+        os.dup2(sys.stdout.fileno(), 1)
 
 
 _files_of_this_child: list[WrittenFiles] = []

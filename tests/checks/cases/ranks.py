@@ -263,6 +263,12 @@ BROKEN = {
         ("error", "sampler"),
         "ranks 0 and 1 read different batches: 0 of 16 indices",
     ),
+    "two models whose data are split for four ranks": (
+        "model-parallel-ranks-differ",
+        ranks(*four(range(4), 4, FOURTHS), same_data=[[0, 1], [2, 3]]),
+        ("error", "sampler"),
+        "ranks 0 and 1 read different batches: 0 of 8 indices",
+    ),
     "ranks of one model with different augmentation": (
         "model-parallel-ranks-differ",
         ranks(
@@ -370,6 +376,10 @@ RIGHT = {
     "ranks-disagree, repeated augmentation": ("ranks-disagree", SEVERAL_TIMES),
     "ranks-disagree, windows drawn at random": ("ranks-disagree", WINDOWS),
     "ranks-of-different-lengths, equal ones": ("ranks-of-different-lengths", SPLIT),
+    "wrong-rank, two models whose data are split for four ranks": (
+        "wrong-rank",
+        ranks(*four(range(4), 4, FOURTHS), same_data=[[0, 1], [2, 3]]),
+    ),
     "model-parallel-ranks-differ, replicas": ("model-parallel-ranks-differ", MODELS),
     "ranks-augment-alike, seeds of their own": (
         "ranks-augment-alike",
