@@ -71,6 +71,8 @@ def test_epochs_differ():
         testing.assert_epochs_differ(loads(Noisy(), num_workers=1), **only_augmentation)
     with pytest.raises(ValueError, match="nothing would be asserted"):
         testing.assert_epochs_differ(loads(range(40)), order=False)
+    with pytest.raises(RuntimeError, match="fewer than ten different samples"):
+        testing.assert_epochs_differ(loads(range(5)), **only_augmentation)
 
 
 def test_no_duplicates():

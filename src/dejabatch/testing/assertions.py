@@ -116,7 +116,8 @@ def assert_epochs_differ(
         If the epochs have the same order, or the same augmentation. The message has the
         number of samples that were compared.
     RuntimeError
-        If the epochs could not be read to their end. The message says why.
+        If the epochs could not be read to their end, or have too few samples to compare
+        their augmentation. The message says why.
     ValueError
         If `order` and `augmentation` are both False.
 
@@ -137,7 +138,14 @@ def assert_epochs_differ(
             "shuffle=True, or call set_epoch before each epoch"
         )
         raise AssertionError(msg)
-    if augmentation and seen.repeats():
+    repeats = seen.repeats() if augmentation else False
+    if repeats is None:
+        msg = (
+            "loader: two epochs have fewer than ten different samples in common, which "
+            "tells nothing about their augmentation; give the assertion more samples"
+        )
+        raise RuntimeError(msg)
+    if repeats:
         msg = (
             f"all {len(orders[0])} samples of the second epoch are those of the first; "
             "dejabatch.audit names the generator that repeats, or the cache"
