@@ -91,6 +91,8 @@ class Facts:
         Whether the sampler, or one that it wraps, has a ``set_epoch``.
     dataset_has_set_epoch : bool
         Whether the dataset, or one that it wraps, has a ``set_epoch``.
+    dataset_has_epoch : bool
+        Whether the dataset, or one that it wraps, stores the number of an epoch.
     drop_last : bool
         Whether batches that are not full are left out.
     draws_with_replacement : bool
@@ -157,6 +159,7 @@ class Facts:
     sampler_epoch: int | None = None
     sampler_has_set_epoch: bool = False
     dataset_has_set_epoch: bool = False
+    dataset_has_epoch: bool = False
     drop_last: bool = False
     draws_with_replacement: bool = False
     given_indices: bool = False
@@ -381,6 +384,9 @@ class EpochEnd:
     moved_files : tuple of str
         Paths of the dataset's open files whose position in the main process was moved by
         workers.
+    shared_connections : tuple of str
+        Paths of connections that were open when the workers were forked, and that
+        workers use.
     states_before : dict of str to bytes
         Digests of the main process's global generators before the epoch.
     states_at_first_index : dict of str to bytes
@@ -401,6 +407,7 @@ class EpochEnd:
     unseeded_generators: tuple[str, ...] = ()
     list_reused: bool = False
     moved_files: tuple[str, ...] = ()
+    shared_connections: tuple[str, ...] = ()
     states_before: Census = field(default_factory=dict)
     states_at_first_index: Census = field(default_factory=dict)
 
@@ -583,6 +590,9 @@ class Answers:
     reseeded : tuple of str
         Paths of the generators that are in one and the same state after the samples of
         `index` and of `other`, whatever their state before.
+    reseeded_by_index : tuple of str
+        Names of the global generators that are in one state after each sample of `index`,
+        whatever their state before, and in another after the sample of `other`.
     changed_objects : mapping of str to str
         Paths of what the first two samples changed in the dataset, each with its kind:
         ``"array"``, ``"value"``, ``"container"`` or ``"cache"``.
@@ -659,6 +669,7 @@ class Answers:
     after_other_index: bytes | None = None
     depends_on: tuple[str, ...] = ()
     reseeded: tuple[str, ...] = ()
+    reseeded_by_index: tuple[str, ...] = ()
     changed_objects: Mapping[str, str] = field(default_factory=dict)
     edited_objects: Mapping[str, str] = field(default_factory=dict)
     held_by_dataset: tuple[str, ...] = ()

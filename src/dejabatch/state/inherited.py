@@ -100,6 +100,11 @@ class Inherited:
                         bytes_left -= _reopen(descriptor, status, bytes_left)
 
 
+def has_connections() -> bool:
+    """Return whether this process has an open stream socket with a peer."""
+    return any(_is_connection(*found) for found in _open_descriptors())
+
+
 def replace_shared_memory() -> None:
     """Replace the shared memory of this process by copies; call in a forked child.
 

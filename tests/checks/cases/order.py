@@ -18,6 +18,8 @@ ORDER = list(range(16))
 SHUFFLED = np.random.default_rng(0).permutation(16).tolist()
 OTHERWISE = np.random.default_rng(1).permutation(16).tolist()
 TWICE = [0, 0, 1, 1, *range(2, 14)]
+# The batches of SHUFFLED, in another order.
+MOVED = [*SHUFFLED[8:], *SHUFFLED[:8]]
 MANY_TWICE = [0, 0, 0, 1, 1, *range(2, 13)]
 WHOLE = EpochEnd(0, True)
 
@@ -138,6 +140,12 @@ BROKEN = {
         read(SHUFFLED, SHUFFLED, expect=Expect(fixed_order=False)),
         ("error", "sampler"),
         "2 epochs have the same 16 indices",
+    ),
+    "batches cut at construction": (
+        "order-fixed-at-construction",
+        read(SHUFFLED, MOVED, rebuilt=read(OTHERWISE)),
+        ("warning", "sampler"),
+        "4 batches hold the same indices in every epoch",
     ),
     "indices drawn twice, said to be drawn once": (
         "sampler-repeats-indices",
@@ -272,6 +280,14 @@ RIGHT = {
         "order-fixed-at-construction",
         read(SHUFFLED, SHUFFLED, rebuilt=read(SHUFFLED)),
     ),
+    "batches of samples of one length": (
+        "order-fixed-at-construction",
+        read(SHUFFLED, MOVED, rebuilt=read(MOVED)),
+    ),
+    "a single batch that another epoch has as well": (
+        "order-fixed-at-construction",
+        read(SHUFFLED, [*SHUFFLED[:4], *SHUFFLED[:3:-2], *SHUFFLED[-2:3:-2]]),
+    ),
     "a fixed order, as expected": (
         "order-fixed-at-construction",
         read(SHUFFLED, SHUFFLED, expect=Expect(fixed_order=True)),
@@ -398,6 +414,11 @@ OPEN = {
     "a fixed order of a loader": (
         "order-fixed-at-construction",
         read(SHUFFLED, SHUFFLED),
+        "audit a function",
+    ),
+    "batches of a loader that only change places": (
+        "order-fixed-at-construction",
+        read(SHUFFLED, MOVED),
         "audit a function",
     ),
     "one order": (

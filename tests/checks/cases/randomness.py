@@ -18,6 +18,7 @@ from observations import (
     worker_runs,
 )
 
+from dejabatch import Expect
 from dejabatch.observe.record import (
     DEFAULT_TORCH_GENERATOR,
     EpochEnd,
@@ -174,6 +175,10 @@ def seeded_stream(starts, after_batches, **kind):
     )
 
 
+BY_INDEX = answers(
+    reseeded_by_index=("torch",), seeding_places=("dataset.transform.__call__",)
+)
+
 BROKEN = {
     "a copied generator": (
         "rng-object-on-dataset",
@@ -319,6 +324,18 @@ BROKEN = {
         observation(epochs([ORDER]), answers=answers(reseeded=(RNG,))),
         ("warning", "dataset.__getitem__"),
         f"{RNG} is in one and the same state",
+    ),
+    "a seed of the index for the process": (
+        "reseed-in-getitem",
+        observation(epochs([ORDER, SHUFFLED]), answers=BY_INDEX),
+        ("warning", "dataset.transform.__call__"),
+        "torch is in one and the same state after each sample of index 0",
+    ),
+    "a seed of the index for the process, in order": (
+        "reseed-in-getitem",
+        observation(epochs([ORDER, ORDER]), answers=BY_INDEX),
+        ("note", "dataset.transform.__call__"),
+        "torch is in one and the same state after each sample of index 0",
     ),
     "a shuffled order that repeats": (
         "reseed-every-epoch",
@@ -492,6 +509,14 @@ RIGHT = {
     ),
     "one seed is equal in all bits": ("seeds-equal-in-32-bits", torch_seeds(7, 7)),
     "low bits of their own": ("seeds-equal-in-32-bits", torch_seeds(7, 8 + 2**32)),
+    "a seed of the index, as expected": (
+        "reseed-in-getitem",
+        observation(
+            epochs([ORDER, SHUFFLED]),
+            answers=BY_INDEX,
+            expect=Expect(deterministic=True),
+        ),
+    ),
     "a generator that is not reseeded": (
         "reseed-in-getitem",
         observation(epochs([ORDER]), answers=answers()),
@@ -586,6 +611,15 @@ OPEN = {
         "rng-object-on-dataset",
         worker_runs(RNG, EACH_EPOCH, indices={(e, w): [w, w + 2] for e, w in PLACES}),
         "shuffle=True would tell",
+    ),
+    "a seed of the index, in a dataset that knows the epoch": (
+        "reseed-in-getitem",
+        observation(
+            epochs([ORDER, SHUFFLED]),
+            answers=BY_INDEX,
+            facts=facts(dataset_has_epoch=True),
+        ),
+        "check that your loop sets the epoch",
     ),
     "one index cannot show a constant seed": (
         "reseed-in-getitem",

@@ -54,7 +54,7 @@ from dejabatch.observe.record import (
     Draws,
     Observation,
 )
-from dejabatch.state import generators
+from dejabatch.state import GLOBAL_NAMES, generators
 from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
 from dejabatch.state.reach import edits, holders, lengths, stored_values
@@ -395,7 +395,10 @@ class _Questions:
                 "edited_objects": edited,
                 "held_by_dataset": held,
             }
-        yield {"reseeded": self._reseeded(trial)}
+        yield {
+            "reseeded": self._reseeded(trial),
+            "reseeded_by_index": self._reseeded_by_index(trial),
+        }
         if first == same_states:
             yield {"depends_on": samples.depends_on(expected, _MOST_GENERATORS)}
 
@@ -630,4 +633,16 @@ class _Questions:
             path
             for path, state in trial.states[0].items()
             if all(states.get(path) == state for states in trial.states)
+        )
+
+    def _reseeded_by_index(self, trial: Trial) -> tuple[str, ...]:
+        """Return global generators that are in a state of its own after each index."""
+        *states_of_index, of_other = trial.states
+        if not self._indices[1:]:
+            return ()
+        return tuple(
+            path
+            for path in GLOBAL_NAMES
+            if len({states.get(path) for states in states_of_index}) == 1
+            and states_of_index[0].get(path) != of_other.get(path)
         )
