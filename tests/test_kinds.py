@@ -25,6 +25,7 @@ from torch.utils.data import (
     get_worker_info,
 )
 from torch.utils.data.sampler import WeightedRandomSampler
+from torchvision.transforms import v2
 
 from dejabatch import Expect, audit, compare, seed_worker
 
@@ -134,6 +135,12 @@ class SeededByIndex(Images):
         return IMAGES[index] + rng.random()
 
 
+class SeedsByIndex(Noisy):
+    def __getitem__(self, index):
+        random.seed(index)
+        return super().__getitem__(index)
+
+
 class SeedsStream(IterableDataset):
     def shuffled(self):
         random.seed(5)
@@ -221,6 +228,40 @@ def jittered_copies(copied):
             items.append(item.clone() if copied else item)
             item += torch.rand(20)
     return items
+
+
+class DropsResult(Images):
+    def __init__(self):
+        self.transform = v2.Compose([v2.RandomRotation(40), v2.RandomCrop(5)])
+
+    def __getitem__(self, index):
+        image = IMAGES[index]
+        self.transform(image)
+        return image
+
+
+class UsesResult(DropsResult):
+    def __getitem__(self, index):
+        return self.transform(IMAGES[index])
+
+
+class Buckets(Sampler):
+    """Batches of equal lengths, which are cut once."""
+
+    def __init__(self, shuffle):
+        short, long = [list(range(start, LENGTH, 2)) for start in range(2)]
+        shuffle(short)
+        self.batches = [
+            indices[start : start + 4]
+            for indices in (short, long)
+            for start in range(0, len(indices), 4)
+        ]
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __iter__(self):
+        return iter(random.sample(self.batches, len(self)))
 
 
 # Fallbacks -----------------------------------------------------------------------------
@@ -446,6 +487,21 @@ KINDS = {
         load(PopsLabel()),
         load(PopsLabelOfCopy()),
         ("inplace-edit-of-stored-data", "dataset.rows[0]"),
+    ),
+    "a result that is dropped": (
+        load(DropsResult(), **TWO),
+        load(UsesResult(), **TWO),
+        ("transform-that-does-nothing", "dataset.transform.transforms[0]"),
+    ),
+    "batches that are cut once": (
+        lambda: DataLoader(Images(), batch_sampler=Buckets(random.shuffle)),
+        lambda: DataLoader(Images(), batch_sampler=Buckets(list.sort)),
+        ("order-fixed-at-construction", "batch_sampler"),
+    ),
+    "a seed of the index": (
+        load(SeedsByIndex(), shuffle=True),
+        load(Noisy(), shuffle=True),
+        ("reseed-in-getitem", "dataset.__getitem__"),
     ),
     "references to one object": (
         load(jittered_copies(copied=False), shuffle=True),

@@ -46,7 +46,7 @@ def _by_index(observation: Observation, answers: Answers) -> Diagnosis | None:
             f"a sample seeds {seeding} with a number made of its index",
             "check that your loop sets the epoch, and that the seed contains the epoch",
         )
-    first, *others = observation.orders() or [np.empty(0)]
+    first, *others = observation.orders() or [np.empty(0, np.int64)]
     shuffled = any(not np.array_equal(first, other) for other in others)
     severity: Severity = "warning" if shuffled else "note"
     return Diagnosis(

@@ -622,6 +622,9 @@ class Answers:
         sample was taken without an exception.
     idle_transforms : tuple of str, or None
         Paths of random transforms that returned their input.
+    ignored_transforms : tuple of str
+        Paths of random transforms that changed their input, while the samples stayed the
+        same.
     periods : tuple of int, or None
         Numbers of indices after which the samples start over.
     length_is_stored : bool
@@ -679,6 +682,7 @@ class Answers:
     contents: Mapping[int, bytes] | None = None
     swallowed_errors: Mapping[int, str] | None = None
     idle_transforms: tuple[str, ...] | None = None
+    ignored_transforms: tuple[str, ...] = ()
     periods: tuple[int, ...] | None = None
     length_is_stored: bool = False
     unreachable_generators: tuple[str, ...] = ()
@@ -742,6 +746,9 @@ class Observation:
         without persistent workers, and if ``set_epoch`` could not be tried.
     rebuilt : dejabatch.observe.record.Observation or None
         The loader that the same function made a second time, in another random state.
+    resembling : mapping of str to bool
+        Paths of parts of samples that `rebuilt` has otherwise, each with whether the part
+        resembles that of the same index more than those of other indices.
     changed_files : tuple of str
         Paths of the files that samples changed and that could not be restored.
     delivered : dejabatch.observe.record.Observation or None
@@ -783,6 +790,7 @@ class Observation:
     restarted: Observation | None = None
     unseen_by_workers: tuple[str, ...] | None = None
     rebuilt: Observation | None = None
+    resembling: Mapping[str, bool] = field(default_factory=dict)
     changed_files: tuple[str, ...] = ()
     delivered: Observation | None = None
     delivered_copies: CopiesInBatch | None = None

@@ -273,6 +273,16 @@ BROKEN = {
         ("warning", "dataset.__init__"),
         "16 of 16 are new when the loader is made again",
     ),
+    "data that are random as a whole": (
+        "augmented-once",
+        once(
+            answers=answers(),
+            rebuilt=rebuilt([f"other {i}" for i in range(16)]),
+            resembling={"": False},
+        ),
+        ("note", "dataset.__init__"),
+        "and none resembles the earlier one",
+    ),
     "drawn at construction, said to be random": (
         "augmented-once",
         once(answers=answers(), expect=Expect(deterministic=False)),
@@ -320,6 +330,12 @@ BROKEN = {
         once(answers=answers(idle_transforms=("dataset.crop", "dataset.flip"))),
         ("warning", "dataset.crop"),
         "so did dataset.flip",
+    ),
+    "a transform whose result is not used": (
+        "transform-that-does-nothing",
+        once(answers=answers(ignored_transforms=("dataset.flip",))),
+        ("warning", "dataset.flip"),
+        "dataset.flip changes its input at random, and index 0 is the same",
     ),
     "two ways to a sample": (
         "getitems-bypass",

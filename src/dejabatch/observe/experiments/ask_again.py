@@ -454,7 +454,7 @@ class _Questions:
         yield {"swallowed_errors": swallowed}
         yield {"seeding_places": attempt(self._seeding_places, index) or ()}
         yield {"several_images": bool(attempt(self._several_images, index))}
-        yield {"idle_transforms": attempt(self._idle_transforms)}
+        yield attempt(self._idle_transforms) or {}
         yield {"length_is_stored": bool(attempt(self._length_is_stored))}
         yield {"periods": attempt(self._periods)}
 
@@ -556,12 +556,14 @@ class _Questions:
         parts = parts_of(self._samples.make(Step(index))).values()
         return sum(len(getattr(part, "shape", ())) in {2, 3} for part in parts) > 1
 
-    def _idle_transforms(self) -> tuple[str, ...]:
-        return idle_transforms(self._samples.roots, self._make_all)
+    def _idle_transforms(self) -> dict[str, tuple[str, ...]]:
+        idle, ignored = idle_transforms(self._samples.roots, self._make_all)
+        return {"idle_transforms": idle, "ignored_transforms": ignored}
 
-    def _make_all(self, state: int) -> None:
-        for index in self._indices:
-            self._samples.make(Step(index, state))
+    def _make_all(self, state: int) -> tuple[bytes, ...]:
+        return tuple(
+            self._samples.digest(Step(index, state)) for index in self._indices
+        )
 
     def _length_is_stored(self) -> bool:
         return len(self._samples.dataset) in lengths(self._samples.roots)
