@@ -112,6 +112,25 @@ class OwnGeneratorInConstructor(SeedsInConstructor):
         self.order = random.Random(0).sample(range(LENGTH), k=LENGTH)
 
 
+class SameGeneratorAgain(Sampler):
+    def make(self):
+        return torch.Generator().manual_seed(7)
+
+    def __iter__(self):
+        yield from torch.randperm(LENGTH, generator=self.make()).tolist()
+
+    def __len__(self):
+        return LENGTH
+
+
+class KeepsGenerator(SameGeneratorAgain):
+    def __init__(self):
+        self.generator = super().make()
+
+    def make(self):
+        return self.generator
+
+
 class SeedingSampler(Sampler):
     def __iter__(self):
         random.seed(0)
@@ -155,6 +174,21 @@ class SeedsStream(IterableDataset):
 class OwnGeneratorStream(SeedsStream):
     def shuffled(self):
         return random.Random(5).sample(range(LENGTH), k=LENGTH)
+
+
+class FixedShuffle(IterableDataset):
+    def seed(self):
+        return 3
+
+    def __iter__(self):
+        info = get_worker_info()
+        order = np.random.default_rng(self.seed()).permutation(24) * 2 + info.id
+        yield from IMAGES[order]
+
+
+class SeededByTorch(FixedShuffle):
+    def seed(self):
+        return torch.initial_seed()
 
 
 # Parts and stored data -----------------------------------------------------------------
@@ -472,6 +506,16 @@ KINDS = {
         load(Noisy(), sampler=SeedingSampler()),
         load(Noisy(), sampler=OwnGeneratorSampler()),
         ("reseed-every-epoch", "sampler"),
+    ),
+    "a sampler that makes its generator": (
+        load(Noisy(), sampler=SameGeneratorAgain()),
+        load(Noisy(), sampler=KeepsGenerator()),
+        ("reseed-every-epoch", "sampler"),
+    ),
+    "a stream that makes its generator": (
+        load(FixedShuffle(), num_workers=2),
+        load(SeededByTorch(), num_workers=2),
+        ("stream-with-fixed-shuffle", "dataset.__iter__"),
     ),
     "a stream that seeds": (
         load(SeedsStream(), num_workers=2),

@@ -486,6 +486,9 @@ class Draws:
     after_set_epoch : numpy.ndarray or None
         The indices of one more epoch, after a call of ``set_epoch``; None if no sampler
         has a ``set_epoch``.
+    seeding_functions : tuple of str
+        Qualified names of the user's functions that made or seeded a generator while the
+        first epoch was drawn.
 
     Examples
     --------
@@ -500,6 +503,7 @@ class Draws:
     epochs: tuple[npt.NDArray[np.int64], ...]
     complete: bool
     after_set_epoch: npt.NDArray[np.int64] | None = None
+    seeding_functions: tuple[str, ...] = ()
 
     def indices(self) -> npt.NDArray[np.int64]:
         """Return all indices that were drawn in any epoch, sorted, each once.
@@ -642,6 +646,9 @@ class Answers:
     second_pass_differs : bool or None
         For an iterable dataset, whether a second pass in one process has the same samples
         in another order, from the same states; None if it was not asked.
+    seeding_functions : tuple of str
+        For an iterable dataset, qualified names of the user's functions that made or
+        seeded a generator while the first samples were made.
 
     Examples
     --------
@@ -690,6 +697,7 @@ class Answers:
     several_images: bool = False
     set_epoch_changes_order: bool | None = None
     second_pass_differs: bool | None = None
+    seeding_functions: tuple[str, ...] = ()
 
     @property
     def reproducible(self) -> bool:

@@ -177,6 +177,12 @@ BROKEN = {
         ("error", "sampler"),
         "one label only",
     ),
+    "sorted labels, of which the last batch is dropped": (
+        "sorted-without-shuffle",
+        grouped(SORTED, facts=facts(drop_last=True)),
+        ("warning", "sampler"),
+        "one label only",
+    ),
     "a sampler at epoch 0": (
         "no-set-epoch",
         read(SHUFFLED, SHUFFLED, facts=facts(sampler_epoch=0)),

@@ -21,6 +21,7 @@ from observations import (
 from dejabatch import Expect
 from dejabatch.observe.record import (
     DEFAULT_TORCH_GENERATOR,
+    Draws,
     EpochEnd,
     Seeding,
     WorkerStart,
@@ -175,6 +176,15 @@ def seeded_stream(starts, after_batches, **kind):
     )
 
 
+def drawn(*orders):
+    """Return epochs of a sampler that makes a generator in each of them."""
+    return Draws(
+        tuple(np.array(order) for order in orders),
+        complete=True,
+        seeding_functions=("Permutes.__iter__",),
+    )
+
+
 BY_INDEX = answers(
     reseeded_by_index=("torch",), seeding_places=("dataset.transform.__call__",)
 )
@@ -250,6 +260,12 @@ BROKEN = {
         sampled(["start", "later"], ["seeded", "seeded"], [SHUFFLED] * 2),
         ("error", "sampler"),
         "in every epoch, and the order is the same",
+    ),
+    "a sampler that makes its generator in each epoch": (
+        "reseed-every-epoch",
+        observation(epochs([SHUFFLED] * 2), draws=drawn(SHUFFLED, SHUFFLED)),
+        ("warning", "sampler"),
+        "the same order: Permutes.__iter__ seeds a generator",
     ),
     "a stream that seeds": (
         "reseed-in-getitem",
@@ -402,6 +418,18 @@ RIGHT = {
     "a sampler that draws": (
         "reseed-every-epoch",
         sampled(["start", "later"], ["drawn", "drawn later"]),
+    ),
+    "a sampler that makes its generator in each epoch, as expected": (
+        "reseed-every-epoch",
+        observation(
+            epochs([SHUFFLED] * 2),
+            draws=drawn(SHUFFLED, SHUFFLED),
+            expect=Expect(fixed_order=True),
+        ),
+    ),
+    "a sampler that makes its generator and counts epochs": (
+        "reseed-every-epoch",
+        observation(epochs([SHUFFLED] * 2), draws=drawn(SHUFFLED, ORDER)),
     ),
     "a sampler that draws nothing": (
         "reseed-every-epoch",
