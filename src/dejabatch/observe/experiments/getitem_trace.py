@@ -97,8 +97,8 @@ class Traced:
     def _call(self, frame: FrameType, _event: str, _argument: Any) -> Any:
         code = frame.f_code
         dataset = _dataset_of(frame)
-        is_of_user = is_of_user(frame)
-        if dataset is None and (self._outer is None or not is_of_user):
+        of_user = is_of_user(frame)
+        if dataset is None and (self._outer is None or not of_user):
             return None
         frame.f_trace_lines = False
         if self._outer is None:
@@ -107,7 +107,7 @@ class Traced:
             asked = _first_argument(frame)
             if self.exception is not None and _is_other(asked, self._asked):
                 self.took_another = True
-        if is_of_user:
+        if of_user:
             owner = frame.f_locals.get(next(iter(code.co_varnames), ""))
             if code.co_argcount and owner is not None:
                 self._methods.setdefault(code, owner)
