@@ -298,6 +298,29 @@ class Buckets(Sampler):
         return iter(random.sample(self.batches, len(self)))
 
 
+class CountsBatches(Dataset):
+    """Says how many batches of six it has."""
+
+    def __init__(self):
+        self.files = list(IMAGES)
+
+    def __len__(self):
+        return len(self.files) // 6
+
+    def __getitem__(self, index):
+        return self.files[index]
+
+
+class Windows(CountsBatches):
+    """Windows of a series, of which the last begins before the end."""
+
+    def __len__(self):
+        return len(self.files) - 4
+
+    def __getitem__(self, index):
+        return torch.stack(self.files[index : index + 4])
+
+
 # Fallbacks -----------------------------------------------------------------------------
 
 
@@ -644,6 +667,13 @@ def test_seed_of_an_index_is_named_where_it_is_made():
             "dataset.__getitem__",
         )
     assert audit(loader).ok  # without an expectation
+
+
+@slow_audit
+def test_items_beyond_the_length_are_noted():
+    (finding,) = audit(load(CountsBatches(), shuffle=True)).findings
+    assert (finding.slug, finding.severity) == ("wrong-length", "note")
+    assert audit(load(Windows(), shuffle=True)).findings == ()
 
 
 @slow_audit

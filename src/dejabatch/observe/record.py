@@ -631,6 +631,9 @@ class Answers:
         same.
     periods : tuple of int, or None
         Numbers of indices after which the samples start over.
+    items_in_store : int or None
+        How many items the dataset gives for indices beyond its length, which a container
+        of that size holds; None if there are none, or if a limit is stored.
     length_is_stored : bool
         Whether the dataset holds a container with as many items as it has indices.
     unreachable_generators : tuple of str
@@ -691,6 +694,7 @@ class Answers:
     idle_transforms: tuple[str, ...] | None = None
     ignored_transforms: tuple[str, ...] = ()
     periods: tuple[int, ...] | None = None
+    items_in_store: int | None = None
     length_is_stored: bool = False
     unreachable_generators: tuple[str, ...] = ()
     seeding_places: tuple[str, ...] = ()

@@ -128,6 +128,12 @@ BROKEN = {
         ("error", "dataset.__getitem__"),
         "the second call returns another",
     ),
+    "a length that leaves items out": (
+        "wrong-length",
+        once(answers=answers(items_in_store=24)),
+        ("note", "dataset.__len__"),
+        "other samples for the indices 16 to 23 of the 24 items",
+    ),
     "a buffer": (
         "reused-buffer",
         once(answers=answers(overwritten=True, held_by_dataset=("dataset.buffer",))),

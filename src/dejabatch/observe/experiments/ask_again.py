@@ -464,6 +464,7 @@ class _Questions:
         yield attempt(self._idle_transforms) or {}
         yield {"length_is_stored": bool(attempt(self._length_is_stored))}
         yield {"periods": attempt(self._periods)}
+        yield {"items_in_store": attempt(self._items_in_store)}
 
     def _imports_opencv(self, index: int) -> bool:
         self._samples.fetch(index)
@@ -596,6 +597,42 @@ class _Questions:
                 for index in range(3)
             )
         )
+
+    def _items_in_store(self) -> int | None:
+        """Return how many items the dataset gives, if that is more than its length.
+
+        A dataset of windows gives a shorter last item, and a limit is stored as a number.
+        """
+        try:
+            length = len(self._samples.dataset)
+        except (TypeError, NotImplementedError):
+            return None
+        if length in attribute(self._samples.dataset, "__dict__", {}).values():
+            return None
+        sizes = sorted(n for n in lengths(self._samples.roots) if n > length)
+        expected = self._shapes_and_content(0)
+        for size in sizes[:_MOST_SIZES]:
+            try:
+                last = self._shapes_and_content(size - 1)
+                wrapped = self._shapes_and_content((size - 1) % length)
+            except Exception:  # noqa: BLE001, S112 - the dataset may raise anything
+                continue
+            if last[0] == expected[0] and last[1] not in {expected[1], wrapped[1]}:
+                return None if self._gives(size) else size
+        return None
+
+    def _shapes_and_content(self, index: int) -> tuple[dict[str, Any], bytes]:
+        sample = self._samples.make(Step(index))
+        parts = parts_of(sample)
+        shapes = {p: tuple(getattr(part, "shape", ())) for p, part in parts.items()}
+        return shapes, digest_of_content(sample, digest_of_parts(sample))
+
+    def _gives(self, index: int) -> bool:
+        try:
+            self._samples.make(Step(index))
+        except Exception:  # noqa: BLE001 - the dataset may raise anything
+            return False
+        return True
 
     def _changed_and_held(
         self, index: int
