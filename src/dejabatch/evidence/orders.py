@@ -44,9 +44,26 @@ def repeated_order(
     first, *others = (order[:shortest] for order in orders)
     if any(not np.array_equal(first, other) for other in others):
         return None
+    if _delivered_otherwise(observation):
+        return None
     # A sampler for several ranks may start over once, at its end.
     descents = int((np.diff(first) < 0).sum())
     return first if descents > 1 else None
+
+
+def _delivered_otherwise(observation: Observation) -> bool:
+    """Return whether the loader's own ``__iter__`` delivers epochs that differ.
+
+    Such a loader may call ``set_epoch`` itself.
+    """
+    delivered = observation.delivered
+    if delivered is None or observation.random:
+        return False
+    one, other = (
+        [f.digests.tobytes() for f in delivered.fetches if f.epoch == epoch]
+        for epoch in range(2)
+    )
+    return len(other) > 0 and one != other
 
 
 def repeated_batches(

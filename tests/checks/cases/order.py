@@ -28,7 +28,14 @@ def read(*orders, **changes):
     return observation(epochs(orders), **changes)
 
 
-def delivers(batches, *, inside=(ORDER, ORDER), states=("one", "other"), **changes):
+def delivers(
+    batches,
+    *,
+    inside=(ORDER, ORDER),
+    states=("one", "other"),
+    sampler_epoch=None,
+    **changes,
+):
     """Return a loader of an `__iter__` of its own, which delivers these batches."""
     fetches = [
         fetch(
@@ -42,7 +49,8 @@ def delivers(batches, *, inside=(ORDER, ORDER), states=("one", "other"), **chang
         for epoch in range(len(batches))
     ]
     delivered = observation(fetches, ends=ends)
-    return read(*inside, delivered=delivered, facts=facts(own_iter=True), **changes)
+    own = facts(own_iter=True, sampler_epoch=sampler_epoch)
+    return read(*inside, delivered=delivered, facts=own, **changes)
 
 
 def blank_beside(own):
@@ -359,6 +367,14 @@ RIGHT = {
     "sorted labels, as expected": (
         "sorted-without-shuffle",
         grouped(SORTED, expect=Expect(fixed_order=True)),
+    ),
+    "a loader that sets the epoch itself": (
+        "no-set-epoch",
+        delivers(
+            [[0, 1, 2], [2, 0, 1]],
+            inside=(SHUFFLED, SHUFFLED),
+            sampler_epoch=0,
+        ),
     ),
     "a sampler at a later epoch": (
         "no-set-epoch",
