@@ -40,6 +40,12 @@ def test_augmented_images_resemble_themselves(change):
     assert resemble(augment(change, 1), augment(change, 2))
 
 
+def test_random_sequences_resemble_nothing_although_each_has_its_own_length():
+    rng = np.random.default_rng(5)
+    one, other = ([rng.random(10 + i) for i in range(6)] for _ in range(2))
+    assert not resemble(one, other)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_random_data_resemble_nothing(seed):
     assert not resemble(augment(draw, 10 + seed), augment(draw, 20 + seed))
