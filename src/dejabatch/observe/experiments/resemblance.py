@@ -141,7 +141,7 @@ def _between_sets(one: Values, other: Values) -> float:
 def _values_of_parts(sample: Any) -> Iterator[tuple[str, Values]]:
     for path, part in parts_of(sample).items():
         values = _values(part)
-        if values is not None and len(values) > 1:
+        if values is not None and len(values):
             yield path, values
 
 
