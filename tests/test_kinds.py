@@ -21,6 +21,7 @@ from torch.utils.data import (
     IterableDataset,
     RandomSampler,
     Sampler,
+    Subset,
     SubsetRandomSampler,
     get_worker_info,
 )
@@ -321,6 +322,22 @@ class Windows(CountsBatches):
         return torch.stack(self.files[index : index + 4])
 
 
+class Transformed(Images):
+    transform = None
+
+    def __getitem__(self, index):
+        image = IMAGES[index]
+        return image if self.transform is None else self.transform(image)
+
+
+def subset_with(where):
+    """Set a transform on a subset, or on its dataset, and targets as programs do."""
+    subset = Subset(Transformed(), range(30))
+    subset.targets = list(range(30))
+    (subset if where == "subset" else subset.dataset).transform = v2.RandomCrop(4)
+    return subset
+
+
 # Fallbacks -----------------------------------------------------------------------------
 
 
@@ -555,6 +572,11 @@ KINDS = {
         load(PopsLabelOfCopy()),
         ("inplace-edit-of-stored-data", "dataset.rows[0]"),
     ),
+    "a transform of a subset": (
+        load(subset_with("subset"), shuffle=True),
+        load(subset_with("dataset"), shuffle=True),
+        ("split-shares-transform", "dataset.transform"),
+    ),
     "a result that is dropped": (
         load(DropsResult(), **TWO),
         load(UsesResult(), **TWO),
@@ -707,4 +729,28 @@ def test_loaders_are_compared_by_what_they_draw(first_of_validation, slugs):
     train = load(dataset, sampler=SubsetRandomSampler(range(30)))
     validation = load(dataset, sampler=list(range(first_of_validation, LENGTH)))
     report = compare(train, validation)
+    assert [finding.slug for finding in report.findings] == slugs
+
+
+class Rows(Dataset):
+    """Rows of a table, each with its number in this loader."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        return {"row": torch.tensor(self.rows[index]), "id": str(index)}
+
+
+@slow_audit
+@pytest.mark.parametrize(
+    ("first_of_validation", "slugs"), [(30, []), (20, ["samples-in-both-loaders"])]
+)
+def test_rows_are_compared_without_their_numbers(first_of_validation, slugs):
+    rows = torch.rand(40, 5, generator=torch.Generator().manual_seed(1)).tolist()
+    train, validation = Rows(rows[:30]), Rows(rows[first_of_validation:])
+    report = compare(load(train, shuffle=True), load(validation))
     assert [finding.slug for finding in report.findings] == slugs

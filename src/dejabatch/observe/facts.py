@@ -201,9 +201,22 @@ def stored(value: object, name: str) -> object:
 
 
 def _unused_attributes(dataset: object) -> tuple[str, ...]:
+    """Return the functions that were set on a plain subset, which calls none of them.
+
+    Other attributes, such as the targets of the subset, may be for the program to read.
+    """
     if type(dataset) is not Subset:
         return ()
-    return tuple(name for name in vars(dataset) if name not in {"dataset", "indices"})
+    inner = dataset.dataset
+    while type(inner) is Subset:
+        inner = inner.dataset
+    return tuple(
+        name
+        for name, value in vars(dataset).items()
+        if name not in {"dataset", "indices"}
+        and (value is None or callable(value))
+        and (hasattr(inner, name) or "transform" in name)
+    )
 
 
 def _as_int(value: object, *, default: int) -> int:

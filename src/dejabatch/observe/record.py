@@ -24,6 +24,12 @@ Few batches have that many parts, so the rows of the batch can be told from its 
 NO_CONTENT: Final = bytes(16)
 """Digest of a sample's content where all parts are small, such as labels."""
 
+SMALL_CONTENT: Final = b"small"
+"""Beginning of the digest of a content that is a short row of numbers, as in a table.
+
+Rows of a table can be equal by chance.
+"""
+
 BLANK: Final = b"blank".ljust(16)
 """Digest of a sample's content where each large part has one value, as a blank image."""
 

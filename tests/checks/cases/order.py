@@ -53,6 +53,13 @@ def delivers(
     return read(*inside, delivered=delivered, facts=own, **changes)
 
 
+def numbered(contents, loader):
+    """Return samples whose small parts are those of this loader alone."""
+    samples = [(loader, number) for number in range(len(contents))]
+    indices = range(len(contents))
+    return observation([fetch(samples, indices=indices, contents=contents)])
+
+
 def blank_beside(own):
     """Return four blank samples, and twelve that are this loader's own."""
     samples = ["blank" if i < 4 else (own, i) for i in ORDER]
@@ -264,6 +271,12 @@ BROKEN = {
         ("warning", "dataset"),
         "4 of the 4 different samples that were read are also in the other",
     ),
+    "contents in both loaders under other numbers": (
+        "samples-in-both-loaders",
+        pair(numbered(ORDER, "a"), numbered(ORDER[:4], "b")),
+        ("warning", "dataset"),
+        "which gave 16, with other labels, numbers or names",
+    ),
 }
 
 RIGHT = {
@@ -328,6 +341,10 @@ RIGHT = {
     "blank samples in two loaders": (
         "samples-in-both-loaders",
         pair(*(blank_beside(own) for own in ("a", "b"))),
+    ),
+    "templates in two loaders, with texts of their own": (
+        "samples-in-both-loaders",
+        pair(numbered([0, 0, 0, 1, 1, 2], "a"), numbered([0, 1, 2], "b")),
     ),
     "one sample of many in two loaders": (
         "samples-in-both-loaders",

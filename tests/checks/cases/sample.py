@@ -14,7 +14,13 @@ from observations import (
 )
 
 from dejabatch import Expect
-from dejabatch.observe.record import BLANK, NO_CONTENT, Ended, NestedSubset
+from dejabatch.observe.record import (
+    BLANK,
+    NO_CONTENT,
+    SMALL_CONTENT,
+    Ended,
+    NestedSubset,
+)
 
 ORDER = list(range(16))
 WORKERS = facts(num_workers=2, start_method="fork")
@@ -76,6 +82,11 @@ def shared(contents, **changes):
     return observation([fetch(ORDER, indices=ORDER, contents=contents)], **changes)
 
 
+def row(number):
+    """Return the digest of a row of a table."""
+    return SMALL_CONTENT + bytes(10) + bytes([number])
+
+
 def raised(**changes):
     """Return an exception of the dataset in the second epoch."""
     plain = {
@@ -92,6 +103,12 @@ def raised(**changes):
 
 
 BROKEN = {
+    "rows of a table that all come twice": (
+        "indices-share-a-sample",
+        shared([row(i // 2) for i in ORDER]),
+        ("warning", "dataset.__getitem__"),
+        "16 indices have 8 different contents",
+    ),
     "an exception of a worker in the second epoch": (
         "error-in-a-later-epoch",
         once(ended=raised()),
@@ -444,6 +461,10 @@ RIGHT = {
             rebuilt=captioned([2 + i % 2 for i in ORDER]),
         ),
     ),
+    "rows of a table of which some are equal": (
+        "indices-share-a-sample",
+        shared([row(i % 12) for i in ORDER]),
+    ),
     "blank images": (
         "indices-share-a-sample",
         shared([BLANK if i % 2 else i for i in ORDER]),
@@ -685,6 +706,12 @@ BROKEN |= {
         pair(once(), once(answers=answers()), shared=[TRANSFORM]),
         ("note", TRANSFORM[0]),
         "neither can be augmented without the other",
+    ),
+    "a transform on the subset of one loader": (
+        "split-shares-transform",
+        once(facts=facts(unused_attributes=("transform",))),
+        ("error", "dataset.transform"),
+        "never uses its attribute transform",
     ),
     "a transform on a subset": (
         "split-shares-transform",

@@ -19,6 +19,7 @@ from dejabatch.observe.batches import parts_of
 from dejabatch.observe.experiments.made_again import InOtherStates
 from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.observe.record import Observation
+from dejabatch.state.reach import is_a, walk
 
 Values = npt.NDArray[np.float64]
 
@@ -141,8 +142,18 @@ def _between_sets(one: Values, other: Values) -> float:
 def _values_of_parts(sample: Any) -> Iterator[tuple[str, Values]]:
     for path, part in parts_of(sample).items():
         values = _values(part)
-        if values is not None and len(values):
-            yield path, values
+        # A graph or a batch of tokens is an object that holds its tensors.
+        inside = {path: part} if values is not None else dict(_arrays_in(path, part))
+        for place, one in inside.items():
+            values = _values(one)
+            if values is not None and len(values):
+                yield place, values
+
+
+def _arrays_in(path: str, part: Any) -> Iterator[tuple[str, Any]]:
+    for place, value in walk({path: part}, classes=False):
+        if is_a(value, (torch.Tensor, np.ndarray)):
+            yield place, value
 
 
 def _values(part: Any) -> Values | None:
