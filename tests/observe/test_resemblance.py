@@ -40,6 +40,13 @@ def test_augmented_images_resemble_themselves(change):
     assert resemble(augment(change, 1), augment(change, 2))
 
 
+def test_samples_that_are_all_alike_resemble_themselves():
+    rng = np.random.default_rng(3)
+    ramps = [np.arange(20.0) + i for i in range(6)]
+    masked = [[ramp * (rng.random(20) > 0.1) for ramp in ramps] for _ in range(2)]
+    assert resemble(*masked)
+
+
 def test_random_sequences_resemble_nothing_although_each_has_its_own_length():
     rng = np.random.default_rng(5)
     one, other = ([rng.random(10 + i) for i in range(6)] for _ in range(2))

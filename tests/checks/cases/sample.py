@@ -296,6 +296,16 @@ BROKEN = {
         ("warning", "dataset.__init__"),
         "16 of 16 are new when the loader is made again",
     ),
+    "the only part of a dictionary, drawn at construction": (
+        "augmented-once",
+        once(
+            answers=answers(fixed_parts=("['tokens']",)),
+            rebuilt=rebuilt([f"other {i}" for i in range(16)]),
+            resembling={"['tokens']": True},
+        ),
+        ("warning", "dataset.__init__"),
+        "16 of 16 are new when the loader is made again",
+    ),
     "data that are random as a whole": (
         "augmented-once",
         once(
