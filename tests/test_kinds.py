@@ -552,11 +552,6 @@ KINDS = {
         load(Noisy(), sampler=KeepsGenerator()),
         ("reseed-every-epoch", "sampler"),
     ),
-    "a stream that makes its generator": (
-        load(FixedShuffle(), num_workers=2),
-        load(SeededByTorch(), num_workers=2),
-        ("stream-with-fixed-shuffle", "dataset.__iter__"),
-    ),
     "a stream that seeds": (
         load(SeedsStream(), num_workers=2),
         load(OwnGeneratorStream(), num_workers=2),
@@ -689,6 +684,13 @@ def test_seed_of_an_index_is_named_where_it_is_made():
             "dataset.__getitem__",
         )
     assert audit(loader).ok  # without an expectation
+
+
+@slow_audit
+def test_stream_that_makes_one_generator_in_each_epoch_is_noted():
+    (finding,) = audit(load(FixedShuffle(), num_workers=2)).findings
+    assert (finding.slug, finding.severity) == ("stream-with-fixed-shuffle", "note")
+    assert audit(load(SeededByTorch(), num_workers=2)).findings == ()
 
 
 @slow_audit

@@ -46,6 +46,13 @@ def _by_index(observation: Observation, answers: Answers) -> Diagnosis | None:
             f"a sample seeds {seeding} with a number made of its index",
             "check that your loop sets the epoch, and that the seed contains the epoch",
         )
+    if facts.num_workers and meant is None:
+        cannot_tell(
+            f"a sample seeds {seeding} with a number made of its index",
+            "pass expect=Expect(deterministic=False) if epochs should differ, or True if "
+            "not",
+        )
+    # Without workers, the seed resets the generators of the program as well.
     first, *others = observation.orders() or [np.empty(0, np.int64)]
     shuffled = any(not np.array_equal(first, other) for other in others)
     severity: Severity = "warning" if shuffled else "note"

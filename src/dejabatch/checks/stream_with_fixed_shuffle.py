@@ -65,7 +65,7 @@ def check(
     elif seeding:
         evidence += f", and {seeding[0]} seeds a generator in each epoch"
     return Diagnosis(
-        severity="error" if at_start or fixed is False else "warning",
+        severity="error" if at_start or fixed is False else "note",
         where="dataset.__iter__",
         evidence=evidence,
     )

@@ -640,6 +640,13 @@ OPEN = {
         worker_runs(RNG, EACH_EPOCH, indices={(e, w): [w, w + 2] for e, w in PLACES}),
         "shuffle=True would tell",
     ),
+    "a seed of the index in workers": (
+        "reseed-in-getitem",
+        observation(
+            epochs([ORDER, SHUFFLED]), answers=BY_INDEX, facts=facts(num_workers=2)
+        ),
+        r"Expect\(deterministic=False\) if epochs should differ",
+    ),
     "a seed of the index, in a dataset that knows the epoch": (
         "reseed-in-getitem",
         observation(

@@ -100,7 +100,7 @@ BROKEN = {
             range(12),
             answers=answers(seeding_functions=("Shuffled.__iter__",)),
         ),
-        ("warning", "dataset.__iter__"),
+        ("note", "dataset.__iter__"),
         "Shuffled.__iter__ seeds a generator in each epoch",
     ),
     "an epoch that each new worker counts from the start": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import sys
 from collections.abc import Callable
 from types import CodeType, FrameType
@@ -28,13 +29,21 @@ def seeding_functions(run: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
         Qualified names of the functions, such as ``Shuffled.__iter__``, sorted.
     """
     ran: set[CodeType] = set()
+    lines: dict[CodeType, frozenset[int]] = {}
 
-    def trace(frame: FrameType, _event: str, _argument: Any) -> None:
-        if frame.f_code not in ran and _seeds(frame.f_code) and is_of_user(frame):
+    def enter(frame: FrameType, _event: str, _argument: Any) -> Any:
+        code = frame.f_code
+        if code not in lines:
+            lines[code] = _seeding_lines(code) if is_of_user(frame) else frozenset()
+        return step if lines[code] and code not in ran else None
+
+    def step(frame: FrameType, event: str, _argument: Any) -> Any:
+        if event == "line" and frame.f_lineno in lines[frame.f_code]:
             ran.add(frame.f_code)
+        return step
 
     former = sys.gettrace()
-    sys.settrace(trace)
+    sys.settrace(enter)
     try:
         result = run()
     finally:
@@ -42,7 +51,16 @@ def seeding_functions(run: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
     return result, tuple(sorted({code.co_qualname for code in ran}))
 
 
-def _seeds(code: CodeType) -> bool:
-    found = SEEDING_NAMES.intersection(code.co_names)
+def _seeding_lines(code: CodeType) -> frozenset[int]:
+    """Return the lines of a function that name a function which seeds a generator."""
     # Code may read an attribute that is called seed, and use it elsewhere.
-    return bool(found - {"seed"}) or bool(found and "random" in code.co_names)
+    names = SEEDING_NAMES - ({"seed"} if "random" not in code.co_names else set())
+    if not names.intersection(code.co_names):
+        return frozenset()
+    return frozenset(
+        instruction.positions.lineno
+        for instruction in dis.get_instructions(code)
+        if instruction.argval in names
+        and instruction.positions is not None
+        and instruction.positions.lineno is not None
+    )
