@@ -177,21 +177,6 @@ class OwnGeneratorStream(SeedsStream):
         return random.Random(5).sample(range(LENGTH), k=LENGTH)
 
 
-class FixedShuffle(IterableDataset):
-    def seed(self):
-        return 3
-
-    def __iter__(self):
-        info = get_worker_info()
-        order = np.random.default_rng(self.seed()).permutation(24) * 2 + info.id
-        yield from IMAGES[order]
-
-
-class SeededByTorch(FixedShuffle):
-    def seed(self):
-        return torch.initial_seed()
-
-
 # Parts and stored data -----------------------------------------------------------------
 
 
@@ -684,13 +669,6 @@ def test_seed_of_an_index_is_named_where_it_is_made():
             "dataset.__getitem__",
         )
     assert audit(loader).ok  # without an expectation
-
-
-@slow_audit
-def test_stream_that_makes_one_generator_in_each_epoch_is_noted():
-    (finding,) = audit(load(FixedShuffle(), num_workers=2)).findings
-    assert (finding.slug, finding.severity) == ("stream-with-fixed-shuffle", "note")
-    assert audit(load(SeededByTorch(), num_workers=2)).findings == ()
 
 
 @slow_audit

@@ -28,7 +28,10 @@ class Reads:
     seed = 3
 
     def __call__(self):
-        return self.seed
+        seed = self.seed
+        if seed is None:
+            random.seed(seed)
+        return seed
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,6 @@ from dejabatch.evidence.facts import iterable_style, more_epochs
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
 
-UNLESS = {"reseed-in-getitem"}
-
 
 def check(
     observation: Observation, _evidence: Evidence[Observation]
@@ -51,8 +49,7 @@ def check(
         cannot_tell(
             "the dataset has a set_epoch", "check that your loop calls set_epoch"
         )
-    seeding = observation.answers.seeding_functions if observation.answers else ()
-    if not at_start and fixed is None and not seeding:
+    if not at_start and fixed is None:
         cannot_tell(
             "all epochs have the same samples in the same order",
             "pass expect=Expect(fixed_order=False) if they should not, or True if they "
@@ -62,13 +59,7 @@ def check(
     evidence = f"both epochs have the same {samples} samples in the same order"
     if at_start:
         evidence += ", and with new workers they do not"
-    elif seeding:
-        evidence += f", and {seeding[0]} seeds a generator in each epoch"
-    return Diagnosis(
-        severity="error" if at_start or fixed is False else "note",
-        where="dataset.__iter__",
-        evidence=evidence,
-    )
+    return Diagnosis(severity="error", where="dataset.__iter__", evidence=evidence)
 
 
 def _counts_epochs(observation: Observation) -> bool:

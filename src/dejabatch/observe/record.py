@@ -655,9 +655,6 @@ class Answers:
     second_pass_differs : bool or None
         For an iterable dataset, whether a second pass in one process has the same samples
         in another order, from the same states; None if it was not asked.
-    seeding_functions : tuple of str
-        For an iterable dataset, qualified names of the user's functions that made or
-        seeded a generator while the first samples were made.
 
     Examples
     --------
@@ -707,7 +704,6 @@ class Answers:
     several_images: bool = False
     set_epoch_changes_order: bool | None = None
     second_pass_differs: bool | None = None
-    seeding_functions: tuple[str, ...] = ()
 
     @property
     def reproducible(self) -> bool:

@@ -93,16 +93,6 @@ BROKEN = {
         ("error", "dataset.__iter__"),
         "both epochs have the same 12 samples in the same order",
     ),
-    "a stream that makes its generator in each epoch": (
-        "stream-with-fixed-shuffle",
-        two_epochs(
-            range(12),
-            range(12),
-            answers=answers(seeding_functions=("Shuffled.__iter__",)),
-        ),
-        ("note", "dataset.__iter__"),
-        "Shuffled.__iter__ seeds a generator in each epoch",
-    ),
     "an epoch that each new worker counts from the start": (
         "stream-with-fixed-shuffle",
         two_epochs(

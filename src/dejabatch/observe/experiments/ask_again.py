@@ -36,7 +36,6 @@ from dejabatch.observe.experiments.delivered import compare_rows
 from dejabatch.observe.experiments.draws import draw
 from dejabatch.observe.experiments.getitem_trace import Traced
 from dejabatch.observe.experiments.idle_transforms import idle_transforms
-from dejabatch.observe.experiments.seeding_trace import seeding_functions
 from dejabatch.observe.experiments.trials import (
     OTHER_STATES,
     Samples,
@@ -253,9 +252,6 @@ class _Questions:
         if overwritten:
             yield {"held_by_dataset": self._samples.apart(self._held_by_stream)}
         yield {"second_pass_differs": self._samples.attempt(self._second_pass_differs)}
-        yield {
-            "seeding_functions": self._samples.attempt(self._seeding_functions) or ()
-        }
         if callable(getattr(self._samples.dataset, "set_epoch", None)):
             changes = self._samples.attempt(self._set_epoch_changes_order)
             yield {"set_epoch_changes_order": changes}
@@ -281,9 +277,6 @@ class _Questions:
             passes.append(self._start_of_stream())
         one, other = passes
         return one != other and len(one) == len(other) and set(one) == set(other)
-
-    def _seeding_functions(self) -> tuple[str, ...]:
-        return seeding_functions(self._start_of_stream)[1]
 
     def _set_epoch_changes_order(self) -> bool:
         """Return whether two epochs that are set have samples in different orders."""

@@ -1,10 +1,11 @@
-"""Trace a sampler or a stream, and find the functions that make or seed a generator."""
+"""Trace a sampler, and find the functions that make or seed a generator."""
 
 from __future__ import annotations
 
 import dis
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from types import CodeType, FrameType
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ def seeding_functions(run: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
     Parameters
     ----------
     run : callable
-        Iterates a sampler or a stream.
+        Iterates a sampler.
 
     Returns
     -------
@@ -53,14 +54,25 @@ def seeding_functions(run: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
 
 def _seeding_lines(code: CodeType) -> frozenset[int]:
     """Return the lines of a function that name a function which seeds a generator."""
-    # Code may read an attribute that is called seed, and use it elsewhere.
-    names = SEEDING_NAMES - ({"seed"} if "random" not in code.co_names else set())
-    if not names.intersection(code.co_names):
+    if not SEEDING_NAMES.intersection(code.co_names):
         return frozenset()
+    instructions = list(dis.get_instructions(code))
     return frozenset(
         instruction.positions.lineno
-        for instruction in dis.get_instructions(code)
-        if instruction.argval in names
+        for before, instruction in pairwise(instructions)
+        if _loads_seeding_function(before, instruction)
         and instruction.positions is not None
         and instruction.positions.lineno is not None
     )
+
+
+def _loads_seeding_function(
+    before: dis.Instruction, instruction: dis.Instruction
+) -> bool:
+    if not instruction.opname.startswith("LOAD_"):
+        return False
+    if instruction.argval == "seed":
+        return bool(
+            before.argval == "random"
+        )  # many objects have a number of this name
+    return instruction.argval in SEEDING_NAMES
