@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 from green_runs import slow_audit
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 from traces import nothing_is_left
 
 from dejabatch import audit, compare
@@ -84,6 +84,41 @@ def test_http_connection_goes_on_as_before(server):
     assert [dataset[index] for index in range(8)] == list(range(8))
     assert dataset.client.sock is connection
     dataset.client.close()
+
+
+def ask_on_own_connection(dataset, index):
+    if get_worker_info() is not None and not hasattr(dataset, "own"):
+        dataset.own = http.client.HTTPConnection(
+            dataset.client.host, dataset.client.port
+        )
+    connection = getattr(dataset, "own", dataset.client)
+    connection.request("GET", f"/{index}")
+    return int(connection.getresponse().read()[1:])
+
+
+def two_workers(server, ask):
+    client = http.client.HTTPConnection(*server)
+    client.connect()
+    return DataLoader(Samples(ask, client=client), batch_size=2, num_workers=2)
+
+
+def test_connection_that_workers_share_is_named(server):
+    loader = two_workers(server, ask_for)
+    report = audit(loader, checks=["file-opened-before-fork"])
+    assert [finding.where for finding in report.findings] == ["dataset.client"]
+    assert report.observation.error is None
+    loader.dataset.client.close()
+
+
+@slow_audit
+@pytest.mark.parametrize(
+    ("ask", "slugs"),
+    [(ask_for, ["file-opened-before-fork"]), (ask_on_own_connection, [])],
+)
+def test_connection_of_a_function_that_workers_share_is_named(ask, slugs, server):
+    report = audit(lambda: two_workers(server, ask))
+    assert [finding.slug for finding in report.findings] == slugs
+    assert report.observation.error is None
 
 
 def refuse_to_run(dataset, index):

@@ -21,10 +21,12 @@ from torch.utils.data import (
     IterableDataset,
     RandomSampler,
     Sampler,
+    Subset,
     SubsetRandomSampler,
     get_worker_info,
 )
 from torch.utils.data.sampler import WeightedRandomSampler
+from torchvision.transforms import v2
 
 from dejabatch import Expect, audit, compare, seed_worker
 
@@ -111,6 +113,25 @@ class OwnGeneratorInConstructor(SeedsInConstructor):
         self.order = random.Random(0).sample(range(LENGTH), k=LENGTH)
 
 
+class SameGeneratorAgain(Sampler):
+    def make(self):
+        return torch.Generator().manual_seed(7)
+
+    def __iter__(self):
+        yield from torch.randperm(LENGTH, generator=self.make()).tolist()
+
+    def __len__(self):
+        return LENGTH
+
+
+class KeepsGenerator(SameGeneratorAgain):
+    def __init__(self):
+        self.generator = super().make()
+
+    def make(self):
+        return self.generator
+
+
 class SeedingSampler(Sampler):
     def __iter__(self):
         random.seed(0)
@@ -132,6 +153,12 @@ class SeededByIndex(Images):
     def __getitem__(self, index):
         rng = np.random.default_rng([3, index])
         return IMAGES[index] + rng.random()
+
+
+class SeedsByIndex(Noisy):
+    def __getitem__(self, index):
+        random.seed(index)
+        return super().__getitem__(index)
 
 
 class SeedsStream(IterableDataset):
@@ -221,6 +248,79 @@ def jittered_copies(copied):
             items.append(item.clone() if copied else item)
             item += torch.rand(20)
     return items
+
+
+class DropsResult(Images):
+    def __init__(self):
+        self.transform = v2.Compose([v2.RandomRotation(40), v2.RandomCrop(5)])
+
+    def __getitem__(self, index):
+        image = IMAGES[index]
+        self.transform(image)
+        return image
+
+
+class UsesResult(DropsResult):
+    def __getitem__(self, index):
+        return self.transform(IMAGES[index])
+
+
+class Buckets(Sampler):
+    """Batches of equal lengths, which are cut once."""
+
+    def __init__(self, shuffle):
+        short, long = [list(range(start, LENGTH, 2)) for start in range(2)]
+        shuffle(short)
+        self.batches = [
+            indices[start : start + 4]
+            for indices in (short, long)
+            for start in range(0, len(indices), 4)
+        ]
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __iter__(self):
+        return iter(random.sample(self.batches, len(self)))
+
+
+class CountsBatches(Dataset):
+    """Says how many batches of six it has."""
+
+    def __init__(self):
+        self.files = list(IMAGES)
+
+    def __len__(self):
+        return len(self.files) // 6
+
+    def __getitem__(self, index):
+        return self.files[index]
+
+
+class Windows(CountsBatches):
+    """Windows of a series, of which the last begins before the end."""
+
+    def __len__(self):
+        return len(self.files) - 4
+
+    def __getitem__(self, index):
+        return torch.stack(self.files[index : index + 4])
+
+
+class Transformed(Images):
+    transform = None
+
+    def __getitem__(self, index):
+        image = IMAGES[index]
+        return image if self.transform is None else self.transform(image)
+
+
+def subset_with(where):
+    """Set a transform on a subset, or on its dataset, and targets as programs do."""
+    subset = Subset(Transformed(), range(30))
+    subset.targets = list(range(30))
+    (subset if where == "subset" else subset.dataset).transform = v2.RandomCrop(4)
+    return subset
 
 
 # Fallbacks -----------------------------------------------------------------------------
@@ -432,6 +532,11 @@ KINDS = {
         load(Noisy(), sampler=OwnGeneratorSampler()),
         ("reseed-every-epoch", "sampler"),
     ),
+    "a sampler that makes its generator": (
+        load(Noisy(), sampler=SameGeneratorAgain()),
+        load(Noisy(), sampler=KeepsGenerator()),
+        ("reseed-every-epoch", "sampler"),
+    ),
     "a stream that seeds": (
         load(SeedsStream(), num_workers=2),
         load(OwnGeneratorStream(), num_workers=2),
@@ -446,6 +551,26 @@ KINDS = {
         load(PopsLabel()),
         load(PopsLabelOfCopy()),
         ("inplace-edit-of-stored-data", "dataset.rows[0]"),
+    ),
+    "a transform of a subset": (
+        load(subset_with("subset"), shuffle=True),
+        load(subset_with("dataset"), shuffle=True),
+        ("split-shares-transform", "dataset.transform"),
+    ),
+    "a result that is dropped": (
+        load(DropsResult(), **TWO),
+        load(UsesResult(), **TWO),
+        ("transform-that-does-nothing", "dataset.transform.transforms[0]"),
+    ),
+    "batches that are cut once": (
+        lambda: DataLoader(Images(), batch_sampler=Buckets(random.shuffle)),
+        lambda: DataLoader(Images(), batch_sampler=Buckets(list.sort)),
+        ("order-fixed-at-construction", "batch_sampler"),
+    ),
+    "a seed of the index": (
+        load(SeedsByIndex(), shuffle=True),
+        load(Noisy(), shuffle=True),
+        ("reseed-in-getitem", "dataset.__getitem__"),
     ),
     "references to one object": (
         load(jittered_copies(copied=False), shuffle=True),
@@ -547,6 +672,13 @@ def test_seed_of_an_index_is_named_where_it_is_made():
 
 
 @slow_audit
+def test_items_beyond_the_length_are_noted():
+    (finding,) = audit(load(CountsBatches(), shuffle=True)).findings
+    assert (finding.slug, finding.severity) == ("wrong-length", "note")
+    assert audit(load(Windows(), shuffle=True)).findings == ()
+
+
+@slow_audit
 def test_set_epoch_without_an_effect_is_named():
     (finding,) = audit(load(SetEpochWithoutEffect(range(LENGTH)))).findings
     assert finding.slug == "stream-with-fixed-shuffle"
@@ -577,4 +709,28 @@ def test_loaders_are_compared_by_what_they_draw(first_of_validation, slugs):
     train = load(dataset, sampler=SubsetRandomSampler(range(30)))
     validation = load(dataset, sampler=list(range(first_of_validation, LENGTH)))
     report = compare(train, validation)
+    assert [finding.slug for finding in report.findings] == slugs
+
+
+class Rows(Dataset):
+    """Rows of a table, each with its number in this loader."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        return {"row": torch.tensor(self.rows[index]), "id": str(index)}
+
+
+@slow_audit
+@pytest.mark.parametrize(
+    ("first_of_validation", "slugs"), [(30, []), (20, ["samples-in-both-loaders"])]
+)
+def test_rows_are_compared_without_their_numbers(first_of_validation, slugs):
+    rows = torch.rand(40, 5, generator=torch.Generator().manual_seed(1)).tolist()
+    train, validation = Rows(rows[:30]), Rows(rows[first_of_validation:])
+    report = compare(load(train, shuffle=True), load(validation))
     assert [finding.slug for finding in report.findings] == slugs

@@ -48,6 +48,7 @@ from dejabatch.state.generators import global_rngs, restored
 from dejabatch.state.inherited import inherited_by_children
 from dejabatch.state.live import (
     Held,
+    close_connections,
     forks_break,
     held_by,
     listed,
@@ -365,6 +366,8 @@ class _Make:
         # Files that a function makes stay: it may download the dataset.
         undo_writes_from_here()
         _require_guard(unwrap(made))
+        if self.is_factory:
+            close_connections(parts_of(unwrap(made)))
         return made
 
 

@@ -122,6 +122,17 @@ def test_file_that_is_open_for_writing_is_a_copy(tmp_path):
     assert (tmp_path / "data").read_bytes() == b"0123456789"
 
 
+@pytest.mark.parametrize("mode", ["wb", "ab"])
+def test_file_that_is_only_written_to_cannot_be_read_in_the_child(mode, tmp_path):
+    (tmp_path / "log").write_bytes(b"before")
+    with (tmp_path / "log").open(mode, buffering=0) as file:
+        descriptor = file.fileno()
+        assert "Bad file descriptor" in in_child(lambda: os.read(descriptor, 1))
+        end = file.tell() + 5
+        assert in_child(lambda: (file.write(b"child"), file.tell())) == (5, end)
+        assert file.tell() == end - 5
+
+
 def shared_tensor(_):
     tensor = torch.arange(8).share_memory_()
     return tensor.numpy()

@@ -199,11 +199,11 @@ def test_lock_that_another_thread_holds_is_freed_in_the_child():
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait()
-    found = held_by({"dataset": Dataset(lock=lock)}).renewable
+    found = held_by({"dataset": Dataset(lock=lock)}).locks
     release.set()
     thread.join()
     assert found == (lock,)
-    assert held_by({"dataset": Dataset(lock=lock)}).renewable == ()
+    assert held_by({"dataset": Dataset(lock=lock)}).locks == ()
 
 
 def test_only_the_parts_that_make_batches_are_looked_at(connection):

@@ -1,9 +1,11 @@
 """The random part of the samples was drawn when the dataset was made."""
 
+from collections.abc import Mapping
+
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.answers import answers_of
 from dejabatch.evidence.facts import FUNCTION, facts_of
-from dejabatch.evidence.frozen import fixed_parts, redrawn
+from dejabatch.evidence.frozen import Redrawn, fixed_parts, redrawn
 from dejabatch.findings import Diagnosis, Severity, cannot_tell
 from dejabatch.observe.record import Observation
 
@@ -23,14 +25,7 @@ def check(
         return None
     severity: Severity = "error" if meant is False else "warning"
     if observation.rebuilt is not None and (drawn := evidence.of(redrawn)):
-        part = f"part {drawn.part} of each sample" if drawn.part else "each sample"
-        return Diagnosis(
-            severity,
-            "dataset.__init__",
-            f"{part} is the same in every epoch and from all states of the random "
-            f"generators, but {drawn.new} of {drawn.compared} are new when the loader is "
-            "made again",
-        )
+        return _drawn_when_made(drawn, severity, observation.resembling)
     if answers.random:  # another part of the sample
         return _largest_part(observation) if meant is False else None
     if meant is False:
@@ -51,6 +46,28 @@ def check(
             FUNCTION,
         )
     return None
+
+
+def _drawn_when_made(
+    drawn: Redrawn, severity: Severity, resembling: Mapping[str, bool]
+) -> Diagnosis:
+    """Report a random part; only a note where all of the data may be random."""
+    part = f"part {drawn.part} of each sample" if drawn.part else "each sample"
+    seen = (
+        f"{part} is the same in every epoch and from all states of the random "
+        f"generators, but {drawn.new} of {drawn.compared} are new when the loader is "
+        "made again"
+    )
+    fix = None
+    resembles = resembling.get(drawn.part, any(resembling.values()) or not resembling)
+    if severity == "warning" and not resembles:
+        severity = "note"
+        seen += ", and none resembles the earlier one"
+        fix = (
+            "Ignore this if the data themselves are random numbers, as in a test. "
+            "Otherwise draw the random part in `__getitem__`."
+        )
+    return Diagnosis(severity, "dataset.__init__", seen, fix=fix)
 
 
 def _asked_to_vary(observation: Observation) -> Diagnosis:

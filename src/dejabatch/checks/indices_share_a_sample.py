@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.facts import map_style
 from dejabatch.findings import Diagnosis, cannot_tell
-from dejabatch.observe.record import BLANK, NO_CONTENT, Observation
+from dejabatch.observe.record import BLANK, NO_CONTENT, SMALL_CONTENT, Observation
 
 UNLESS = {
     "getitem-ignores-index",
@@ -49,6 +49,8 @@ def check(
     references = facts.repeated_references
     if not references and facts.repeats_a_dataset and _repeats_evenly(counts):
         return None  # a wrapper that repeats a dataset on purpose
+    if not references and _are_rows(counts) and not _repeats_evenly(counts):
+        return None  # rows of a table can be equal
     evidence = f"{len(contents)} indices have {len(counts)} different contents"
     fix = (
         "Look for an index that is computed twice, such as `index // k` or a table of too "
@@ -85,6 +87,10 @@ def _contents(observation: Observation) -> Mapping[int, bytes]:
     else:
         found |= answers.contents or {}
     return {index: c for index, c in found.items() if c not in {BLANK, NO_CONTENT}}
+
+
+def _are_rows(counts: Counter[bytes]) -> bool:
+    return all(content.startswith(SMALL_CONTENT) for content in counts)
 
 
 def _repeats_evenly(counts: Counter[bytes]) -> bool:

@@ -4,7 +4,12 @@ import numpy as np
 
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.facts import FUNCTION, facts_of
-from dejabatch.evidence.orders import repeated_order
+from dejabatch.evidence.orders import (
+    batches_of,
+    not_cut_otherwise,
+    repeated_batches,
+    repeated_order,
+)
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
 
@@ -21,8 +26,10 @@ def check(
     """
     facts, order = facts_of(observation), evidence.of(repeated_order)
     fixed, rebuilt = observation.expect.fixed_order, observation.rebuilt
-    if order is None or fixed:
+    if fixed:
         return None
+    if order is None:
+        return _fixed_batches(observation, evidence)
     if facts.shuffles or facts.sampler_epoch is not None:
         return None
     if fixed is None and (rebuilt is None or not rebuilt.orders()):
@@ -39,4 +46,36 @@ def check(
         where=facts.sampler_path,
         evidence=f"{len(observation.orders())} epochs have the same {len(order)} indices "
         "in the same order",
+    )
+
+
+def _fixed_batches(
+    observation: Observation, evidence: Evidence[Observation]
+) -> Diagnosis | None:
+    """Look for batches that were cut when the loader was made, and only change places.
+
+    Batches of neighbours, or of samples of one length, are the same in every making.
+    """
+    facts, rebuilt = facts_of(observation), observation.rebuilt
+    batches = evidence.of(repeated_batches)
+    if not batches:
+        return None
+    if rebuilt is None or rebuilt.facts is None:
+        if observation.expect.fixed_order is None:
+            cannot_tell(
+                "the batches of every epoch hold the same indices",
+                f"{FUNCTION}, or pass expect=Expect(fixed_order=True) if that is meant",
+            )
+    elif rebuilt.facts.subset != facts.subset or not_cut_otherwise(
+        batches, batches_of(rebuilt, 0)
+    ):
+        return None
+    return Diagnosis(
+        severity="warning",
+        where=facts.sampler_path,
+        evidence=f"{len(batches)} batches hold the same indices in every epoch, only "
+        "their order changes",
+        title="Samples come with the same neighbours in every epoch",
+        fix="Shuffle the indices and cut them into batches in the sampler's `__iter__`, "
+        "not in its `__init__`.",
     )

@@ -1,11 +1,13 @@
 """Making a sample seeds a random generator with a constant."""
 
+import numpy as np
+
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.answers import answers_of
 from dejabatch.evidence.facts import facts_of
 from dejabatch.evidence.generators import reseeded_in_streams
-from dejabatch.findings import Diagnosis, cannot_tell
-from dejabatch.observe.record import Observation
+from dejabatch.findings import Diagnosis, Severity, cannot_tell
+from dejabatch.observe.record import Answers, Observation
 from dejabatch.state import GLOBAL_NAMES
 
 
@@ -19,7 +21,7 @@ def check(
     if answers.index == answers.other:
         cannot_tell("only one index was seen")
     if not answers.reseeded:
-        return None
+        return _by_index(observation, answers)
     where = (
         answers.seeding_places[0] if answers.seeding_places else "dataset.__getitem__"
     )
@@ -29,6 +31,43 @@ def check(
         evidence=f"{', '.join(answers.reseeded)} is in one and the same state after each "
         "sample, whatever its state before",
         fix=None if answers.several_images else f"Delete the seed in `{where}`.",
+    )
+
+
+def _by_index(observation: Observation, answers: Answers) -> Diagnosis | None:
+    """Look for global generators that are seeded with a number made of the index."""
+    names, meant = answers.reseeded_by_index, observation.expect.deterministic
+    if not names or meant:
+        return None
+    facts = facts_of(observation)
+    seeding = ", ".join(names)
+    if facts.dataset_has_set_epoch or facts.dataset_has_epoch:
+        cannot_tell(
+            f"a sample seeds {seeding} with a number made of its index",
+            "check that your loop sets the epoch, and that the seed contains the epoch",
+        )
+    if facts.num_workers and meant is None:
+        cannot_tell(
+            f"a sample seeds {seeding} with a number made of its index",
+            "pass expect=Expect(deterministic=False) if epochs should differ, or True if "
+            "not",
+        )
+    # Without workers, the seed resets the generators of the program as well.
+    first, *others = observation.orders() or [np.empty(0, np.int64)]
+    shuffled = any(not np.array_equal(first, other) for other in others)
+    severity: Severity = "warning" if shuffled else "note"
+    return Diagnosis(
+        severity="error" if meant is False else severity,
+        where=answers.seeding_places[0]
+        if answers.seeding_places
+        else "dataset.__getitem__",
+        evidence=f"{seeding} is in one and the same state after each sample of index "
+        f"{answers.index}, whatever its state before",
+        title="Each sample gets the same augmentation in every epoch",
+        fix="Draw from a generator of its own, with the epoch in its seed, as "
+        "`dejabatch.stream(seed, epoch=epoch, index=index)` gives; pass "
+        "`expect=Expect(deterministic=True)` to `audit` if each epoch is meant to be the "
+        "same.",
     )
 
 

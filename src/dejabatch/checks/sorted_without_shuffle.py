@@ -12,14 +12,15 @@ def check(
 ) -> Diagnosis | None:
     """Look for batches of one label each, where the loader is one for training.
 
-    Sorted samples without shuffling are right in validation. Random samples show that the
-    loader is for training; otherwise only the user knows.
+    Sorted samples without shuffling are right in validation. Random samples, and a batch
+    that may be left out, show that the loader is for training; otherwise only the user
+    knows.
     """
     facts, fixed = map_style(observation), observation.expect.fixed_order
     grouped = evidence.of(grouped_labels)
     if grouped is None or fixed or facts.shuffles:
         return None
-    if fixed is None and not observation.random:
+    if fixed is None and not observation.random and not facts.drop_last:
         cannot_tell(
             grouped,
             "pass expect=Expect(fixed_order=False) if it is for training, or True if not",

@@ -25,6 +25,8 @@ def check(
         answers = answers_of(observation)
         periods = [p for p in required(answers, answers.periods) if p >= FEWEST_EQUAL]
         period = min(periods, default=None)
+        if period is None and answers.items_in_store is not None:
+            return _too_short(answers.items_in_store, facts.length)
     if period is None or period in facts.repeats_a_dataset:
         return None  # a wrapper that repeats a dataset on purpose
     if facts.repeated_references or _length_is_stored(observation):
@@ -39,6 +41,19 @@ def check(
         f"is {facts.length}",
         fix=f"Return {period} in `__len__`, or pass `expect=Expect(repeats=True)` to "
         "`audit` if an epoch is to repeat the samples.",
+    )
+
+
+def _too_short(items: int, length: int) -> Diagnosis:
+    """Report items that are never drawn, which another split may have."""
+    return Diagnosis(
+        severity="note",
+        where="dataset.__len__",
+        evidence=f"the length of the dataset is {length}, and it gives other samples for "
+        f"the indices {length} to {items - 1} of the {items} items that it holds",
+        title="Some samples are never drawn, because the dataset says it is shorter",
+        fix=f"Return {items} in `__len__`. If the rest is left out on purpose, store the "
+        "number as an attribute or use a `torch.utils.data.Subset`.",
     )
 
 

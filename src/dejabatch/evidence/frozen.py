@@ -44,7 +44,7 @@ def fixed_parts(
     """
     fixed = answers_of(observation).fixed_parts
     one, other = observation.parts_by_index(0), observation.parts_by_index(1)
-    return tuple(p for p in fixed if not _varies(one.get(p, {}), other.get(p, {})))
+    return tuple(p for p in fixed if not _varies(_column(one, p), _column(other, p)))
 
 
 def redrawn(
@@ -66,9 +66,15 @@ def redrawn(
     found = [
         compared
         for part in evidence.of(fixed_parts)
-        if (compared := _compare(part, here.get(part, {}), there.get(part, {})))
+        if (compared := _compare(part, _column(here, part), _column(there, part)))
     ]
     return max(found, key=lambda one: one.new, default=None)
+
+
+def _column(parts: Mapping[str, Mapping[int, bytes]], path: str) -> Mapping[int, bytes]:
+    """Return a part of each sample; the whole sample where it has no other part."""
+    whole = parts.get("", {}) if parts.keys() == {""} else {}
+    return parts.get(path, whole)
 
 
 def _varies(one: Mapping[int, bytes], other: Mapping[int, bytes]) -> bool:

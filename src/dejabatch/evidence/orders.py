@@ -1,6 +1,8 @@
 """Facts about the order of indices, epochs and streams."""
 
+from collections.abc import Iterable
 from itertools import combinations
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,9 @@ from dejabatch.evidence import Evidence
 from dejabatch.evidence.facts import more_epochs, whole_epochs
 from dejabatch.findings import cannot_tell
 from dejabatch.observe.record import MAIN_PROCESS, Census, Observation, Pair
+
+# Two batches of a short epoch may hold the same indices by chance.
+_FEWEST_BATCHES: Final = 3
 
 
 def repeated_order(
@@ -39,9 +44,63 @@ def repeated_order(
     first, *others = (order[:shortest] for order in orders)
     if any(not np.array_equal(first, other) for other in others):
         return None
+    if _delivered_otherwise(observation):
+        return None
     # A sampler for several ranks may start over once, at its end.
     descents = int((np.diff(first) < 0).sum())
     return first if descents > 1 else None
+
+
+def _delivered_otherwise(observation: Observation) -> bool:
+    """Return whether the loader's own ``__iter__`` delivers epochs that differ.
+
+    Such a loader may call ``set_epoch`` itself.
+    """
+    delivered = observation.delivered
+    if delivered is None or observation.random:
+        return False
+    one, other = (
+        [f.digests.tobytes() for f in delivered.fetches if f.epoch == epoch]
+        for epoch in range(2)
+    )
+    return len(other) > 0 and one != other
+
+
+def repeated_batches(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> frozenset[frozenset[int]]:
+    """Return the batches of the first epoch, if the second has them in another order.
+
+    Returns
+    -------
+    frozenset of frozenset of int
+        The indices of each batch; empty if a batch of one epoch shares some of its
+        indices with a batch of the other.
+    """
+    first, second = batches_of(observation, 0), batches_of(observation, 1)
+    again = set(first) & set(second)
+    if first == second or len(again) < _FEWEST_BATCHES:
+        return frozenset()
+    return frozenset(first) if not_cut_otherwise(first, second) else frozenset()
+
+
+def batches_of(observation: Observation, epoch: int) -> list[frozenset[int]]:
+    """Return the indices of each batch of an epoch that has more than one sample."""
+    return [
+        frozenset(fetch.indices.tolist())
+        for fetch in observation.fetches
+        if fetch.epoch == epoch and fetch.indices is not None and len(fetch.indices) > 1
+    ]
+
+
+def not_cut_otherwise(
+    one: Iterable[frozenset[int]], other: Iterable[frozenset[int]]
+) -> bool:
+    """Return whether batches that share an index share all indices."""
+    batch_of = {index: batch for batch in one for index in batch}
+    return all(
+        batch_of.get(index, batch) == batch for batch in other for index in batch
+    )
 
 
 def empty_epochs(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dejabatch.observe.record import BLANK, NO_CONTENT
+from dejabatch.observe.record import BLANK, NO_CONTENT, SMALL_CONTENT
 from dejabatch.state.fingerprint import fingerprint
 
 _INTEGERS = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
@@ -21,6 +21,9 @@ _MOST_ITEMS = 16
 _MOST_PARTS = 32
 # A part of fewer bytes, such as a label or a size, is equal in many samples.
 _FEWEST_BYTES = 64
+# A row of a table has more numbers than a position or a size.
+_FEWEST_NUMBERS = 4
+_SHORTEST_NAME = 12
 
 # Rows whose values differ by less, relative to the largest, are equal but for rounding.
 _ROUNDING = 0.02
@@ -75,15 +78,39 @@ def digest_of_content(sample: Any, digests: Mapping[str, bytes]) -> bytes:
     Returns
     -------
     bytes
-        `NO_CONTENT` if all parts are small, and `BLANK` if all large parts are blank.
+        `NO_CONTENT` if all parts are small, and `BLANK` if all large parts are blank. The
+        digest of rows of fractions begins with `SMALL_CONTENT`.
     """
     parts = parts_of(sample)
     large = [path for path, part in parts.items() if _num_bytes(part) >= _FEWEST_BYTES]
     if not large:
-        return NO_CONTENT
+        rows = [digests[path] for path, part in parts.items() if _is_row(part)]
+        if not rows or any(_is_text(part) for part in parts.values()):
+            return NO_CONTENT
+        return (SMALL_CONTENT + fingerprint(rows))[: len(BLANK)]
     if all(_is_blank(parts[path]) for path in large):
         return BLANK
     return fingerprint([digests[path] for path in large])
+
+
+def _is_row(value: Any) -> bool:
+    """Return whether a part is a few numbers that are not all whole."""
+    if isinstance(value, torch.Tensor):
+        if not value.is_floating_point() or value.layout != torch.strided:
+            return False
+        value = value.detach().as_subclass(torch.Tensor).to(torch.float64).tolist()
+    try:
+        numbers = np.asarray(value, dtype=np.float64).reshape(-1)
+    except (TypeError, ValueError):
+        return False
+    return len(numbers) >= _FEWEST_NUMBERS and bool((numbers % 1 != 0).any())
+
+
+def _is_text(value: Any) -> bool:
+    """Return whether a part is a text or a file's name, and not a short key."""
+    return isinstance(value, str) and (
+        len(value) >= _SHORTEST_NAME or len(value.split()) > 1
+    )
 
 
 def small_parts(sample: Any) -> frozenset[str]:

@@ -52,7 +52,6 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         length: int | None = len(loader.dataset)  # type: ignore[arg-type]
     except (TypeError, NotImplementedError):
         length = None
-    context = loader.multiprocessing_context or multiprocessing
     map_style = not isinstance(loader.dataset, IterableDataset)
     with_epoch = with_set_epoch(loader)
     path = sampler_path(loader)
@@ -71,7 +70,7 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         batch_size=loader.batch_size,
         batched=loader.batch_sampler is not None,
         num_workers=loader.num_workers,
-        start_method=context.get_start_method() if loader.num_workers else None,
+        start_method=start_method_of(loader),
         persistent_workers=loader.persistent_workers,
         worker_init_fn=loader.worker_init_fn is not None,
         # The loader's own drop_last is False if a batch sampler was passed to it.
@@ -85,6 +84,7 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         else None,
         sampler_has_set_epoch=any("sampler" in path for path in with_epoch),
         dataset_has_set_epoch=any(path.startswith("dataset") for path in with_epoch),
+        dataset_has_epoch=_has_epoch(loader.dataset),
         holds_lock=holds_lock(loader.dataset),
         unused_attributes=_unused_attributes(loader.dataset),
         own_iter=has_own_iter(loader),
@@ -104,6 +104,24 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         repeats_a_dataset=_lengths_of_inner_datasets(loader.dataset),
         subset=_subset(loader.dataset),
         search_stopped_at=finder.stopped_at,
+    )
+
+
+def start_method_of(loader: DataLoader[Any]) -> str | None:
+    """Return how a loader's workers start; None without workers."""
+    if not loader.num_workers:
+        return None
+    context = loader.multiprocessing_context or multiprocessing
+    method: str = context.get_start_method()
+    return method
+
+
+def _has_epoch(dataset: object) -> bool:
+    """Return whether a dataset, or one that it wraps, has an attribute for the epoch."""
+    names = attribute(dataset, "__dict__", {})
+    inner = names.get("dataset")
+    return any("epoch" in name for name in names) or (
+        inner is not None and inner is not dataset and _has_epoch(inner)
     )
 
 
@@ -183,9 +201,22 @@ def stored(value: object, name: str) -> object:
 
 
 def _unused_attributes(dataset: object) -> tuple[str, ...]:
+    """Return the functions that were set on a plain subset, which calls none of them.
+
+    Other attributes, such as the targets of the subset, may be for the program to read.
+    """
     if type(dataset) is not Subset:
         return ()
-    return tuple(name for name in vars(dataset) if name not in {"dataset", "indices"})
+    inner = dataset.dataset
+    while type(inner) is Subset:
+        inner = inner.dataset
+    return tuple(
+        name
+        for name, value in vars(dataset).items()
+        if name not in {"dataset", "indices"}
+        and (value is None or callable(value))
+        and (hasattr(inner, name) or "transform" in name)
+    )
 
 
 def _as_int(value: object, *, default: int) -> int:

@@ -12,6 +12,7 @@ from dejabatch.observe.experiments.ask_again import ask
 from dejabatch.observe.experiments.delivered import delivered, delivered_copies
 from dejabatch.observe.experiments.made_again import made_again
 from dejabatch.observe.experiments.new_workers import new_workers
+from dejabatch.observe.experiments.resemblance import resemblance
 from dejabatch.observe.experiments.same_work import same_work
 from dejabatch.observe.experiments.set_epoch import unseen_by_workers
 from dejabatch.observe.record import Observation
@@ -86,6 +87,9 @@ def investigate(
         show("making it again")
         rebuilt = made_again(make_loader, max_batches=max_batches, time_limit=left)
         seen = dataclasses.replace(seen, rebuilt=rebuilt)
+    if seen.rebuilt is not None and (left := _seconds_until(deadline)):
+        resembling = resemblance(make_loader, seen, time_limit=left)
+        seen = dataclasses.replace(seen, resembling=resembling)
     return seen
 
 

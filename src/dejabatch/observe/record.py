@@ -24,6 +24,12 @@ Few batches have that many parts, so the rows of the batch can be told from its 
 NO_CONTENT: Final = bytes(16)
 """Digest of a sample's content where all parts are small, such as labels."""
 
+SMALL_CONTENT: Final = b"small"
+"""Beginning of the digest of a content that is a short row of numbers, as in a table.
+
+Rows of a table can be equal by chance.
+"""
+
 BLANK: Final = b"blank".ljust(16)
 """Digest of a sample's content where each large part has one value, as a blank image."""
 
@@ -91,6 +97,8 @@ class Facts:
         Whether the sampler, or one that it wraps, has a ``set_epoch``.
     dataset_has_set_epoch : bool
         Whether the dataset, or one that it wraps, has a ``set_epoch``.
+    dataset_has_epoch : bool
+        Whether the dataset, or one that it wraps, stores the number of an epoch.
     drop_last : bool
         Whether batches that are not full are left out.
     draws_with_replacement : bool
@@ -157,6 +165,7 @@ class Facts:
     sampler_epoch: int | None = None
     sampler_has_set_epoch: bool = False
     dataset_has_set_epoch: bool = False
+    dataset_has_epoch: bool = False
     drop_last: bool = False
     draws_with_replacement: bool = False
     given_indices: bool = False
@@ -381,6 +390,9 @@ class EpochEnd:
     moved_files : tuple of str
         Paths of the dataset's open files whose position in the main process was moved by
         workers.
+    shared_connections : tuple of str
+        Paths of connections that were open when the workers were forked, and that
+        workers use.
     states_before : dict of str to bytes
         Digests of the main process's global generators before the epoch.
     states_at_first_index : dict of str to bytes
@@ -401,6 +413,7 @@ class EpochEnd:
     unseeded_generators: tuple[str, ...] = ()
     list_reused: bool = False
     moved_files: tuple[str, ...] = ()
+    shared_connections: tuple[str, ...] = ()
     states_before: Census = field(default_factory=dict)
     states_at_first_index: Census = field(default_factory=dict)
 
@@ -479,6 +492,9 @@ class Draws:
     after_set_epoch : numpy.ndarray or None
         The indices of one more epoch, after a call of ``set_epoch``; None if no sampler
         has a ``set_epoch``.
+    seeding_functions : tuple of str
+        Qualified names of the user's functions that made or seeded a generator while the
+        first epoch was drawn.
 
     Examples
     --------
@@ -493,6 +509,7 @@ class Draws:
     epochs: tuple[npt.NDArray[np.int64], ...]
     complete: bool
     after_set_epoch: npt.NDArray[np.int64] | None = None
+    seeding_functions: tuple[str, ...] = ()
 
     def indices(self) -> npt.NDArray[np.int64]:
         """Return all indices that were drawn in any epoch, sorted, each once.
@@ -583,6 +600,9 @@ class Answers:
     reseeded : tuple of str
         Paths of the generators that are in one and the same state after the samples of
         `index` and of `other`, whatever their state before.
+    reseeded_by_index : tuple of str
+        Names of the global generators that are in one state after each sample of `index`,
+        whatever their state before, and in another after the sample of `other`.
     changed_objects : mapping of str to str
         Paths of what the first two samples changed in the dataset, each with its kind:
         ``"array"``, ``"value"``, ``"container"`` or ``"cache"``.
@@ -612,8 +632,14 @@ class Answers:
         sample was taken without an exception.
     idle_transforms : tuple of str, or None
         Paths of random transforms that returned their input.
+    ignored_transforms : tuple of str
+        Paths of random transforms that changed their input, while the samples stayed the
+        same.
     periods : tuple of int, or None
         Numbers of indices after which the samples start over.
+    items_in_store : int or None
+        How many items the dataset gives for indices beyond its length, which a container
+        of that size holds; None if there are none, or if a limit is stored.
     length_is_stored : bool
         Whether the dataset holds a container with as many items as it has indices.
     unreachable_generators : tuple of str
@@ -659,6 +685,7 @@ class Answers:
     after_other_index: bytes | None = None
     depends_on: tuple[str, ...] = ()
     reseeded: tuple[str, ...] = ()
+    reseeded_by_index: tuple[str, ...] = ()
     changed_objects: Mapping[str, str] = field(default_factory=dict)
     edited_objects: Mapping[str, str] = field(default_factory=dict)
     held_by_dataset: tuple[str, ...] = ()
@@ -668,7 +695,9 @@ class Answers:
     contents: Mapping[int, bytes] | None = None
     swallowed_errors: Mapping[int, str] | None = None
     idle_transforms: tuple[str, ...] | None = None
+    ignored_transforms: tuple[str, ...] = ()
     periods: tuple[int, ...] | None = None
+    items_in_store: int | None = None
     length_is_stored: bool = False
     unreachable_generators: tuple[str, ...] = ()
     seeding_places: tuple[str, ...] = ()
@@ -731,6 +760,9 @@ class Observation:
         without persistent workers, and if ``set_epoch`` could not be tried.
     rebuilt : dejabatch.observe.record.Observation or None
         The loader that the same function made a second time, in another random state.
+    resembling : mapping of str to bool
+        Paths of parts of samples that `rebuilt` has otherwise, each with whether the part
+        resembles that of the same index more than those of other indices.
     changed_files : tuple of str
         Paths of the files that samples changed and that could not be restored.
     delivered : dejabatch.observe.record.Observation or None
@@ -772,6 +804,7 @@ class Observation:
     restarted: Observation | None = None
     unseen_by_workers: tuple[str, ...] | None = None
     rebuilt: Observation | None = None
+    resembling: Mapping[str, bool] = field(default_factory=dict)
     changed_files: tuple[str, ...] = ()
     delivered: Observation | None = None
     delivered_copies: CopiesInBatch | None = None

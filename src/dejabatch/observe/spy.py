@@ -43,6 +43,7 @@ from dejabatch.observe.facts import (
     nested_subsets,
     path_of_inner_loader,
     sampler_path,
+    start_method_of,
     stored,
 )
 from dejabatch.observe.isolate import (
@@ -70,6 +71,7 @@ from dejabatch.observe.sources import sources_of
 from dejabatch.state import generators
 from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import DIGEST_SIZE, fingerprint
+from dejabatch.state.live import closed_connections
 from dejabatch.state.open_files import Positions
 
 T = TypeVar("T")
@@ -257,6 +259,7 @@ def watch(
         # The spy must see the samples that are dropped; a stream has no sampler to ask.
         loader.__dict__["drop_last"] = False
     opaque: set[str] = set()
+    connections: set[str] = set()
     positions = Positions()
 
     def epoch_end(epoch: int, states_before: Census, *, complete: bool) -> EpochEnd:
@@ -268,6 +271,7 @@ def watch(
             unseeded_generators=_unseeded(own_generators),
             list_reused=sampled.list_reused,
             moved_files=positions.moved(loader.dataset),
+            shared_connections=tuple(sorted(connections)),
             states_before=states_before,
             states_at_first_index=sampled.states_at_first_index,
         )
@@ -291,6 +295,7 @@ def watch(
                 for name in seen.opaque - opaque:
                     send(name)
                 opaque |= seen.opaque
+                connections |= seen.connections
                 indices = as_indices(sampled.batches[number]) if map_style else None
                 send(seen.fetch(epoch, number, indices))
                 if number + 1 == max_batches:
@@ -411,6 +416,8 @@ class _Seen:
         Generators and seed of the worker at its start, with its first batch only.
     opaque : set of str
         Types whose content cannot be read.
+    connections : set of str
+        Paths of connections that the worker inherited, and uses.
     digests, rows, labels, census, parts, contents, collated
         As in `Fetch`.
     """
@@ -425,6 +432,7 @@ class _Seen:
     parts: dict[str, npt.NDArray[np.uint8]]
     contents: npt.NDArray[np.uint8]
     collated: bytes
+    connections: set[str]
 
     def fetch(
         self, epoch: int, batch: int, indices: npt.NDArray[np.int64] | None
@@ -461,6 +469,9 @@ class _Spy:
         self._found: list[generators.Found] | None = None
         self._counted = 0
         self._files = files_of_this_child()
+        # A worker that another method starts has none of the program's objects.
+        forked = start_method_of(loader) == "fork"
+        self._inherited = closed_connections if forked else []
 
     def worker_init(self, worker_id: int) -> None:
         """Run the user's function, then record the generators that it left."""
@@ -506,6 +517,7 @@ class _Spy:
             parts=_columns(parts),
             contents=contents,
             collated=collated,
+            connections={path for path, one in self._inherited if one.sock is not None},
         )
 
     def census(self) -> Census:

@@ -100,6 +100,11 @@ class Inherited:
                         bytes_left -= _reopen(descriptor, status, bytes_left)
 
 
+def has_connections() -> bool:
+    """Return whether this process has an open stream socket with a peer."""
+    return any(_is_connection(*found) for found in _open_descriptors())
+
+
 def replace_shared_memory() -> None:
     """Replace the shared memory of this process by copies; call in a forked child.
 
@@ -267,11 +272,15 @@ def _reopen(descriptor: int, status: os.stat_result, most_bytes: int) -> int:
     if flags & os.O_ACCMODE == os.O_RDONLY or status.st_size > most_bytes:
         own = os.open(f"/proc/self/fd/{descriptor}", flags)
     else:
-        own = os.memfd_create("dejabatch")
+        copy = os.memfd_create("dejabatch")
         if flags & os.O_ACCMODE == os.O_RDWR:
             copied = status.st_size
             for done in range(0, copied, _CHUNK):
-                os.pwrite(own, os.pread(descriptor, _CHUNK, done), done)
+                os.pwrite(copy, os.pread(descriptor, _CHUNK, done), done)
+        os.truncate(copy, status.st_size)  # appending goes on at the end of the file
+        # Workers that move the position of a file that only they write to share nothing.
+        own = os.open(f"/proc/self/fd/{copy}", flags)
+        os.close(copy)
     os.lseek(own, position, os.SEEK_SET)
     _put(own, descriptor)
     os.close(own)

@@ -18,6 +18,7 @@ from typing import Any, Final
 import torch
 
 from dejabatch.state.attributes import attribute
+from dejabatch.state.inherited import has_connections
 from dejabatch.state.reach import is_a, library_of, walk
 
 _MOST_NAMED = 3
@@ -47,12 +48,15 @@ class Held:
     ----------
     live : tuple of Live
         Objects that a forked child cannot use.
-    renewable : tuple of object
-        HTTP connections and locks of threads, which `renew` makes usable in a child.
+    connections : tuple of tuple of str and object
+        HTTP connections with their paths, which `renew` makes usable in a child.
+    locks : tuple of object
+        Locks of threads, which `renew` makes usable in a child.
     """
 
     live: tuple[Live, ...] = ()
-    renewable: tuple[Any, ...] = ()
+    connections: tuple[tuple[str, Any], ...] = ()
+    locks: tuple[Any, ...] = ()
 
     def renew(self) -> None:
         """Close HTTP connections and free locks of threads; call in a forked child.
@@ -60,12 +64,35 @@ class Held:
         A closed `http.client.HTTPConnection` connects again at the next request. A lock
         that another thread holds would stay locked, because a child lacks the thread.
         """
-        for value in self.renewable:
+        for path, connection in self.connections:
+            _close(path, connection)
+        for lock in self.locks:
+            lock._at_fork_reinit()
+
+
+closed_connections: list[tuple[str, Any]] = []
+"""HTTP connections that were open, and that this process has closed, by their paths."""
+
+
+def close_connections(roots: Mapping[str, object]) -> None:
+    """Close the HTTP connections in reach, so that each worker makes its own.
+
+    Parameters
+    ----------
+    roots : mapping of str to object
+        Where the walk starts, by the name that begins each path.
+    """
+    if has_connections():
+        for path, value in walk(roots):
             if is_a(value, http.client.HTTPConnection):
-                with contextlib.suppress(OSError):
-                    value.close()
-            else:
-                value._at_fork_reinit()
+                _close(path, value)
+
+
+def _close(path: str, connection: Any) -> None:
+    if connection.sock is not None:
+        closed_connections.append((path, connection))
+    with contextlib.suppress(OSError):
+        connection.close()
 
 
 def held_by(
@@ -88,7 +115,8 @@ def held_by(
         The objects.
     """
     suspects: list[tuple[str, Any, Callable[[Any], str]]] = []
-    renewable: list[Any] = []
+    connections: list[tuple[str, Any]] = []
+    locks: list[Any] = []
     reconnect: set[int] = set()
     judges: dict[type, Callable[[Any], str] | None] = {}
     for path, value in walk(roots) if walked is None else walked:
@@ -99,9 +127,9 @@ def held_by(
         if judge is _lock:
             # Without other threads, a lock stays as the dataset left it.
             if threading.active_count() > 1:
-                renewable.append(value)
+                locks.append(value)
         elif judge is _http:
-            renewable.append(value)
+            connections.append((path, value))
             reconnect.add(id(value.sock))  # type: ignore[attr-defined]
         elif judge is not None:
             suspects.append((path, value, judge))
@@ -112,7 +140,7 @@ def held_by(
             continue
         if kind := judge(value):
             live.append(Live(path, kind))
-    return Held(tuple(live), tuple(renewable))
+    return Held(tuple(live), tuple(connections), tuple(locks))
 
 
 def parts_of(loader: Any) -> dict[str, object]:

@@ -18,6 +18,8 @@ ORDER = list(range(16))
 SHUFFLED = np.random.default_rng(0).permutation(16).tolist()
 OTHERWISE = np.random.default_rng(1).permutation(16).tolist()
 TWICE = [0, 0, 1, 1, *range(2, 14)]
+# The batches of SHUFFLED, in another order.
+MOVED = [*SHUFFLED[8:], *SHUFFLED[:8]]
 MANY_TWICE = [0, 0, 0, 1, 1, *range(2, 13)]
 WHOLE = EpochEnd(0, True)
 
@@ -26,7 +28,14 @@ def read(*orders, **changes):
     return observation(epochs(orders), **changes)
 
 
-def delivers(batches, *, inside=(ORDER, ORDER), states=("one", "other"), **changes):
+def delivers(
+    batches,
+    *,
+    inside=(ORDER, ORDER),
+    states=("one", "other"),
+    sampler_epoch=None,
+    **changes,
+):
     """Return a loader of an `__iter__` of its own, which delivers these batches."""
     fetches = [
         fetch(
@@ -40,7 +49,15 @@ def delivers(batches, *, inside=(ORDER, ORDER), states=("one", "other"), **chang
         for epoch in range(len(batches))
     ]
     delivered = observation(fetches, ends=ends)
-    return read(*inside, delivered=delivered, facts=facts(own_iter=True), **changes)
+    own = facts(own_iter=True, sampler_epoch=sampler_epoch)
+    return read(*inside, delivered=delivered, facts=own, **changes)
+
+
+def numbered(contents, loader):
+    """Return samples whose small parts are those of this loader alone."""
+    samples = [(loader, number) for number in range(len(contents))]
+    indices = range(len(contents))
+    return observation([fetch(samples, indices=indices, contents=contents)])
 
 
 def blank_beside(own):
@@ -139,6 +156,12 @@ BROKEN = {
         ("error", "sampler"),
         "2 epochs have the same 16 indices",
     ),
+    "batches cut at construction": (
+        "order-fixed-at-construction",
+        read(SHUFFLED, MOVED, rebuilt=read(OTHERWISE)),
+        ("warning", "sampler"),
+        "4 batches hold the same indices in every epoch",
+    ),
     "indices drawn twice, said to be drawn once": (
         "sampler-repeats-indices",
         read(TWICE, expect=Expect(replacement=False)),
@@ -167,6 +190,12 @@ BROKEN = {
         "sorted-without-shuffle",
         grouped(SORTED, expect=Expect(fixed_order=False)),
         ("error", "sampler"),
+        "one label only",
+    ),
+    "sorted labels, of which the last batch is dropped": (
+        "sorted-without-shuffle",
+        grouped(SORTED, facts=facts(drop_last=True)),
+        ("warning", "sampler"),
         "one label only",
     ),
     "a sampler at epoch 0": (
@@ -242,6 +271,12 @@ BROKEN = {
         ("warning", "dataset"),
         "4 of the 4 different samples that were read are also in the other",
     ),
+    "contents in both loaders under other numbers": (
+        "samples-in-both-loaders",
+        pair(numbered(ORDER, "a"), numbered(ORDER[:4], "b")),
+        ("warning", "dataset"),
+        "which gave 16, with other labels, numbers or names",
+    ),
 }
 
 RIGHT = {
@@ -272,6 +307,14 @@ RIGHT = {
         "order-fixed-at-construction",
         read(SHUFFLED, SHUFFLED, rebuilt=read(SHUFFLED)),
     ),
+    "batches of samples of one length": (
+        "order-fixed-at-construction",
+        read(SHUFFLED, MOVED, rebuilt=read(MOVED)),
+    ),
+    "a single batch that another epoch has as well": (
+        "order-fixed-at-construction",
+        read(SHUFFLED, [*SHUFFLED[:4], *SHUFFLED[:3:-2], *SHUFFLED[-2:3:-2]]),
+    ),
     "a fixed order, as expected": (
         "order-fixed-at-construction",
         read(SHUFFLED, SHUFFLED, expect=Expect(fixed_order=True)),
@@ -298,6 +341,10 @@ RIGHT = {
     "blank samples in two loaders": (
         "samples-in-both-loaders",
         pair(*(blank_beside(own) for own in ("a", "b"))),
+    ),
+    "templates in two loaders, with texts of their own": (
+        "samples-in-both-loaders",
+        pair(numbered([0, 0, 0, 1, 1, 2], "a"), numbered([0, 1, 2], "b")),
     ),
     "one sample of many in two loaders": (
         "samples-in-both-loaders",
@@ -337,6 +384,14 @@ RIGHT = {
     "sorted labels, as expected": (
         "sorted-without-shuffle",
         grouped(SORTED, expect=Expect(fixed_order=True)),
+    ),
+    "a loader that sets the epoch itself": (
+        "no-set-epoch",
+        delivers(
+            [[0, 1, 2], [2, 0, 1]],
+            inside=(SHUFFLED, SHUFFLED),
+            sampler_epoch=0,
+        ),
     ),
     "a sampler at a later epoch": (
         "no-set-epoch",
@@ -398,6 +453,11 @@ OPEN = {
     "a fixed order of a loader": (
         "order-fixed-at-construction",
         read(SHUFFLED, SHUFFLED),
+        "audit a function",
+    ),
+    "batches of a loader that only change places": (
+        "order-fixed-at-construction",
+        read(SHUFFLED, MOVED),
         "audit a function",
     ),
     "one order": (

@@ -18,8 +18,10 @@ from observations import (
     worker_runs,
 )
 
+from dejabatch import Expect
 from dejabatch.observe.record import (
     DEFAULT_TORCH_GENERATOR,
+    Draws,
     EpochEnd,
     Seeding,
     WorkerStart,
@@ -174,6 +176,19 @@ def seeded_stream(starts, after_batches, **kind):
     )
 
 
+def drawn(*orders):
+    """Return epochs of a sampler that makes a generator in each of them."""
+    return Draws(
+        tuple(np.array(order) for order in orders),
+        complete=True,
+        seeding_functions=("Permutes.__iter__",),
+    )
+
+
+BY_INDEX = answers(
+    reseeded_by_index=("torch",), seeding_places=("dataset.transform.__call__",)
+)
+
 BROKEN = {
     "a copied generator": (
         "rng-object-on-dataset",
@@ -245,6 +260,12 @@ BROKEN = {
         sampled(["start", "later"], ["seeded", "seeded"], [SHUFFLED] * 2),
         ("error", "sampler"),
         "in every epoch, and the order is the same",
+    ),
+    "a sampler that makes its generator in each epoch": (
+        "reseed-every-epoch",
+        observation(epochs([SHUFFLED] * 2), draws=drawn(SHUFFLED, SHUFFLED)),
+        ("warning", "sampler"),
+        "the same order: Permutes.__iter__ seeds a generator",
     ),
     "a stream that seeds": (
         "reseed-in-getitem",
@@ -320,6 +341,18 @@ BROKEN = {
         ("warning", "dataset.__getitem__"),
         f"{RNG} is in one and the same state",
     ),
+    "a seed of the index for the process": (
+        "reseed-in-getitem",
+        observation(epochs([ORDER, SHUFFLED]), answers=BY_INDEX),
+        ("warning", "dataset.transform.__call__"),
+        "torch is in one and the same state after each sample of index 0",
+    ),
+    "a seed of the index for the process, in order": (
+        "reseed-in-getitem",
+        observation(epochs([ORDER, ORDER]), answers=BY_INDEX),
+        ("note", "dataset.transform.__call__"),
+        "torch is in one and the same state after each sample of index 0",
+    ),
     "a shuffled order that repeats": (
         "reseed-every-epoch",
         observation(
@@ -385,6 +418,18 @@ RIGHT = {
     "a sampler that draws": (
         "reseed-every-epoch",
         sampled(["start", "later"], ["drawn", "drawn later"]),
+    ),
+    "a sampler that makes its generator in each epoch, as expected": (
+        "reseed-every-epoch",
+        observation(
+            epochs([SHUFFLED] * 2),
+            draws=drawn(SHUFFLED, SHUFFLED),
+            expect=Expect(fixed_order=True),
+        ),
+    ),
+    "a sampler that makes its generator and counts epochs": (
+        "reseed-every-epoch",
+        observation(epochs([SHUFFLED] * 2), draws=drawn(SHUFFLED, ORDER)),
     ),
     "a sampler that draws nothing": (
         "reseed-every-epoch",
@@ -492,6 +537,14 @@ RIGHT = {
     ),
     "one seed is equal in all bits": ("seeds-equal-in-32-bits", torch_seeds(7, 7)),
     "low bits of their own": ("seeds-equal-in-32-bits", torch_seeds(7, 8 + 2**32)),
+    "a seed of the index, as expected": (
+        "reseed-in-getitem",
+        observation(
+            epochs([ORDER, SHUFFLED]),
+            answers=BY_INDEX,
+            expect=Expect(deterministic=True),
+        ),
+    ),
     "a generator that is not reseeded": (
         "reseed-in-getitem",
         observation(epochs([ORDER]), answers=answers()),
@@ -586,6 +639,22 @@ OPEN = {
         "rng-object-on-dataset",
         worker_runs(RNG, EACH_EPOCH, indices={(e, w): [w, w + 2] for e, w in PLACES}),
         "shuffle=True would tell",
+    ),
+    "a seed of the index in workers": (
+        "reseed-in-getitem",
+        observation(
+            epochs([ORDER, SHUFFLED]), answers=BY_INDEX, facts=facts(num_workers=2)
+        ),
+        r"Expect\(deterministic=False\) if epochs should differ",
+    ),
+    "a seed of the index, in a dataset that knows the epoch": (
+        "reseed-in-getitem",
+        observation(
+            epochs([ORDER, SHUFFLED]),
+            answers=BY_INDEX,
+            facts=facts(dataset_has_epoch=True),
+        ),
+        "check that your loop sets the epoch",
     ),
     "one index cannot show a constant seed": (
         "reseed-in-getitem",

@@ -14,7 +14,13 @@ from observations import (
 )
 
 from dejabatch import Expect
-from dejabatch.observe.record import BLANK, NO_CONTENT, Ended, NestedSubset
+from dejabatch.observe.record import (
+    BLANK,
+    NO_CONTENT,
+    SMALL_CONTENT,
+    Ended,
+    NestedSubset,
+)
 
 ORDER = list(range(16))
 WORKERS = facts(num_workers=2, start_method="fork")
@@ -76,6 +82,11 @@ def shared(contents, **changes):
     return observation([fetch(ORDER, indices=ORDER, contents=contents)], **changes)
 
 
+def row(number):
+    """Return the digest of a row of a table."""
+    return SMALL_CONTENT + bytes(10) + bytes([number])
+
+
 def raised(**changes):
     """Return an exception of the dataset in the second epoch."""
     plain = {
@@ -92,6 +103,12 @@ def raised(**changes):
 
 
 BROKEN = {
+    "rows of a table that all come twice": (
+        "indices-share-a-sample",
+        shared([row(i // 2) for i in ORDER]),
+        ("warning", "dataset.__getitem__"),
+        "16 indices have 8 different contents",
+    ),
     "an exception of a worker in the second epoch": (
         "error-in-a-later-epoch",
         once(ended=raised()),
@@ -127,6 +144,12 @@ BROKEN = {
         once(answers=answers(**CURSOR)),
         ("error", "dataset.__getitem__"),
         "the second call returns another",
+    ),
+    "a length that leaves items out": (
+        "wrong-length",
+        once(answers=answers(items_in_store=24)),
+        ("note", "dataset.__len__"),
+        "other samples for the indices 16 to 23 of the 24 items",
     ),
     "a buffer": (
         "reused-buffer",
@@ -273,6 +296,26 @@ BROKEN = {
         ("warning", "dataset.__init__"),
         "16 of 16 are new when the loader is made again",
     ),
+    "the only part of a dictionary, drawn at construction": (
+        "augmented-once",
+        once(
+            answers=answers(fixed_parts=("['tokens']",)),
+            rebuilt=rebuilt([f"other {i}" for i in range(16)]),
+            resembling={"['tokens']": True},
+        ),
+        ("warning", "dataset.__init__"),
+        "16 of 16 are new when the loader is made again",
+    ),
+    "data that are random as a whole": (
+        "augmented-once",
+        once(
+            answers=answers(),
+            rebuilt=rebuilt([f"other {i}" for i in range(16)]),
+            resembling={"": False},
+        ),
+        ("note", "dataset.__init__"),
+        "and none resembles the earlier one",
+    ),
     "drawn at construction, said to be random": (
         "augmented-once",
         once(answers=answers(), expect=Expect(deterministic=False)),
@@ -320,6 +363,12 @@ BROKEN = {
         once(answers=answers(idle_transforms=("dataset.crop", "dataset.flip"))),
         ("warning", "dataset.crop"),
         "so did dataset.flip",
+    ),
+    "a transform whose result is not used": (
+        "transform-that-does-nothing",
+        once(answers=answers(ignored_transforms=("dataset.flip",))),
+        ("warning", "dataset.flip"),
+        "dataset.flip changes its input at random, and index 0 is the same",
     ),
     "two ways to a sample": (
         "getitems-bypass",
@@ -421,6 +470,10 @@ RIGHT = {
             answers=random_answers("torch", fixed_parts=LATENT),
             rebuilt=captioned([2 + i % 2 for i in ORDER]),
         ),
+    ),
+    "rows of a table of which some are equal": (
+        "indices-share-a-sample",
+        shared([row(i % 12) for i in ORDER]),
     ),
     "blank images": (
         "indices-share-a-sample",
@@ -663,6 +716,12 @@ BROKEN |= {
         pair(once(), once(answers=answers()), shared=[TRANSFORM]),
         ("note", TRANSFORM[0]),
         "neither can be augmented without the other",
+    ),
+    "a transform on the subset of one loader": (
+        "split-shares-transform",
+        once(facts=facts(unused_attributes=("transform",))),
+        ("error", "dataset.transform"),
+        "never uses its attribute transform",
     ),
     "a transform on a subset": (
         "split-shares-transform",

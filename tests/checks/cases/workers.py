@@ -12,6 +12,7 @@ LASTING_INIT = facts(
     num_workers=2, start_method="fork", persistent_workers=True, worker_init_fn=True
 )
 MOVED = [EpochEnd(0, True, moved_files=("dataset.file",))]
+CONNECTED = [EpochEnd(0, True, shared_connections=("dataset.client",))]
 # Indices 16 to 31 stand for other samples of indices 0 to 15.
 REPEATED = epochs([ORDER, ORDER])
 
@@ -47,6 +48,12 @@ BROKEN = {
         observation(epochs([ORDER]), facts=TWO, ends=MOVED),
         ("error", "dataset.file"),
         "dataset.file was open when the 2 workers were forked",
+    ),
+    "a connection made before the fork": (
+        "file-opened-before-fork",
+        observation(epochs([ORDER]), facts=TWO, ends=CONNECTED),
+        ("error", "dataset.client"),
+        "dataset.client was connected when the 2 workers were forked",
     ),
 }
 

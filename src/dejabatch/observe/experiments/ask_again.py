@@ -54,7 +54,7 @@ from dejabatch.observe.record import (
     Draws,
     Observation,
 )
-from dejabatch.state import generators
+from dejabatch.state import GLOBAL_NAMES, generators
 from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
 from dejabatch.state.reach import edits, holders, lengths, stored_values
@@ -395,7 +395,10 @@ class _Questions:
                 "edited_objects": edited,
                 "held_by_dataset": held,
             }
-        yield {"reseeded": self._reseeded(trial)}
+        yield {
+            "reseeded": self._reseeded(trial),
+            "reseeded_by_index": self._reseeded_by_index(trial),
+        }
         if first == same_states:
             yield {"depends_on": samples.depends_on(expected, _MOST_GENERATORS)}
 
@@ -451,9 +454,10 @@ class _Questions:
         yield {"swallowed_errors": swallowed}
         yield {"seeding_places": attempt(self._seeding_places, index) or ()}
         yield {"several_images": bool(attempt(self._several_images, index))}
-        yield {"idle_transforms": attempt(self._idle_transforms)}
+        yield attempt(self._idle_transforms) or {}
         yield {"length_is_stored": bool(attempt(self._length_is_stored))}
         yield {"periods": attempt(self._periods)}
+        yield {"items_in_store": attempt(self._items_in_store)}
 
     def _imports_opencv(self, index: int) -> bool:
         self._samples.fetch(index)
@@ -553,12 +557,14 @@ class _Questions:
         parts = parts_of(self._samples.make(Step(index))).values()
         return sum(len(getattr(part, "shape", ())) in {2, 3} for part in parts) > 1
 
-    def _idle_transforms(self) -> tuple[str, ...]:
-        return idle_transforms(self._samples.roots, self._make_all)
+    def _idle_transforms(self) -> dict[str, tuple[str, ...]]:
+        idle, ignored = idle_transforms(self._samples.roots, self._make_all)
+        return {"idle_transforms": idle, "ignored_transforms": ignored}
 
-    def _make_all(self, state: int) -> None:
-        for index in self._indices:
-            self._samples.make(Step(index, state))
+    def _make_all(self, state: int) -> tuple[bytes, ...]:
+        return tuple(
+            self._samples.digest(Step(index, state)) for index in self._indices
+        )
 
     def _length_is_stored(self) -> bool:
         return len(self._samples.dataset) in lengths(self._samples.roots)
@@ -584,6 +590,42 @@ class _Questions:
                 for index in range(3)
             )
         )
+
+    def _items_in_store(self) -> int | None:
+        """Return how many items the dataset gives, if that is more than its length.
+
+        A dataset of windows gives a shorter last item, and a limit is stored as a number.
+        """
+        try:
+            length = len(self._samples.dataset)
+        except (TypeError, NotImplementedError):
+            return None
+        if length in attribute(self._samples.dataset, "__dict__", {}).values():
+            return None
+        sizes = sorted(n for n in lengths(self._samples.roots) if n > length)
+        expected = self._shapes_and_digest(0)
+        for size in sizes[:_MOST_SIZES]:
+            try:
+                last = self._shapes_and_digest(size - 1)
+                wrapped = self._shapes_and_digest((size - 1) % length)
+            except Exception:  # noqa: BLE001, S112 - the dataset may raise anything
+                continue
+            if last[0] == expected[0] and last[1] not in {expected[1], wrapped[1]}:
+                return None if self._gives(size) else size
+        return None
+
+    def _shapes_and_digest(self, index: int) -> tuple[dict[str, Any], bytes]:
+        sample = self._samples.make(Step(index))
+        parts = parts_of(sample)
+        shapes = {p: tuple(getattr(part, "shape", ())) for p, part in parts.items()}
+        return shapes, fingerprint(sample)
+
+    def _gives(self, index: int) -> bool:
+        try:
+            self._samples.make(Step(index))
+        except Exception:  # noqa: BLE001 - the dataset may raise anything
+            return False
+        return True
 
     def _changed_and_held(
         self, index: int
@@ -630,4 +672,16 @@ class _Questions:
             path
             for path, state in trial.states[0].items()
             if all(states.get(path) == state for states in trial.states)
+        )
+
+    def _reseeded_by_index(self, trial: Trial) -> tuple[str, ...]:
+        """Return global generators that are in a state of its own after each index."""
+        *states_of_index, of_other = trial.states
+        if not self._indices[1:]:
+            return ()
+        return tuple(
+            path
+            for path in GLOBAL_NAMES
+            if len({states.get(path) for states in states_of_index}) == 1
+            and states_of_index[0].get(path) != of_other.get(path)
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from torch.utils.data import DataLoader, IterableDataset
 
 from dejabatch.loaders import PROBE_EPOCH, with_set_epoch
+from dejabatch.observe.experiments.seeding_trace import seeding_functions
 from dejabatch.observe.record import Draws, as_indices
 
 _EPOCHS = 4
@@ -40,9 +42,14 @@ def draw(loader: DataLoader[Any]) -> Draws | None:
     after_set_epoch = None
     epochs: list[npt.NDArray[np.int64]] = []
     complete = True
-    for _ in range(_EPOCHS):
+    seeding: tuple[str, ...] = ()
+    for number in range(_EPOCHS):
         try:
-            drawn, ended = _draw_epoch(source, deadline)
+            if number:
+                drawn, ended = _draw_epoch(source, deadline)
+            else:
+                first = partial(_draw_epoch, source, deadline)
+                (drawn, ended), seeding = seeding_functions(first)
         except Exception:  # noqa: BLE001 - the epochs that were read show the exception
             return None
         if drawn is None:
@@ -57,7 +64,12 @@ def draw(loader: DataLoader[Any]) -> Draws | None:
             for target in targets:
                 target.set_epoch(PROBE_EPOCH)
             after_set_epoch = _draw_epoch(source, deadline)[0]
-    return Draws(tuple(epochs), complete=complete, after_set_epoch=after_set_epoch)
+    return Draws(
+        tuple(epochs),
+        complete=complete,
+        after_set_epoch=after_set_epoch,
+        seeding_functions=seeding,
+    )
 
 
 def _draw_epoch(

@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 from dejabatch.state.reach import library_of, walk
 
 _GETITEM = {"__getitem__", "__getitems__"}
-_SEEDING_NAMES = {
+SEEDING_NAMES = {
     "default_rng",
     "RandomState",
     "SeedSequence",
@@ -83,7 +83,7 @@ class Traced:
         seeding = {
             id(owner): code.co_name
             for code, owner in reversed(self._methods.items())
-            if _SEEDING_NAMES & set(code.co_names)
+            if SEEDING_NAMES & set(code.co_names)
         }
         if not seeding:
             return ()
@@ -97,8 +97,8 @@ class Traced:
     def _call(self, frame: FrameType, _event: str, _argument: Any) -> Any:
         code = frame.f_code
         dataset = _dataset_of(frame)
-        is_of_user = _is_of_user(frame)
-        if dataset is None and (self._outer is None or not is_of_user):
+        of_user = is_of_user(frame)
+        if dataset is None and (self._outer is None or not of_user):
             return None
         frame.f_trace_lines = False
         if self._outer is None:
@@ -107,7 +107,7 @@ class Traced:
             asked = _first_argument(frame)
             if self.exception is not None and _is_other(asked, self._asked):
                 self.took_another = True
-        if is_of_user:
+        if of_user:
             owner = frame.f_locals.get(next(iter(code.co_varnames), ""))
             if code.co_argcount and owner is not None:
                 self._methods.setdefault(code, owner)
@@ -125,7 +125,7 @@ class Traced:
 
     def _event(self, frame: FrameType, event: str, argument: Any) -> Any:
         if event == "exception" and not issubclass(argument[0], _ENDS_OF_LOOPS):
-            if _is_of_user(frame):
+            if is_of_user(frame):
                 self.exception = argument[0].__name__
                 arguments = _simple_arguments(frame)
                 self._failed.setdefault(frame.f_code, []).append(arguments)
@@ -195,7 +195,7 @@ def _is_other(one: object, other: object) -> bool:
     return a is not None and b is not None and a != b
 
 
-def _is_of_user(frame: FrameType) -> bool:
+def is_of_user(frame: FrameType) -> bool:
     """Return whether a frame runs code of no installed library."""
     module = str(frame.f_globals.get("__name__", ""))
     top = module.partition(".")[0]

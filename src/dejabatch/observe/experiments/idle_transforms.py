@@ -1,4 +1,4 @@
-"""Use random transforms many times, and find those that return their input.
+"""Use random transforms many times, and find those that have no effect.
 
 This belongs in a process that ends afterwards, because transforms get hooks.
 """
@@ -6,7 +6,8 @@ This belongs in a process that ends afterwards, because transforms get hooks.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,27 +31,56 @@ _RANDOM = (
 _MOST_USES = 40
 
 
+@dataclass(slots=True)
+class _Uses:
+    """The uses of one transform.
+
+    Attributes
+    ----------
+    needed : int
+        How many uses show what a working transform does.
+    inputs, outputs : list of bytes
+        Digests of what the transform got and returned.
+    """
+
+    needed: int
+    inputs: list[bytes] = field(default_factory=list)
+    outputs: list[bytes] = field(default_factory=list)
+
+    @property
+    def changes(self) -> bool:
+        return self.inputs != self.outputs
+
+    @property
+    def random(self) -> bool:
+        """Whether one input had several outputs."""
+        pairs = set(zip(self.inputs, self.outputs, strict=True))
+        return len(pairs) > len(set(self.inputs))
+
+
 def idle_transforms(
-    roots: Mapping[str, object], use: Callable[[int], None]
-) -> tuple[str, ...]:
-    """Find random transforms of torchvision's that return their input.
+    roots: Mapping[str, object], use: Callable[[int], Hashable]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Find random transforms of torchvision's that do nothing.
 
     Parameters
     ----------
     roots : mapping of str to object
         From where to look for transforms.
     use : callable
-        Makes samples, from random states that differ by the number it is called with.
+        Makes samples, from random states that differ by the number it is called with,
+        and returns their digests.
 
     Returns
     -------
-    tuple of str
-        Their paths. A transform counts if it got images with more than one value so
-        often that a working transform would have changed one of them, but for the chance
-        `dejabatch.chance.FALSE_ALARM`.
+    idle : tuple of str
+        Paths of transforms that returned their input. A transform counts if it got
+        images with more than one value so often that a working transform would have
+        changed one of them, but for the chance `dejabatch.chance.FALSE_ALARM`.
+    ignored : tuple of str
+        Paths of transforms that changed images at random, in samples that never varied.
     """
-    uses: dict[str, list[bool]] = {}
-    needed: dict[str, int] = {}
+    uses: dict[str, _Uses] = {}
 
     def hook(path: str) -> tuple[Callable[..., None], Callable[..., None]]:
         given: list[bytes | None] = []
@@ -62,7 +92,8 @@ def idle_transforms(
             digest = given.pop()
             if digest is not None:
                 wrapped = (output,) if len(arguments) == 1 else output
-                uses[path].append(fingerprint(wrapped) != digest)
+                uses[path].inputs.append(digest)
+                uses[path].outputs.append(fingerprint(wrapped))
 
         return before, after
 
@@ -70,19 +101,18 @@ def idle_transforms(
         if not is_a(value, torch.nn.Module) or not _is_random(type(value)):
             continue
         module: Any = value
-        needed[path] = _uses_needed(module)
-        if needed[path] <= _MOST_USES:
-            uses[path] = []
+        needed = _uses_needed(module)
+        if needed <= _MOST_USES:
+            uses[path] = _Uses(needed)
             before, after = hook(path)
             module.register_forward_pre_hook(before)
             module.register_forward_hook(after)
-    for move in range(max((needed[path] for path in uses), default=0)):
-        use(move)
-    return tuple(
-        path
-        for path, changes in uses.items()
-        if len(changes) >= needed[path] and not any(changes)
-    )
+    moves = range(max((one.needed for one in uses.values()), default=0))
+    samples = {use(move) for move in moves}
+    used = {path: one for path, one in uses.items() if len(one.inputs) >= one.needed}
+    idle = tuple(path for path, one in used.items() if not one.changes)
+    ignored = tuple(path for path, one in used.items() if one.random)
+    return idle, ignored if len(samples) == 1 else ()
 
 
 def _is_random(cls: type) -> bool:

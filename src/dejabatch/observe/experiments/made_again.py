@@ -32,17 +32,27 @@ def made_again(
     dejabatch.observe.record.Observation
         The observation of the second loader.
     """
-    make = _InOtherStates(make_loader)
+    make = InOtherStates(make_loader)
     return observe(make, epochs=1, max_batches=max_batches, time_limit=time_limit)
 
 
 @dataclass(frozen=True, slots=True)
-class _InOtherStates:
-    """Make a loader as another run of the program would, unless it sets a seed."""
+class InOtherStates:
+    """Make a loader as another run of the program would, unless it sets a seed.
+
+    Parameters
+    ----------
+    make_loader : callable
+        Returns a new loader.
+    run : int
+        Number of the run, which begins in random states of its own.
+    """
 
     make_loader: Callable[[], Any]
+    run: int = 1
 
     def __call__(self) -> Any:
+        """Return the new loader."""
         for number, generator in enumerate(generators.global_rngs().values()):
-            generators.reseed(generator, np.random.SeedSequence([1, number]))
+            generators.reseed(generator, np.random.SeedSequence([self.run, number]))
         return self.make_loader()

@@ -1,0 +1,78 @@
+"""Trace a sampler, and find the functions that make or seed a generator."""
+
+from __future__ import annotations
+
+import dis
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from types import CodeType, FrameType
+from typing import Any, TypeVar
+
+from dejabatch.observe.experiments.getitem_trace import SEEDING_NAMES, is_of_user
+
+T = TypeVar("T")
+
+
+def seeding_functions(run: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
+    """Run a function, and name the user's functions below it that seed a generator.
+
+    Parameters
+    ----------
+    run : callable
+        Iterates a sampler.
+
+    Returns
+    -------
+    result : object
+        What `run` returned.
+    names : tuple of str
+        Qualified names of the functions, such as ``Shuffled.__iter__``, sorted.
+    """
+    ran: set[CodeType] = set()
+    lines: dict[CodeType, frozenset[int]] = {}
+
+    def enter(frame: FrameType, _event: str, _argument: Any) -> Any:
+        code = frame.f_code
+        if code not in lines:
+            lines[code] = _seeding_lines(code) if is_of_user(frame) else frozenset()
+        return step if lines[code] and code not in ran else None
+
+    def step(frame: FrameType, event: str, _argument: Any) -> Any:
+        if event == "line" and frame.f_lineno in lines[frame.f_code]:
+            ran.add(frame.f_code)
+        return step
+
+    former = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        result = run()
+    finally:
+        sys.settrace(former)
+    return result, tuple(sorted({code.co_qualname for code in ran}))
+
+
+def _seeding_lines(code: CodeType) -> frozenset[int]:
+    """Return the lines of a function that name a function which seeds a generator."""
+    if not SEEDING_NAMES.intersection(code.co_names):
+        return frozenset()
+    instructions = list(dis.get_instructions(code))
+    return frozenset(
+        instruction.positions.lineno
+        for before, instruction in pairwise(instructions)
+        if _loads_seeding_function(before, instruction)
+        and instruction.positions is not None
+        and instruction.positions.lineno is not None
+    )
+
+
+def _loads_seeding_function(
+    before: dis.Instruction, instruction: dis.Instruction
+) -> bool:
+    if not instruction.opname.startswith("LOAD_"):
+        return False
+    if instruction.argval == "seed":
+        return bool(
+            before.argval == "random"
+        )  # many objects have a number of this name
+    return instruction.argval in SEEDING_NAMES

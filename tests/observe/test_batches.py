@@ -1,0 +1,38 @@
+"""The content of a sample is what remains without labels and other small parts."""
+
+import numpy as np
+import pytest
+import torch
+
+from dejabatch.observe.batches import digest_of_content, digest_of_parts
+from dejabatch.observe.record import NO_CONTENT, SMALL_CONTENT
+
+ROW = [0.5, 1.0, -2.25, 3.0]
+
+
+def content(sample):
+    return digest_of_content(sample, digest_of_parts(sample))
+
+
+@pytest.mark.parametrize(
+    "row", [np.array(ROW), torch.tensor(ROW, dtype=torch.bfloat16)]
+)
+def test_row_of_fractions_is_a_small_content(row):
+    one, other = content({"x": row, "id": "7"}), content({"x": row, "id": "8"})
+    assert one == other
+    assert one.startswith(SMALL_CONTENT)
+    assert len(one) == len(NO_CONTENT)
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        (torch.tensor([0.0, 1.0, 0.0, 0.0]), 3),  # one-hot
+        (torch.tensor([0.25, 0.75]), 3),
+        ("images/0007.png", torch.tensor([0.1, 0.1, 0.1, 0.7])),
+        ("a short text", torch.tensor([0.1, 0.1, 0.1, 0.7])),
+        (3, "7"),
+    ],
+)
+def test_labels_and_names_are_no_content(sample):
+    assert content(sample) == NO_CONTENT
