@@ -11,6 +11,7 @@ import argparse
 import functools
 import hashlib
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -140,6 +141,48 @@ def linkcheck(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure the cost of the detector, and write the table in docs/evidence."""
     run(session, "python", str(DOCS / "evidence" / "measure.py"))
+
+
+@nox.session(venv_backend="none", default=False)
+def versions(session: nox.Session) -> None:
+    """Measure releases of torch, each in an environment of its own: VERSION..."""
+    measure = DOCS / "evidence" / "versions" / "measure.py"
+    session.run(sys.executable, str(measure), *session.posargs)
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Rehearse a release; arguments are requirements, such as torch==2.13.0."""
+    install(session, "release")
+    folder = Path(session.create_tmp()).resolve()
+    dist, clean = folder / "dist", folder / "clean"
+    for old in (dist, clean):
+        shutil.rmtree(old, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist))
+    (wheel,) = dist.glob("*.whl")
+    (sdist,) = dist.glob("*.tar.gz")
+    session.run("twine", "check", "--strict", str(wheel), str(sdist))
+
+    version = wheel.name.split("-")[1]
+    heading = "Unreleased" if ".dev" in version else version
+    if f"## [{heading}]" not in Path("docs", "changelog.md").read_text("utf-8"):
+        session.error(f"docs/changelog.md has no heading [{heading}]")
+
+    # A user's environment: the wheel, torch, and nothing of the repository.
+    session.run("python", "-m", "venv", str(clean))
+    programs = clean / ("Scripts" if sys.platform == "win32" else "bin")
+    pip = (str(programs / "python"), "-m", "pip", "install", "--quiet")
+    session.run(*pip, f"dejabatch[torch] @ {wheel.as_uri()}", *session.posargs)
+    shutil.copy(DOCS / "front" / "check.py", folder)
+    with session.chdir(folder):
+        audit = (str(programs / "dejabatch"), "audit", "check.py:make_train_loader")
+        # The example has an error, which the command reports by its exit code.
+        report = session.run(*audit, silent=True, success_codes=[1])
+        session.log(report)
+        if "rng-object-on-dataset" not in str(report):
+            session.error("the audit of the front page's example finds no failure")
+        session.run(str(programs / "dejabatch"), "lint", "check.py", success_codes=[1])
+    session.log(f"{version} can be released: push the tag v{version}")
 
 
 @nox.session
