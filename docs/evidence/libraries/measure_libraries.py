@@ -134,7 +134,9 @@ def main() -> None:
         record["system"] = f"{platform.system()} {platform.machine()}"
         record["date"] = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
         records[requirement] = record
-        print(f"{requirement}: {record.get('not_run', record.get('plain'))}", flush=True)
+        print(
+            f"{requirement}: {record.get('not_run', record.get('plain'))}", flush=True
+        )
         in_order = {name: records[name] for name in REQUIREMENTS if name in records}
         text = json.dumps(in_order, indent=1)
         # One line for each measurement keeps a diff short.

@@ -31,7 +31,7 @@ def worker_seed():
     return torch.initial_seed() % 2**31
 
 
-# The libraries: each function returns a transform without arguments --------------------
+# The libraries: each function returns a transform without arguments ------------------
 
 
 def albumentations():
@@ -167,7 +167,7 @@ def lightning():
     return Transform(lambda: torch.rand(4).numpy(), None)
 
 
-# What a program does without help, and what the library's manual says ------------------
+# The worker_init_fn of Lightning, and the fixes that manuals recommend ---------------
 
 
 def nothing(_worker_id):

@@ -26,7 +26,7 @@ PROBE_FILES = (
     HERE / "probes" / "samples_and_order.py",
 )
 FILES = (Path(__file__), *PROBE_FILES, *sorted(RESULTS.glob("*.json")))
-"""What the pages are made from: a change makes a build read all pages again."""
+"""Sources of the pages; a change makes a build read all pages again."""
 MAIN_SYSTEM = "Linux x86_64"
 """The system of the rows that a failure's page shows."""
 
@@ -184,7 +184,9 @@ def this_build() -> Run:
         raise ExtensionError(msg)
     stored = nearest(run)
     if stored and (found := contradictions(run, stored)):
-        msg = "this build contradicts docs/evidence/versions/results: run nox -s versions"
+        msg = (
+            "this build contradicts docs/evidence/versions/results: run nox -s versions"
+        )
         raise ExtensionError("\n".join([msg, *found]))
     return run
 
@@ -237,4 +239,4 @@ GLOBALS = {
     "versions_table": table,
     "versions_of_claim": versions_of_claim,
 }
-"""What the templates can use."""
+"""Functions for the templates."""

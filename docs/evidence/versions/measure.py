@@ -131,7 +131,9 @@ def formatted(records: list[Record]) -> Iterator[str]:
             yield f"{json.dumps(facts)}{end}"
             continue
         yield json.dumps(facts)[:-1] + ', "results": {'
-        lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in results]
+        lines = [
+            f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in results
+        ]
         yield ",\n".join(lines)
         yield "}}" + end
     yield "]}"

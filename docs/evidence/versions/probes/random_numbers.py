@@ -60,7 +60,7 @@ def read(method, *, persistent=False, init=count_worker_init):
     One worker answers what concerns no other worker, because a spawned worker takes
     seconds to start. The recipe's third epoch is the first epoch of another run.
     """
-    global IS_SET_BY_THE_PROGRAM  # noqa: PLW0603  # as a program sets a global
+    global IS_SET_BY_THE_PROGRAM  # as a program sets a global
     IS_SET_BY_THE_PROGRAM = True
     dataset = Draws()
     epochs = []

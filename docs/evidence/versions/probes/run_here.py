@@ -1,7 +1,7 @@
 """Run the probes in this Python with its torch, and print one JSON object.
 
-    python run_here.py              all start methods of this system
-    python run_here.py --method fork --only get-state-recipe-is-equal-in-runs
+python run_here.py              all start methods of this system
+python run_here.py --method fork --only get-state-recipe-is-equal-in-runs
 """
 
 import argparse
@@ -26,7 +26,7 @@ def outcome(probe, *method):
         return list(probe.measure(*method))
     except Absent as absent:
         return [None, str(absent)]
-    except Exception as error:  # one probe must not hide the others
+    except Exception as error:  # noqa: BLE001  # one probe must not hide the others
         text = str(error).strip().splitlines() or [""]
         return [None, f"{type(error).__name__}: {text[0][:100]}"]
 

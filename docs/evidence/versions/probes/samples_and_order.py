@@ -13,6 +13,7 @@ from torch.utils.data import (
     IterableDataset,
     Subset,
     WeightedRandomSampler,
+    random_split,
 )
 
 
@@ -224,8 +225,6 @@ def loader_has_in_order():
 @behaviour()
 def random_split_is_seeded_by_default():
     """`random_split` makes the same halves in every run without a generator."""
-    from torch.utils.data import random_split  # noqa: PLC0415
-
     torch.seed()
     halves = [random_split(range(64), [32, 32])[0].indices for _ in range(2)]
     same = list(halves[0]) == list(halves[1])
@@ -235,8 +234,6 @@ def random_split_is_seeded_by_default():
 @behaviour()
 def random_split_takes_fractions():
     """`random_split` takes fractions instead of lengths."""
-    from torch.utils.data import random_split  # noqa: PLC0415
-
     try:
         random_split(range(10), [0.5, 0.5])
     except (TypeError, ValueError) as error:
