@@ -146,8 +146,15 @@ def bench(session: nox.Session) -> None:
 @nox.session(venv_backend="none", default=False)
 def versions(session: nox.Session) -> None:
     """Measure releases of torch, each in an environment of its own: VERSION..."""
-    measure = DOCS / "evidence" / "versions" / "measure.py"
+    measure = DOCS / "evidence" / "versions" / "measure_releases.py"
     session.run(sys.executable, str(measure), *session.posargs)
+
+
+@in_environment(default=False)
+def libraries(session: nox.Session) -> None:
+    """Measure which libraries repeat random numbers in workers: REQUIREMENT..."""
+    measure = DOCS / "evidence" / "libraries" / "measure_libraries.py"
+    run(session, "python", str(measure), *session.posargs)
 
 
 @nox.session(default=False)

@@ -194,16 +194,17 @@ def seed_held(method):
     def seed(_worker_id):
         getattr(held(), method)(worker_seed())
 
+    seed.__doc__ = f"Call `{method}` of the transform in each worker."
     return seed
 
 
 def seed_monai(_worker_id):
-    """Seed a transform as MONAI's own DataLoader does."""
+    """Call `set_random_state` in each worker, as `monai.data.DataLoader` does."""
     held().set_random_state(seed=worker_seed())
 
 
 def seed_imgaug(_worker_id):
-    """Seed imgaug's global generator, and the augmenter that was copied from it."""
+    """Call `imgaug.seed` and `seed_` of the augmenter in each worker."""
     import imgaug
 
     imgaug.seed(worker_seed())
@@ -211,14 +212,14 @@ def seed_imgaug(_worker_id):
 
 
 def seed_opencv(_worker_id):
-    """Seed OpenCV's generator."""
+    """Call `cv2.setRNGSeed` in each worker."""
     import cv2
 
     cv2.setRNGSeed(worker_seed())
 
 
 def seed_numba(_worker_id):
-    """Seed the generator of compiled functions, which NumPy's seed does not reach."""
+    """Call a compiled function that runs `np.random.seed` in each worker."""
     from numba import njit
 
     njit(seed_with_numpy)(worker_seed())
@@ -307,6 +308,7 @@ def main():
         "plain": read(make, own_init or nothing),
     }
     if own_fix is not None:
+        facts["fix"] = " ".join(own_fix.__doc__.split())
         facts["own_fix"] = read(make, own_fix)
     facts["seed_worker"] = read(make, dejabatch.seed_worker)
     print(json.dumps(facts))

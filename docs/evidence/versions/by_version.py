@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from measure import HERE, RESULTS, number, run_probes
+from measure_releases import HERE, RESULTS, number, run_probes
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 
@@ -25,6 +25,8 @@ PROBE_FILES = (
     HERE / "probes" / "random_numbers.py",
     HERE / "probes" / "samples_and_order.py",
 )
+LIBRARIES = HERE.parent / "libraries" / "results.json"
+LIBRARIES = HERE.parent / "libraries" / "results.json"
 FILES = (Path(__file__), *PROBE_FILES, *sorted(RESULTS.glob("*.json")))
 """Sources of the pages; a change makes a build read all pages again."""
 MAIN_SYSTEM = "Linux x86_64"
@@ -234,7 +236,21 @@ def table(env: BuildEnvironment) -> dict[str, Any]:
     }
 
 
+def repeats(measured: Run) -> str:
+    """Return where a library's random numbers repeat, or "no"."""
+    places = ("workers", "epochs")
+    return " and ".join(p for p in places if measured[f"{p}_equal"]) or "no"
+
+
+def libraries(env: BuildEnvironment) -> dict[str, Any]:
+    """Return the measurements of libraries by requirement."""
+    env.note_dependency(str(LIBRARIES))
+    return json.loads(LIBRARIES.read_text(encoding="utf-8"))
+
+
 GLOBALS = {
+    "libraries": libraries,
+    "repeats": repeats,
     "versions_of": versions_of,
     "versions_table": table,
     "versions_of_claim": versions_of_claim,
