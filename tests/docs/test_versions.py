@@ -150,7 +150,7 @@ def test_build_that_contradicts_the_newest_older_release_is_refused(monkeypatch)
 def test_probes_are_written_for_the_oldest_python(file):
     ast.parse(file.read_text(), feature_version=(3, 8))
     assert "dejabatch" not in re.findall(
-        r"^(?:from|import) (\w+)", file.read_text(), re.M
+        r"^(?:from|import) (\w+)", file.read_text(), re.MULTILINE
     )
 
 
