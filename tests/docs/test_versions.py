@@ -54,6 +54,15 @@ def test_every_library_has_a_measurement_or_a_reason():
         assert ("plain" in record) != ("not_run" in record), requirement
 
 
+@pytest.mark.parametrize(
+    ("equal", "words"),
+    [((4, 8), "workers and epochs"), ((0, 8), "epochs"), ((1, 1), "no")],
+)
+def test_library_repeats_where_most_results_are_equal(equal, words):
+    measured = dict(zip(("workers_equal", "epochs_equal"), equal, strict=True))
+    assert by_version.repeats(measured) == words
+
+
 # What the site makes of them ---------------------------------------------------------
 
 

@@ -89,7 +89,7 @@ def measure(requirement: str, scratch: Path) -> dict[str, Any]:
         constraints.write_text(
             "".join(f"{name}=={version(name).partition('+')[0]}\n" for name in FIXED)
         )
-        pip = [python, "-m", "pip", "install", "-q", "--no-cache-dir"]
+        pip = [python, "-m", "pip", "install", "-q", "--no-cache-dir", "--no-compile"]
         done = subprocess.run(
             [*pip, "-c", constraints, requirement],
             capture_output=True,
@@ -119,7 +119,7 @@ def main() -> None:
     """Measure the chosen releases, and replace their records."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("requirements", nargs="*", default=REQUIREMENTS)
-    records = {}
+    records: dict[str, Any] = {}
     if RESULTS.is_file():
         records = json.loads(RESULTS.read_text(encoding="utf-8"))
     for requirement in parser.parse_args().requirements:
