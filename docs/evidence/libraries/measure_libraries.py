@@ -89,7 +89,7 @@ def measure(requirement: str, scratch: Path) -> dict[str, Any]:
         constraints.write_text(
             "".join(f"{name}=={version(name).partition('+')[0]}\n" for name in FIXED)
         )
-        pip = [python, "-m", "pip", "install", "-q", "--no-cache-dir", "--no-compile"]
+        pip = [python, "-m", "pip", "install", "-q", "--no-cache-dir"]
         done = subprocess.run(
             [*pip, "-c", constraints, requirement],
             capture_output=True,

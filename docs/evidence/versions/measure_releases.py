@@ -62,6 +62,8 @@ def last_line(text: str) -> str:
 def run_probes(python: str | Path, *options: str) -> Record:
     """Return what `run_here.py` prints, or why it prints nothing."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    # Every spawned worker would compile all files of torch again.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(
         [python, RUN_HERE, *options],
         env=environment,
