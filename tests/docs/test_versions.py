@@ -63,7 +63,7 @@ def test_library_repeats_where_most_results_are_equal(equal, words):
     assert by_version.repeats(measured) == words
 
 
-# What the site makes of them ---------------------------------------------------------
+# The texts of the site ---------------------------------------------------------------
 
 
 def test_probes_and_claims_are_on_the_site():
