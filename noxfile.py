@@ -11,6 +11,7 @@ import argparse
 import functools
 import hashlib
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -140,6 +141,57 @@ def linkcheck(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure the cost of the detector, and write the table in docs/evidence."""
     run(session, "python", str(DOCS / "evidence" / "measure.py"))
+
+
+@nox.session(venv_backend="none", default=False)
+def versions(session: nox.Session) -> None:
+    """Measure releases of torch, each in an environment of its own: VERSION..."""
+    measure = DOCS / "evidence" / "versions" / "measure_releases.py"
+    session.run(sys.executable, str(measure), *session.posargs)
+
+
+@in_environment(default=False)
+def libraries(session: nox.Session) -> None:
+    """Measure which libraries repeat random numbers in workers: REQUIREMENT..."""
+    measure = DOCS / "evidence" / "libraries" / "measure_libraries.py"
+    run(session, "python", str(measure), *session.posargs)
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Rehearse a release; arguments are requirements, such as torch==2.13.0."""
+    install(session, "release")
+    folder = Path(session.create_tmp()).resolve()
+    dist, clean = folder / "dist", folder / "clean"
+    for old in (dist, clean):
+        shutil.rmtree(old, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist))
+    (wheel,) = dist.glob("*.whl")
+    (sdist,) = dist.glob("*.tar.gz")
+    session.run("twine", "check", "--strict", str(wheel), str(sdist))
+
+    version = wheel.name.split("-")[1]
+    heading = "Unreleased" if ".dev" in version else version
+    if f"## [{heading}]" not in Path("docs", "changelog.md").read_text("utf-8"):
+        session.error(f"docs/changelog.md has no heading [{heading}]")
+
+    # A user's environment: the wheel, torch, and nothing of the repository.
+    run_clean = functools.partial(session.run, external=True)
+    run_clean("python", "-m", "venv", str(clean))
+    programs = clean / ("Scripts" if sys.platform == "win32" else "bin")
+    pip = (str(programs / "python"), "-m", "pip", "install", "--quiet")
+    run_clean(*pip, f"dejabatch[torch] @ {wheel.as_uri()}", *session.posargs)
+    shutil.copy(DOCS / "front" / "check.py", folder)
+    dejabatch = str(programs / "dejabatch")
+    with session.chdir(folder):
+        # The example has a failure, which both commands report by exit code 1.
+        audit = (dejabatch, "audit", "check:make_train_loader")
+        report = run_clean(*audit, silent=True, success_codes=[1], env=ONE_THREAD)
+        session.log(report)
+        if "dataset.rng" not in str(report):
+            session.error("the audit of the front page's example finds no failure")
+        run_clean(dejabatch, "lint", "check.py", success_codes=[1])
+    session.log(f"{version} can be released: push the tag v{version}")
 
 
 @nox.session

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from dejabatch.catalogue import FAILURE_MODES
 from dejabatch.home import PUBLISHED, REPOSITORY, SITE
 
-sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / "_ext"), str(HERE / "evidence" / "versions")]
 
 # Commands on pages run with this Python. argparse folds its help at the terminal's width,
 # and colours the help since Python 3.14.
@@ -23,6 +24,8 @@ author = "the dejabatch developers"
 copyright = f"2026, {author}"
 release = installed_version("dejabatch")
 version = release
+# The wheel of the site has the installed version, although git knows a newer one.
+os.environ["SETUPTOOLS_SCM_PRETEND_VERSION"] = release
 
 # src/dejabatch/home.py has the addresses. Pages link to them only once they work.
 published = PUBLISHED
@@ -222,7 +225,11 @@ def hide_factories(*arguments):
 
 def setup(app):
     """Read all pages again when an extension has changed."""
-    sources = sorted(Path(__file__).parent.glob("_ext/*.py"))
+    import by_version  # after the extensions of the package
+    from failure_modes import TEMPLATES
+
+    TEMPLATES.globals |= by_version.GLOBALS
+    sources = sorted([*HERE.glob("_ext/*.py"), *by_version.FILES])
     code = "".join(source.read_text(encoding="utf-8") for source in sources)
     app.add_config_value("code_of_extensions", code, "env", str)
     app.connect("autodoc-process-signature", hide_factories)

@@ -1,17 +1,20 @@
-// A field that shows the rows of the filterable table with most of the typed words, which
-// may also be among WORDS_OF_ROWS: what a row does not say. A word that no row has is
+// A field that shows the rows of the filterable table with most of the typed words. In the
+// table of symptoms the words may also be among WORDS_OF_ROWS: what a row does not say. A word that no row has is
 // dropped, and said. The words are in the page's address as ?q=..., so that a link can carry them.
 // Without JavaScript there is the whole table.
 for (const table of document.querySelectorAll("table.filterable")) {
+  const ofVersions = table.classList.contains("versions");
+  const things = ofVersions ? "behaviours" : "symptoms";
+  const thing = things.slice(0, -1);
   const field = document.createElement("input");
   field.type = "search";
   field.className = "form-control filter";
-  field.placeholder = "Filter, for example: same crop";
-  field.setAttribute("aria-label", "Show only symptoms with these words");
+  field.placeholder = `Filter, for example: ${ofVersions ? "persistent" : "same crop"}`;
+  field.setAttribute("aria-label", `Show only ${things} with these words`);
   const left = document.createElement("p");
   left.setAttribute("role", "status");
   const rows = [...table.tBodies[0].rows];
-  const texts = rows.map((row, i) => `${row.textContent.toLowerCase()} ${WORDS_OF_ROWS[i]}`);
+  const texts = rows.map((row, i) => `${row.textContent.toLowerCase()} ${ofVersions ? "" : WORDS_OF_ROWS[i]}`);
   const folded = table.closest("details");
 
   const filter = () => {
@@ -33,8 +36,8 @@ for (const table of document.querySelectorAll("table.filterable")) {
       shown += !row.hidden;
     }
     if (folded && typed.length) folded.open = true;
-    left.textContent = `${shown} of ${rows.length} symptoms`;
-    if (dropped.length) left.append(`, without ${dropped.join(", ")}, which no symptom has`);
+    left.textContent = `${shown} of ${rows.length} ${things}`;
+    if (dropped.length) left.append(`, without ${dropped.join(", ")}, which no ${thing} has`);
     if (shown && !dropped.length) return;
     const everywhere = document.createElement("a");
     const root = document.documentElement.dataset.content_root;
@@ -47,7 +50,7 @@ for (const table of document.querySelectorAll("table.filterable")) {
   const room = document.querySelector(".filter-room");
   if (room) room.append(field, left);
   else table.before(field, left);
-  left.textContent = `${rows.length} symptoms`;
+  left.textContent = `${rows.length} ${things}`;
   if (words) {
     field.value = words;
     filter();

@@ -1,0 +1,193 @@
+"""The tables of releases and libraries show only what runs have measured."""
+
+import ast
+import json
+import re
+import sys
+
+import by_version
+import measure_libraries
+import measure_releases
+import pytest
+from conftest import ROOT
+
+from dejabatch import FAILURE_MODES
+
+RUNS = by_version.runs()
+MEASURED = [run for run in RUNS if "results" in run]
+NAMES = [behaviour.name for behaviour in by_version.behaviours()]
+EVIDENCE = sorted(ROOT.glob("gallery/evidence/plot_*.py"))
+
+
+def run_of(torch, system="Linux x86_64", **answers):
+    """Make a run in which every probe answered for fork and spawn."""
+    results = {
+        name.replace("_", "-"): {"fork": [fork, ""], "spawn": [spawn, ""]}
+        for name, (fork, spawn) in answers.items()
+    }
+    return {"torch": torch, "system": system, "results": results}
+
+
+# The stored runs ---------------------------------------------------------------------
+
+
+def test_at_least_eight_releases_were_measured():
+    assert len({run["torch"] for run in MEASURED}) >= 8
+
+
+@pytest.mark.parametrize("run", RUNS, ids=[f"{r['torch']} {r['system']}" for r in RUNS])
+def test_run_says_where_it_comes_from_and_answers_every_probe(run):
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", run["date"])
+    assert run["origin"]
+    if "results" not in run:
+        assert run["not_run"]
+        return
+    assert sorted(run["results"]) == sorted(NAMES)
+    answered = [m for by_method in run["results"].values() for m in by_method.values()]
+    assert all(answer in {True, False} and measured for answer, measured in answered)
+
+
+def test_every_library_has_a_measurement_or_a_reason():
+    records = json.loads(by_version.LIBRARIES.read_text())
+    assert list(records) == list(measure_libraries.REQUIREMENTS)
+    for requirement, record in records.items():
+        assert ("plain" in record) != ("not_run" in record), requirement
+
+
+@pytest.mark.parametrize(
+    ("equal", "words"),
+    [((4, 8), "workers and epochs"), ((0, 8), "epochs"), ((1, 1), "no")],
+)
+def test_library_repeats_where_most_results_are_equal(equal, words):
+    measured = dict(zip(("workers_equal", "epochs_equal"), equal, strict=True))
+    assert by_version.repeats(measured) == words
+
+
+# The texts of the site ---------------------------------------------------------------
+
+
+def test_probes_and_claims_are_on_the_site():
+    assert {b.slug for b in by_version.behaviours()} - {None} <= FAILURE_MODES.keys()
+    claims = set(by_version.TRUE_IF) | set(by_version.FALSE_IF)
+    assert claims <= set(
+        re.findall(
+            r"^# “(.+)”$", "\n".join(p.read_text() for p in EVIDENCE), re.MULTILINE
+        )
+    )
+    assert set(by_version.UNDER) <= claims
+    assert {*by_version.TRUE_IF.values(), *by_version.FALSE_IF.values()} <= set(NAMES)
+
+
+@pytest.mark.parametrize(
+    "mode", [m for m in FAILURE_MODES.values() if m.until], ids=lambda mode: mode.slug
+)
+def test_catalogue_agrees_with_the_releases(mode):
+    until = measure_releases.number(mode.until.removeprefix("torch "))
+    names = [b.name for b in by_version.behaviours() if b.slug == mode.slug]
+    for run in by_version.main_runs():
+        is_present = by_version.word(run, names) != "no"
+        assert is_present == (measure_releases.number(run["torch"]) < until), run
+
+
+def test_neighbouring_releases_stand_in_one_span():
+    order = ["1.8.1", "1.9.1", "2.0.1", "2.2.2", "2.10.0"]
+    assert by_version.spans(order, order) == "1.8.1 to 2.10.0"
+    chosen = ["1.8.1", "2.0.1", "2.2.2", "2.10.0"]
+    assert by_version.spans(chosen, order) == "1.8.1, 2.0.1 to 2.10.0"
+    assert sorted(sorted(order), key=measure_releases.number) == order
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        ((True, True), "yes"),
+        ((False, False), "no"),
+        ((True, False), "fork"),
+        ((None, None), "not run"),
+        ((None, True), "yes"),
+    ],
+)
+def test_cell_names_the_start_methods_that_differ(answer, word):
+    assert by_version.word(run_of("2.0", a_probe=answer), ["a-probe"]) == word
+
+
+def test_cell_of_a_claim_asks_one_start_method():
+    run = run_of("2.0", a_probe=(True, False))
+    assert by_version.word(run, ["a-probe"], true=False, only="spawn") == "yes"
+    assert by_version.word(run, ["a-probe"], true=False, only="fork") == "no"
+
+
+def test_page_of_a_failure_shows_the_releases_with_it(monkeypatch):
+    name = "worker-init-runs-once-with-persistent-workers"
+    stored = [
+        {"torch": torch, "system": by_version.MAIN_SYSTEM, "results": {name: answers}}
+        for torch, answers in {
+            "1.8.1": {"fork": [True, ""], "spawn": [False, ""]},
+            "1.9.1": {"fork": [True, ""], "spawn": [True, ""]},
+            "2.0.1": {"fork": [False, ""], "spawn": [False, ""]},
+        }.items()
+    ]
+    monkeypatch.setattr(by_version, "runs", lambda: stored)
+    assert by_version.versions_of("worker-init-runs-once") == (
+        "measured in torch 1.8.1 with fork; 1.9.1, absent in 2.0.1"
+    )
+    assert by_version.versions_of("itertools-cycle") == ""
+
+
+def test_build_that_contradicts_the_newest_older_release_is_refused(monkeypatch):
+    stored = [
+        run_of("1.9.1", a_probe=(True, True)),
+        run_of("2.2.2", a_probe=(False, False)),
+        run_of("2.10.0", a_probe=(True, True)),
+        run_of("2.2.2", system="Windows AMD64", a_probe=(True, True)),
+    ]
+    here = run_of("2.8.0+cpu", a_probe=(True, True))
+    monkeypatch.setattr(by_version, "runs", lambda: stored)
+    monkeypatch.setattr(by_version, "run_probes", lambda *_: here)
+    by_version.this_build.cache_clear()
+    with pytest.raises(by_version.ExtensionError, match=r"a-probe \(fork\).*2\.2\.2"):
+        by_version.this_build()
+    stored[1] = run_of("2.2.2", a_probe=(True, True))
+    assert by_version.this_build() == here
+    by_version.this_build.cache_clear()
+
+
+# The probes --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", by_version.PROBE_FILES, ids=lambda file: file.stem)
+def test_probes_are_written_for_the_oldest_python(file):
+    ast.parse(file.read_text(), feature_version=(3, 8))
+    assert "dejabatch" not in re.findall(
+        r"^(?:from|import) (\w+)", file.read_text(), re.MULTILINE
+    )
+
+
+def test_probes_of_one_start_method_answer_as_stored():
+    names = ("new-torch-generators-are-equal", "getitems-bypasses-a-wrapper")
+    options = [part for name in names for part in ("--only", name)]
+    run = measure_releases.run_probes(sys.executable, "--method", "fork", *options)
+    assert {n: r["any"][0] for n, r in run["results"].items()} == dict.fromkeys(
+        names, True
+    )
+
+
+def test_run_replaces_the_record_of_its_release(tmp_path, monkeypatch):
+    monkeypatch.setattr(measure_releases, "RESULTS", tmp_path)
+    for torch in ("2.10.0", "2.8.0", "2.10.0"):
+        path = measure_releases.store(run_of(torch, a_probe=(True, False)))
+    stored = json.loads(path.read_text())["runs"]
+    assert [run["torch"] for run in stored] == ["2.8.0", "2.10.0"]
+    assert stored[0] == run_of("2.8.0", a_probe=(True, False))
+    assert sum("a-probe" in line for line in path.read_text().splitlines()) == 2
+
+
+def test_probe_that_breaks_is_not_run():
+    run = measure_releases.run_probes(sys.executable, "--only", "no-such-probe")
+    assert "invalid choice" in run["not_run"]
+
+
+def test_python_that_is_missing_is_not_run(tmp_path, monkeypatch):
+    monkeypatch.setitem(measure_releases.VERSIONS, "0.1", ("3.1", "numpy"))
+    record = measure_releases.measure("0.1", tmp_path)
+    assert record == {"not_run": "there is no Python 3.1"}
