@@ -34,14 +34,8 @@ from sphinx_gallery import gen_rst
 
 logger = logging.getLogger(__name__)
 
-# Imported once, before the pages' processes are forked. Ranks with DDP or a DeviceMesh
-# import torch._dynamo.
-PRELOADED = (
-    "matplotlib.pyplot",
-    "torch",
-    "torch._dynamo",
-    "torchvision.transforms.v2",
-)
+# Imported once, before the pages' processes are forked. DDP imports torch._dynamo.
+PRELOADED = ("matplotlib.pyplot", "torch._dynamo", "torchvision.transforms.v2")
 
 _original_preparation_data = multiprocessing.spawn.get_preparation_data
 

@@ -25,7 +25,6 @@ FURNITURE = (
     "button, .headerlink, .sphx-glr-footer, .sphx-glr-download-link-note, script, style"
 )
 
-
 # sphinx-gallery's converter to Markdown knows links that end in one underscore.
 ANONYMOUS_LINK = re.compile(r"(`[^`]+<[^`>]+>`)__")
 ROLE = re.compile(r":(?P<role>[a-z]+):`(?P<text>[^`<]+?)(?:\s+<(?P<target>[^`>]+)>)?`")

@@ -98,8 +98,7 @@ if __name__ == "__main__":
 # ---
 # ``DistributedDataParallel`` averages the gradients of the ranks. It never touches the
 # data. Each loader shuffles all indices of the dataset with the random state of its own
-# process. A second GPU then makes the batch larger, and no epoch shorter: one process
-# alone needs 8 steps, too.
+# process. A second GPU then makes no epoch shorter: one process alone needs 8 steps.
 #
 # If all ranks set the same seed, they even read the same batches in the same order, and
 # average equal gradients.
@@ -145,7 +144,6 @@ if __name__ == "__main__":
         DataLoader(dataset, shuffle=True, sampler=range(24))
     except ValueError as error:
         message = str(error)
-    print("ValueError:", message)
     assert "mutually exclusive with shuffle" in message
 
 # %%
@@ -202,5 +200,3 @@ if __name__ == "__main__":
 #   :doc:`/gallery/4_streaming/plot_stream_not_split_by_rank`.
 # * Two objects split the data, and half is on no rank:
 #   :doc:`/gallery/6_ranks/plot_data_split_twice`.
-# * The ranks read different samples with the same augmentation:
-#   :doc:`/gallery/6_ranks/plot_ranks_augment_alike`.

@@ -112,7 +112,7 @@ if __name__ == "__main__":
 # once more, so that every rank has four. The ranks then run the same number of steps, as
 # training needs. Training hardly notices a sample that comes twice, but a metric does.
 #
-# ``drop_last=True`` does not help. It cuts the order, and leaves samples out instead.
+# ``drop_last=True`` does not help. It leaves samples out instead.
 
 
 def cut():
@@ -182,8 +182,7 @@ if __name__ == "__main__":
 # %%
 # Proof
 # -----
-# Each square is a sample that a rank evaluates. Samples 0 and 1, on which the model is
-# wrong, count twice.
+# Each square is a sample that a rank evaluates. Samples 0 and 1 count twice.
 
 
 def plot(**programs):
@@ -215,8 +214,8 @@ if __name__ == "__main__":
         assert (number == len(dataset)) == (name == "fixed")
 
 # %%
-# Or call ``dejabatch.audit`` on every rank. Evaluation is what it takes a loader for that
-# reads in ascending order; for another order, pass ``Expect(deterministic=True)``.
+# Or call ``dejabatch.audit`` on every rank. It takes a loader in ascending order for one of
+# evaluation. For another order, pass ``Expect(deterministic=True)``.
 
 import dejabatch
 

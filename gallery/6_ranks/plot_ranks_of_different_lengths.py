@@ -159,8 +159,7 @@ if __name__ == "__main__":
     assert [len(batches) for batches, _ in even] == [2, 2]
 
 # %%
-# ``Join`` keeps all samples. A rank that has ended answers the others without a batch of
-# its own. In Accelerate, use ``accelerator.join_uneven_inputs``.
+# ``Join`` keeps all samples. A rank that has ended answers the others without a batch. In Accelerate, use ``accelerator.join_uneven_inputs``.
 
 if __name__ == "__main__":
     joined = on_ranks(train, broken, 300, True)
@@ -217,8 +216,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Count the batches on each rank without training: ``count_batches`` above does so. Or call
-# ``dejabatch.audit`` on every rank.
+# Count the batches on each rank with ``count_batches``. Or call ``dejabatch.audit`` on
+# every rank.
 
 import dejabatch
 
@@ -241,4 +240,3 @@ if __name__ == "__main__":
 # * Padding makes parts equal, and a metric wrong:
 #   :doc:`/gallery/6_ranks/plot_padded_evaluation`.
 # * A worker without a shard: :doc:`/gallery/4_streaming/plot_stream_not_split_by_rank`.
-# * ``drop_last`` and streams: :doc:`/gallery/3_order/plot_drop_last`.

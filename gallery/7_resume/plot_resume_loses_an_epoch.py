@@ -37,6 +37,7 @@ import multiprocessing
 import os
 import signal
 import tempfile
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -45,6 +46,8 @@ import torchdata
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 STEPS, EPOCHS = 10, 3
+# torchdata 0.11 calls what torch has deprecated.
+warnings.filterwarnings("ignore", "'set_vital' is deprecated")
 
 
 def make_loader():
