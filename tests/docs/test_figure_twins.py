@@ -59,7 +59,7 @@ def test_each_figure_has_a_light_and_a_dark_twin(build):
         with Image.open(path) as picture:
             pictures[scheme] = np.asarray(picture.convert("RGBA")) / 255
     for scheme, picture in pictures.items():
-        assert picture.shape == (400, 800, 4)
+        assert picture.shape == (288, 576, 4)  # twice as fine as shown
         assert picture[0, 0, 3] == 0
         # Between the colours of the two lines and the background, only ink is left.
         opaque = picture[picture[..., 3] > 0.99][:, :3]
