@@ -201,6 +201,18 @@ def test_connection_that_was_opened_for_the_child_lives():
         assert in_child(lambda: one.recv(1), Inherited().replace) == b"x"
 
 
+def test_number_that_was_another_descriptor_is_kept(connection):
+    def make():
+        connection[0].close()  # as garbage collection may
+        return os.pipe()
+
+    with inherited_by_children(make) as (reading, writing):
+        os.write(writing, b"x")
+        assert in_child(lambda: os.read(reading, 1)) == b"x"
+    os.close(reading)
+    os.close(writing)
+
+
 def test_descriptor_that_is_closed_meanwhile_is_left_out(monkeypatch, connection):
     inherited_things = Inherited()
     is_connection = inherited._is_connection

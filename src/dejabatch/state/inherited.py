@@ -48,9 +48,11 @@ def inherited_by_children(make: Callable[[], T]) -> Iterator[T]:
     object
         What `make` returned.
     """
-    before = {descriptor for descriptor, _ in _open_descriptors()}
+    # Garbage collection may close descriptors, whose numbers are then given again.
+    before = {(number, _identity(status)) for number, status in _open_descriptors()}
     made = make()
-    new = {descriptor for descriptor, _ in _open_descriptors()} - before
+    after = {(number, _identity(status)) for number, status in _open_descriptors()}
+    new = {number for number, _ in after - before}
     _kept.update(new)
     try:
         yield made
