@@ -44,6 +44,8 @@ LOOK_YOURSELF = {
     "rng-in-collate",  # needs batches of several samples
     "seeds-equal-in-32-bits",  # samples carry their seeds
     "stream-with-fixed-shuffle",  # the loop has to call set_epoch
+    "no-set-epoch",  # its loader is made in a process group
+    "epoch-arrives-late",  # the same
     *(slug for slug, mode in FAILURE_MODES.items() if found_by(slug) == ("lint",)),
 }
 ASKED = ("number", "batch", "values", "workers", "epochs", "order")
