@@ -13,6 +13,7 @@ SHOWN = {
     "augmented-once",
     "cached-augmentation",
     "constant-worker-seed",
+    "data-split-twice",
     "default-torch-generator",
     "error-fallback-sample",
     "get-state-recipe",
@@ -29,6 +30,7 @@ SHOWN = {
     "stream-with-fixed-shuffle",
     "worker-init-runs-once",
     "worker-seed-without-epoch",
+    "wrong-rank",
 }
 # Pages that compare a failure with another one.
 ALSO_SHOWN = {

@@ -8,6 +8,7 @@ that they started, at their time limit and when this process dies.
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import multiprocessing.util
 import os
@@ -230,7 +231,11 @@ def fork() -> int:
         # Python warns of deadlocks where there are threads. The child avoids OpenMP's,
         # and the time limit ends all others.
         warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork")
-        return os.fork()
+        pid = os.fork()
+    if pid == 0:
+        # A collection would write to every object, and so copy the memory of the parent.
+        gc.freeze()
+    return pid
 
 
 def wait(pid: int, seconds: float | None) -> tuple[bool, int | None]:

@@ -47,11 +47,29 @@ def check(module: Module, run: Run) -> Iterator[Found]:
 def _local(rank: Definition, run: Run) -> str | None:
     """Return where a local rank comes from, and None for other values."""
     node = rank.node
-    if not isinstance(node, ast.AST):
+    if not isinstance(node, ast.expr) or _of_mesh(rank.module, node):
+        return None
+    values = [*run.project.values(rank.module, node)]
+    if any(_of_mesh(module, value) for module, value in values):
         return None
     if _LOCAL.search(ast.unparse(node)):
         return ""
-    for module, value in run.project.values(rank.module, node):
+    for module, value in values:
         if isinstance(value, ast.expr) and _LOCAL.search(ast.unparse(value)):
             return f", set at {module.place(value)}"
     return None
+
+
+def _of_mesh(module: Module, value: object) -> bool:
+    """Return whether a value is a rank in a dimension of a DeviceMesh.
+
+    ``mesh.get_local_rank()`` is a method of an object. The functions of this name that
+    give the rank on a machine are imported, or belong to a module.
+    """
+    if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
+        return False
+    owner = value.func.value
+    while isinstance(owner, (ast.Attribute, ast.Subscript)):
+        owner = owner.value
+    imported = isinstance(owner, ast.Name) and owner.id in module.imported
+    return value.func.attr == "get_local_rank" and not imported
