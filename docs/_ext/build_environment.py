@@ -76,8 +76,7 @@ def _add_stamp(
     app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: Any
 ) -> None:
     script = Path(app.srcdir, f"{pagename}.py")
-    # sphinx-gallery writes the hash when it executes a page, so a page that is not
-    # executed again keeps the date of its outputs.
+    # The hash is written when a page is executed, and has the date of its outputs.
     hashed = script.with_suffix(".py.md5")
     outputs, seconds = "missing" if script.is_file() else "none", time.time()
     if hashed.is_file():

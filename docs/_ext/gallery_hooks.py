@@ -122,6 +122,7 @@ def _run_pages(app: Sphinx) -> None:
         return
     for module in PRELOADED:
         importlib.import_module(module)
+    gc.freeze()  # a collection in a page's process would copy what it inherits
     tasks = ParallelTasks(app.parallel)
     with progress_message(f"executing {len(waiting)} pages, {app.parallel} at once"):
         # The largest first, since the last runs alone. Sphinx starts the last added.
