@@ -60,7 +60,7 @@ def save(_block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) 
     for number, path in zip(plt.get_fignums(), paths, strict=False):
         image, figure = Path(path).with_suffix(".webp"), plt.figure(number)
         # Twice as fine as shown, for screens with a high resolution.
-        options = {"dpi": 2 * figure.dpi, "pil_kwargs": {"quality": 70}}
+        options = {"dpi": 2 * figure.dpi, "pil_kwargs": {"quality": 60}}
         figure.savefig(image, **options)
         _paint(figure, plt.rcParams["text.color"], LIGHT_INK)
         figure.savefig(_dark(image), **options)

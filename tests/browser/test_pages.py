@@ -123,13 +123,13 @@ def test_everybody_can_read_it(page, address, chromium, axe):
             tab = seen.tab
             tab.add_init_script(WATCH_LAYOUT)
             tab.goto(page, wait_until="load")
+            if (weight := tab.evaluate(SIZE) / KILOBYTE) > HEAVIEST:
+                seen.wrong.append(f"has {weight:.0f} kB, more than {HEAVIEST}")
             tab.evaluate(SCROLL_THROUGH)
             moved = tab.evaluate("moved")
             if sum(value for value, _ in moved) >= 0.01:
                 seen.wrong += [f"moves by {value:.4f}: {what}" for value, what in moved]
             seen.wrong += tab.evaluate(SIDEWAYS)
-            if (weight := tab.evaluate(SIZE) / KILOBYTE) > HEAVIEST:
-                seen.wrong.append(f"has {weight:.0f} kB, more than {HEAVIEST}")
             with_scripts = set(tab.evaluate(LINES))
             tab.evaluate(axe)
             tab.evaluate(UNWRAP_TOKENS)

@@ -32,13 +32,13 @@ FROM_THREADS = {
     "random transform on validation set": "split_shares_transform",
     "set_epoch is ignored persistent_workers=True": "stale_worker_copy",
     "change worker process attribute persistent_workers": "stale_worker_copy",
-    "missing sampler on multiple GPUs using DDP same batch": "no-distributed-sampler",
+    "missing sampler on multiple GPUs using DDP same batch": "no_distributed_sampler",
     "distributed training does not split dataset between GPUs": (
-        "no-distributed-sampler|stream_not_split_by_rank"
+        "no_distributed_sampler|stream_not_split_by_rank"
     ),
     "resume_from_checkpoint replays the same data order": "resume",
     "data loading after restart from ckpt starts again from scratch": "resume",
-    "same order in each epoch DistributedSampler set_epoch": "no-set-epoch",
+    "same order in each epoch DistributedSampler set_epoch": "no_set_epoch",
     "ultralytics yolo every worker same mosaic augmentation": "rng_object_on_dataset",
 }
 OTHERS = {
@@ -53,18 +53,18 @@ OTHERS = {
     "shuffle not working": "sorted_without_shuffle|order_fixed_at_construction|reseed",
     "segmentation mask": "reseed_in_getitem",
     "data leakage": "samples_in_both_loaders",
-    "multi gpu same data": "stream_not_split_by_rank|no-distributed-sampler",
+    "multi gpu same data": "stream_not_split_by_rank|no_distributed_sampler",
     "not reproducible": "workers_change_the_augmentation",
     "albumentations": "library_holds_its_own_rng",
     "weightedrandom": "class_weights_as_sample_weights",  # a part of a name
     "why does my pytorch dataloader give identical samples": "getitem_ignores_index",
-    "loss is identical on all GPUs torchrun --nproc_per_node 8": "no-distributed-sampler",
+    "loss is identical on all GPUs torchrun --nproc_per_node 8": "no_distributed_sampler",
     "seed_everything same augmentation every epoch": (
         "constant_worker_seed|reseed_every_epoch|worker_seed_without_epoch"
     ),
     "which generators does torch seed in a worker": "worker-seeds",
     # Answers that are a part of a page.
-    "resume from checkpoint": r"recipes/index\.html#resume|resume-replays",
+    "resume from checkpoint": r"recipes/index\.html#resume|resume_replays",
     "image and mask together": r"recipes/index\.html#image-and-mask",
     "elsewhere, the loader is right": r"symptoms/elsewhere",
 }
