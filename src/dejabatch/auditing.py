@@ -27,19 +27,20 @@ from dejabatch.distributed.auditing import (
 from dejabatch.distributed.meeting import PATIENCE, Meeting
 from dejabatch.expect import Expect
 from dejabatch.loaders import WRAPPED, held_by_wrapper, unwrap
-from dejabatch.observe.children import can_fork
+from dejabatch.observe.children import (
+    Method,
+    can_fork,
+    default_method,
+    require_spawn,
+)
 from dejabatch.observe.experiments.fixed_samples import FixedSamples, fixed_samples
+from dejabatch.observe.facts import start_method_of
 from dejabatch.observe.investigate import (
     investigate,
     validate_limits,
     validate_method,
 )
-from dejabatch.observe.isolate import (
-    Method,
-    children_started_by,
-    start_method,
-    undo_writes_from_here,
-)
+from dejabatch.observe.isolate import children_started_by, undo_writes_from_here
 from dejabatch.observe.record import Observation
 from dejabatch.observe.sources import source_of
 from dejabatch.observe.spy import Program
@@ -54,8 +55,7 @@ from dejabatch.state.live import (
     listed,
     parts_of,
 )
-from dejabatch.state.main_module import require_guard_of_program, unguarded_line
-from dejabatch.state.pickles import Packed, Unpicklable
+from dejabatch.state.main_module import require_guard
 from dejabatch.state.reach import walk
 from dejabatch.state.shared_memory import SharedMemory
 
@@ -279,8 +279,6 @@ class Request:
         held = held_by(roots, walked=walked)
         method = self._method_for(loader, held)
         if method == "spawn":
-            require_guard_of_program()
-            Packed.of(loader)
             held = Held()
         elif held.live:
             raise ValueError(_refuse(held, again))
@@ -314,15 +312,23 @@ class Request:
         return dataclasses.replace(seen, expect=expect, sources=sources)
 
     def _method_for(self, loader: Any, held: Held) -> Method:
-        """Choose how to start the processes that read a loader."""
-        if self.method is not None or not can_fork():
-            return self.method or "spawn"
+        """Choose how to start the processes that read a loader.
+
+        Raises
+        ------
+        ValueError
+            If they must be spawned, and cannot read the loader.
+        """
+        method = self.method or default_method()
+        if method == "spawn":
+            require_spawn(loader=loader)
+            return method
         breaks = bool(held.live) or forks_break()
-        if is_factory(loader) and breaks and unguarded_line() is None:
-            with contextlib.suppress(Unpicklable):
-                Packed.of(loader)
+        if self.method is None and is_factory(loader) and breaks:
+            with contextlib.suppress(ValueError):
+                require_spawn(loader=loader)
                 return "spawn"
-        return "fork"
+        return method
 
     def _validate(self, known: Collection[str]) -> None:
         if not is_factory(self.loader):
@@ -386,15 +392,9 @@ def _require_guard(loader: object) -> None:
     """Raise if the loader's workers would run the program again."""
     if not isinstance(loader, DataLoader) or not loader.num_workers:
         return
-    context = loader.multiprocessing_context
-    method = start_method() if context is None else context.get_start_method()
-    if method != "fork" and (line := unguarded_line()) is not None:
-        msg = (
-            f"loader: the workers are started by {method} and import the main module, "
-            f"which would run {line} again. Put this line under "
-            "`if __name__ == '__main__':`"
-        )
-        raise ValueError(msg)
+    method = start_method_of(loader)
+    if method != "fork":
+        require_guard(f"the workers are started by {method} and")
 
 
 def _refuse(held: Held, is_factory: bool) -> str:

@@ -14,24 +14,18 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from dejabatch.checks import PAIR_CHECKS, judge
 from dejabatch.loaders import unwrap
-from dejabatch.observe.children import can_fork
+from dejabatch.observe.children import Method, default_method, require_spawn
 from dejabatch.observe.investigate import (
     investigate,
     validate_limits,
     validate_method,
 )
-from dejabatch.observe.isolate import (
-    Method,
-    children_started_by,
-    undo_writes_from_here,
-)
+from dejabatch.observe.isolate import children_started_by, undo_writes_from_here
 from dejabatch.observe.record import Pair
 from dejabatch.report import Report
 from dejabatch.splits import splits_of
 from dejabatch.state import generators
 from dejabatch.state.live import Held, held_by, listed, parts_of
-from dejabatch.state.main_module import require_guard_of_program
-from dejabatch.state.pickles import Packed
 from dejabatch.state.reach import LEAVES, is_a, walk
 from dejabatch.state.shared_memory import SharedMemory
 
@@ -106,11 +100,9 @@ def compare(
     }
     walked = list(walk(roots))
     held = held_by(roots, walked=walked)
-    method = method or ("fork" if can_fork() else "spawn")
+    method = method or default_method()
     if method == "spawn":
-        require_guard_of_program()
-        for name, loader in zip("ab", loaders, strict=True):
-            Packed.of(loader, name)
+        require_spawn(**dict(zip("ab", loaders, strict=True)))
         held = Held()
     if held.live:
         msg = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import inspect
 import multiprocessing
 import multiprocessing.util
 import os
@@ -18,14 +19,16 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
-from typing import IO, Any, Final, Self
+from pathlib import Path
+from typing import IO, Any, Final, Literal, Self
 
 from dejabatch.observe.errors import places_in_dump
+from dejabatch.state.main_module import require_guard
 from dejabatch.state.pickles import Packed
 from dejabatch.state.written_files import WrittenFiles
 
 # Seconds in which the processes of a child write where they are waiting.
-_SECONDS_TO_DUMP = 1.0
+_SECONDS_TO_DUMP = 2.0
 
 DUMP_SIGNAL: Final = getattr(signal, "SIGUSR2", None)
 """The signal that asks a forked child's group where it is waiting."""
@@ -33,9 +36,35 @@ DUMP_SIGNAL: Final = getattr(signal, "SIGUSR2", None)
 Main = Callable[..., None]
 
 
+Method = Literal["fork", "spawn"]
+
+
 def can_fork() -> bool:
     """Return whether this system can fork; Windows cannot."""
     return hasattr(os, "fork")
+
+
+def default_method() -> Method:
+    """Return how children start where nothing else is asked for."""
+    return "fork" if can_fork() else "spawn"
+
+
+def require_spawn(**objects: object) -> None:
+    """Make sure that spawned children can be started, and get some objects.
+
+    Parameters
+    ----------
+    **objects : object
+        The objects, by the names that begin the paths in error messages.
+
+    Raises
+    ------
+    ValueError
+        If a child would run the program again, or an object cannot be pickled.
+    """
+    require_guard("it is read in new processes that")
+    for name, value in objects.items():
+        Packed.of(value, name)
 
 
 class ForkedChild:
@@ -70,6 +99,8 @@ class ForkedChild:
         process: Any = context.Process(
             target=main, args=(sender, self._dump, *arguments)
         )
+        # The places where a child waits are those of the user's code, which `main` calls.
+        self._below = inspect.getfile(main)
         self._exit_code: int | None = None
         self._ended = False
         until_guarded, guarded = os.pipe()
@@ -111,25 +142,33 @@ class ForkedChild:
             self._ended, self._exit_code = wait(self._pid, seconds)
         return self._exit_code
 
-    def ask_where_it_waits(self, below: str) -> tuple[str, ...]:
-        """Return the user's lines in which the child or one of its workers is waiting.
-
-        Lines of the file `below`, and all that called them, are left out.
-        """
+    def ask_where_it_waits(self) -> tuple[str, ...]:
+        """Return the user's lines in which the child or one of its workers is waiting."""
         if DUMP_SIGNAL is None:
             return ()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._pid, DUMP_SIGNAL)
         until = time.monotonic() + _SECONDS_TO_DUMP
-        written = -1
+        # One after the other: processes that write at once would mix their lines.
+        for pid in _members(self._pid):
+            written = os.fstat(self._dump.fileno()).st_size
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, DUMP_SIGNAL)
+            self._await_dump(written, until)
+            self._dump.seek(written)
+            dump = self._dump.read().decode(errors="replace")
+            if places := places_in_dump(dump, self._below):
+                return places
+        return ()
+
+    def _await_dump(self, before: int, until: float) -> None:
+        """Wait until the file has grown, and grows no more."""
+        last = before
+        until = min(until, time.monotonic() + _SECONDS_TO_DUMP / 4)
         while time.monotonic() < until:
-            time.sleep(0.1)
+            time.sleep(0.05)
             size = os.fstat(self._dump.fileno()).st_size
-            if size and size == written:
+            if size == last > before:
                 break
-            written = size
-        self._dump.seek(0)
-        return places_in_dump(self._dump.read().decode(errors="replace"), below)
+            last = size
 
 
 class SpawnedChild:
@@ -193,7 +232,7 @@ class SpawnedChild:
         code: int | None = self._process.exitcode
         return code
 
-    def ask_where_it_waits(self, below: str) -> tuple[str, ...]:  # noqa: ARG002
+    def ask_where_it_waits(self) -> tuple[str, ...]:
         """Return nothing: the child has no file for the answer."""
         return ()
 
@@ -212,6 +251,18 @@ def _end_with_parent(files: WrittenFiles) -> None:
     os._exit(1)
 
 
+def _members(number: int) -> list[int]:
+    """Return the processes of a group, its leader first; the leader without /proc."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The second field is a name in parentheses, which may hold blanks.
+            _state, _parent, group, *_ = file.read_text().rpartition(")")[2].split()
+            if int(group) == number:
+                found.append(int(file.parent.name))
+    return sorted(found) or [number]
+
+
 def _kill_group(number: int) -> None:
     """Kill a child with the processes that it started.
 
@@ -226,6 +277,7 @@ def _kill_group(number: int) -> None:
 
 def fork() -> int:
     """Fork, without Python's warning that a thread may hold a lock."""
+    # multiprocessing does so, too; the types of Python do not have this function.
     multiprocessing.util._flush_std_streams()  # type: ignore[attr-defined]
     with warnings.catch_warnings():
         # Python warns of deadlocks where there are threads. The child avoids OpenMP's,

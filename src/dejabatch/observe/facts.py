@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import operator
 import types
 from collections.abc import Iterable, Iterator
@@ -23,6 +22,7 @@ from torch.utils.data import (
 )
 
 from dejabatch.loaders import WRAPPED, with_set_epoch
+from dejabatch.observe.isolate import start_method
 from dejabatch.observe.record import (
     DEFAULT_TORCH_GENERATOR,
     Facts,
@@ -111,8 +111,8 @@ def start_method_of(loader: DataLoader[Any]) -> str | None:
     """Return how a loader's workers start; None without workers."""
     if not loader.num_workers:
         return None
-    context = loader.multiprocessing_context or multiprocessing
-    method: str = context.get_start_method()
+    context = loader.multiprocessing_context
+    method: str = start_method() if context is None else context.get_start_method()
     return method
 
 

@@ -23,15 +23,16 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 import torch
 
 from dejabatch.observe.children import (
     DUMP_SIGNAL,
     ForkedChild,
+    Method,
     SpawnedChild,
-    can_fork,
+    default_method,
     fork,
     wait,
 )
@@ -91,7 +92,6 @@ def grace(time_limit: float) -> float:
     return _SECONDS_TO_END + time_limit / 10
 
 
-Method = Literal["fork", "spawn"]
 _start_by: contextvars.ContextVar[Method] = contextvars.ContextVar("_start_by")
 
 
@@ -146,14 +146,14 @@ def run_isolated(function: Callable[[Send], None], time_limit: float) -> Outcome
             "`if __name__ == '__main__':`"
         )
         raise RuntimeError(msg)
-    spawned = _start_by.get("fork" if can_fork() else "spawn") == "spawn"
+    spawned = _start_by.get(default_method()) == "spawn"
     files = WrittenFiles()
     try:
         with _started(function, files, spawned=spawned) as child:
             outcome = _collect(child.receiver, time_limit + grace(time_limit))
             if outcome.out_of_time and outcome.ended is _KILLED:
                 outcome.ended = Ended(
-                    reason="out of time", waiting_at=child.ask_where_it_waits(__file__)
+                    reason="out of time", waiting_at=child.ask_where_it_waits()
                 )
             elif outcome.ended is not None and outcome.ended.reason == "died":
                 died = how_it_died(child.exit_code(_SECONDS_TO_END))

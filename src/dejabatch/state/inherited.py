@@ -81,9 +81,9 @@ class Inherited:
         """Replace connections, pipes, positions and shared memory; call in the child.
 
         Connections and pipes end: reading gives the end of the stream, and writing raises
-        ``BrokenPipeError``. The pipes of running workers are among them. Files are opened a second time, at the same position; small
-        files that are open for writing become copies in memory. Without
-        ``/proc/self`` nothing is replaced.
+        ``BrokenPipeError``. The pipes of running workers are among them. Files are opened
+        a second time, at the same position; small files that are open for writing become
+        copies in memory. Without ``/proc/self`` nothing is replaced.
         """
         replace_shared_memory()
         bytes_left = _MOST_BYTES

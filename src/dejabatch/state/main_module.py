@@ -39,8 +39,13 @@ def unguarded_line() -> str | None:
     return f"{file}:{line}"
 
 
-def require_guard_of_program() -> None:
-    """Make sure that a spawned process does not run the program again.
+def require_guard(who: str) -> None:
+    """Make sure that a new process does not run the program again.
+
+    Parameters
+    ----------
+    who : str
+        The beginning of a sentence about the processes, which "import the main module".
 
     Raises
     ------
@@ -49,7 +54,7 @@ def require_guard_of_program() -> None:
     """
     if (line := unguarded_line()) is not None:
         msg = (
-            "loader: it is read in new processes that import the main module, which "
-            f"would run {line} again. Put this line under `if __name__ == '__main__':`"
+            f"loader: {who} import the main module, which would run {line} again. Put "
+            "this line under `if __name__ == '__main__':`"
         )
         raise ValueError(msg)

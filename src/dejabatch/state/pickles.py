@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import pickle
 import sys
@@ -10,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import cloudpickle  # type: ignore[import-untyped]
+import cloudpickle  # type: ignore[import-untyped]  # it has no types
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from dejabatch.state.attributes import attribute
@@ -98,7 +97,7 @@ class _ByReference(_StopsIterators, pickle.Pickler):
     pass
 
 
-class _ByCode(_StopsIterators, cloudpickle.Pickler):  # type: ignore[misc]
+class _ByCode(_StopsIterators, cloudpickle.Pickler):  # type: ignore[misc]  # as above
     pass
 
 
@@ -126,7 +125,5 @@ def _parts(value: Any) -> Iterable[tuple[str, object]]:
         return [(f"[{key!r}]", part) for key, part in value.items()]
     if isinstance(value, (list, tuple)):
         return [(f"[{number}]", part) for number, part in enumerate(value)]
-    attributes = attribute(value, "__dict__", {})
-    with contextlib.suppress(Exception):
-        return [(f".{name}", part) for name, part in attributes.items()]
-    return ()
+    attributes: Mapping[str, object] = attribute(value, "__dict__", {})
+    return [(f".{name}", part) for name, part in attributes.items()]
