@@ -171,7 +171,10 @@ def test_loader_of_which_only_batches_are_seen_names_the_one_to_audit():
 def test_timm_loader_with_running_workers_goes_on():
     loader = timm_with_its_own_iterator(Global())
     first = next(iter(loader))
-    assert audit(loader).ok
+    report = audit(loader)
+    assert report.ok
+    # The loader's own iteration is read with workers of the audit.
+    assert len(report.observation.delivered.fetches) == 16
     assert len(list(loader)) == 8
     assert first.shape == (3, 3)
     loader.iterator._shutdown_workers()

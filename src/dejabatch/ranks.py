@@ -5,6 +5,11 @@ import os
 import torch.distributed
 
 
+def has_process_group() -> bool:
+    """Return whether this process has joined the default process group."""
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
 def rank_and_world_size() -> tuple[int, int]:
     """Return this process's rank and the number of ranks.
 
@@ -20,6 +25,6 @@ def rank_and_world_size() -> tuple[int, int]:
     ValueError
         If one of the environment variables is not an integer.
     """
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
+    if has_process_group():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))

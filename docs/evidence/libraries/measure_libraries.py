@@ -58,7 +58,7 @@ def distribution(requirement: str) -> str:
 def last_line(text: str) -> str:
     """Return the last line that says something."""
     lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else ""
+    return lines[-1] if lines else ""
 
 
 def is_here(requirement: str) -> bool:
@@ -97,7 +97,7 @@ def measure(requirement: str, scratch: Path) -> dict[str, Any]:
             check=False,
         )
         if done.returncode:
-            return {"not_run": last_line(done.stderr)}
+            return {"not_run": last_line(done.stderr)[:200]}
     done = subprocess.run(
         [python, HERE / "probe_library.py", name],
         env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
@@ -106,13 +106,8 @@ def measure(requirement: str, scratch: Path) -> dict[str, Any]:
         check=False,
     )
     if done.returncode:
-        return {"not_run": last_line(done.stderr)}
-    return json.loads(last_line_in_full(done.stdout))
-
-
-def last_line_in_full(text: str) -> str:
-    """Return the last line of the output, which is the probe's record."""
-    return text.strip().splitlines()[-1]
+        return {"not_run": last_line(done.stderr)[:200]}
+    return json.loads(last_line(done.stdout))
 
 
 def main() -> None:
@@ -124,7 +119,7 @@ def main() -> None:
         records = json.loads(RESULTS.read_text(encoding="utf-8"))
     for requirement in parser.parse_args().requirements:
         if distribution(requirement) not in map(distribution, REQUIREMENTS):
-            parser.error(f"{requirement}: there is no probe for this library")
+            parser.error(f"{requirement}: choose one of {', '.join(REQUIREMENTS)}")
         scratch = Path(tempfile.mkdtemp(prefix="library-"))
         try:
             record = measure(requirement, scratch)

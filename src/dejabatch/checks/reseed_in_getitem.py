@@ -22,9 +22,7 @@ def check(
         cannot_tell("only one index was seen")
     if not answers.reseeded:
         return _by_index(observation, answers)
-    where = (
-        answers.seeding_places[0] if answers.seeding_places else "dataset.__getitem__"
-    )
+    where = _seeding_place(answers)
     return Diagnosis(
         severity="error" if {*answers.reseeded} & {*GLOBAL_NAMES} else "warning",
         where=where,
@@ -32,6 +30,10 @@ def check(
         "sample, whatever its state before",
         fix=None if answers.several_images else f"Delete the seed in `{where}`.",
     )
+
+
+def _seeding_place(answers: Answers) -> str:
+    return next(iter(answers.seeding_places), "dataset.__getitem__")
 
 
 def _by_index(observation: Observation, answers: Answers) -> Diagnosis | None:
@@ -58,9 +60,7 @@ def _by_index(observation: Observation, answers: Answers) -> Diagnosis | None:
     severity: Severity = "warning" if shuffled else "note"
     return Diagnosis(
         severity="error" if meant is False else severity,
-        where=answers.seeding_places[0]
-        if answers.seeding_places
-        else "dataset.__getitem__",
+        where=_seeding_place(answers),
         evidence=f"{seeding} is in one and the same state after each sample of index "
         f"{answers.index}, whatever its state before",
         title="Each sample gets the same augmentation in every epoch",

@@ -24,6 +24,7 @@ from dejabatch.findings import SEVERITIES, Finding
 from dejabatch.observe.experiments.fixed_samples import FixedSamples
 from dejabatch.observe.record import Observation
 from dejabatch.observe.spy import Program
+from dejabatch.ranks import has_process_group
 
 # Seconds beyond the time limit for which rank 0 waits for headers, and the other ranks
 # wait for the report.
@@ -102,7 +103,7 @@ def group_of_program() -> Group | None:
         None if there is no group, if the group has one rank, or if the group has no
         store, as with MPI.
     """
-    if not (dist.is_available() and dist.is_initialized()):
+    if not has_process_group():
         return None
     rank, world_size = dist.get_rank(), dist.get_world_size()
     store = distributed_c10d._get_default_store()

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from dejabatch.catalogue import FAILURE_MODES
 from dejabatch.loaders import unwrap, with_set_epoch
 from dejabatch.observe.isolate import Send, run_isolated
+from dejabatch.ranks import has_process_group
 from dejabatch.state import generators
 from dejabatch.state.fingerprint import fingerprint
 from dejabatch.testing.indices import IndexedBatch, deliver_indices
@@ -438,16 +439,12 @@ class _Program:
         self.run(self.folder, trained_on)
 
 
-def _in_group() -> bool:
-    return torch.distributed.is_available() and torch.distributed.is_initialized()
-
-
 def _rank() -> int:
-    return torch.distributed.get_rank() if _in_group() else 0
+    return torch.distributed.get_rank() if has_process_group() else 0
 
 
 def _wait_for_ranks() -> None:
-    if _in_group():
+    if has_process_group():
         torch.distributed.barrier()
 
 

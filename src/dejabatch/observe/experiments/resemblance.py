@@ -17,6 +17,7 @@ import torch
 
 from dejabatch.observe.batches import parts_of
 from dejabatch.observe.experiments.made_again import InOtherStates
+from dejabatch.observe.experiments.trials import fetched
 from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.observe.record import Observation
 from dejabatch.state.reach import is_a, walk
@@ -91,12 +92,10 @@ class _Comparing:
         send({path: resemble(*column) for path, column in columns.items()})
 
     def _samples(self, number: int) -> Iterator[Any]:
-        dataset = InOtherStates(self.make_loader, number)().dataset
+        loader = InOtherStates(self.make_loader, number)()
+        batched = loader.batch_sampler is not None
         for index in self.indices:
-            if hasattr(dataset, "__getitems__"):
-                yield dataset.__getitems__([index])[0]
-            else:
-                yield dataset[index]
+            yield fetched(loader.dataset, index, batched=batched)
 
 
 def resemble(one: list[Values], other: list[Values]) -> bool:

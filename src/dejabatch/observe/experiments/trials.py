@@ -98,6 +98,27 @@ class Trial:
     unreachable_generators: tuple[str, ...] = ()
 
 
+def fetched(
+    dataset: Any, index: int, *, batched: bool, index_lists: bool = False
+) -> Any:
+    """Return a sample as ``torch.utils.data._utils.fetch`` does.
+
+    Parameters
+    ----------
+    dataset : object
+        A map-style dataset.
+    index : int
+        The index of the sample.
+    batched : bool
+        Whether the loader makes batches.
+    index_lists : bool
+        Whether the loader asks the dataset for a list of indices at once.
+    """
+    if batched and attribute(dataset, "__getitems__"):
+        return dataset.__getitems__([index])[0]
+    return dataset[[index]] if index_lists else dataset[index]
+
+
 class _Snapshot:
     """Objects as they were, of which every trial gets copies."""
 
@@ -321,12 +342,9 @@ class Samples:
         return fingerprint({p: d for p, d in parts.items() if p not in self.ignored})
 
     def fetch(self, index: int) -> Any:
-        """Return a sample as ``torch.utils.data._utils.fetch`` does."""
-        if self.batched and attribute(self.dataset, "__getitems__"):
-            return self.dataset.__getitems__([index])[0]
-        if self._index_lists:
-            return self.dataset[[index]]
-        return self.dataset[index]
+        """Return a sample as the loader does."""
+        lists = self._index_lists
+        return fetched(self.dataset, index, batched=self.batched, index_lists=lists)
 
     def set_states(self, step: Step) -> None:
         """Set all generators to a step's states."""
