@@ -104,6 +104,7 @@ class ForkedChild:
         self._exit_code: int | None = None
         self._ended = False
         until_guarded, guarded = os.pipe()
+        program = os.getpid()
         self._pid = fork()
         if self._pid == 0:
             self.receiver.close()
@@ -114,9 +115,8 @@ class ForkedChild:
         sender.close()
         self._guard = fork()
         if self._guard == 0:
-            _guard_and_exit(until_here_ends, self._pid, files)
+            _guard_and_exit(program, until_here_ends, guarded, self._pid, files)
         os.close(until_here_ends)
-        os.write(guarded, b"\n")
         os.close(guarded)
 
     def __enter__(self) -> Self:
@@ -316,13 +316,15 @@ def _run_and_exit(process: Any, until_guarded: int) -> None:
         os._exit(exit_code)
 
 
-def _guard_and_exit(until_parent_ends: int, group: int, files: WrittenFiles) -> None:
+def _guard_and_exit(
+    parent: int, until_parent_ends: int, guarded: int, group: int, files: WrittenFiles
+) -> None:
     """Wait until the parent closes its pipe or dies; then kill a group of processes."""
-    parent = os.getppid()
     try:
         os.setpgid(0, 0)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
+        os.write(guarded, b"\n")
         # The guard must not keep the program's pipes open.
         os.closerange(0, until_parent_ends)
         os.closerange(until_parent_ends + 1, os.sysconf("SC_OPEN_MAX"))
