@@ -110,6 +110,18 @@ def test_chosen_positions_of_a_long_container_are_walked():
     assert "dataset.rows[9]" not in paths
 
 
+class Asserts:
+    def __getitem__(self, index):
+        assert index >= 0
+        return index
+
+
+def test_what_pytest_writes_into_asserts_leads_nowhere():
+    assert "@pytest_ar" in Asserts.__getitem__.__code__.co_names
+    paths = [path for path, _ in walk({"dataset": Asserts()})]
+    assert not any("_pytest" in path for path in paths)
+
+
 def test_every_item_is_walked_on_request():
     roots = {"dataset": Dataset(rows=list(range(1000)))}
     assert "dataset.rows[9]" in {path for path, _ in walk(roots, every_item=True)}

@@ -48,8 +48,10 @@ _MOST_ITEMS = 4096
 _SHORT = 128
 _SAMPLED_ITEMS = 64  # or up to twice as many
 # Instances of these libraries lead to compilers, schemas, clients and event loops.
+# pytest writes its own functions into the code of test modules, for the text of assertions.
 _LIBRARIES_OF_LEAVES = frozenset(
     {
+        *("_pytest", "pluggy", "pytest"),
         *("asyncio", "boto3", "botocore", "duckdb", "google", "grpc", "jax", "jaxlib"),
         *("llvmlite", "numba", "polars", "pyarrow", "sqlalchemy", "sqlite3"),
         "tensorflow",
