@@ -1,7 +1,8 @@
 """A program on a system that cannot fork, as Windows.
 
 Run this file with the path of a page's script, or without an argument. It prints what
-audit finds in the page's loaders, or in loaders of its own, as JSON.
+audit finds in the page's loaders, or in loaders of its own, as JSON. With the argument
+"resumes", it resumes a loader on two ranks.
 """
 
 # The lines below stand for the system: they run in every new process, before the rest.
@@ -25,6 +26,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 import dejabatch
+import dejabatch.testing
 
 
 class Edits(Dataset):
@@ -49,6 +51,25 @@ def slugs(loader):
     return [finding.slug for finding in report.findings]
 
 
+def resumes():
+    dejabatch.testing.assert_resumable(
+        make_rows, save=batches, load=skip, at=[2], epochs=2, world_size=2
+    )
+    return {"resumes on": "two ranks"}
+
+
+def make_rows():
+    return DataLoader(range(8), batch_size=2)
+
+
+def batches(loader, position):
+    return position.batches
+
+
+def skip(loader, batches):
+    return DataLoader(range(2 * batches, 8), batch_size=2)
+
+
 def main(page=None):
     if page is None:
         edits, rows = (
@@ -60,6 +81,8 @@ def main(page=None):
             "fixed": slugs(rows),
             "compared": [f.slug for f in dejabatch.compare(rows, rows).findings],
         }
+    elif page == "resumes":
+        found = resumes()
     else:
         sys.path.insert(0, str(Path(page).parent))
         module = importlib.import_module(Path(page).stem)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from green_runs import slow_audit
+from green_runs import slow_audit, slow_resume
 
 from dejabatch.catalogue import FAILURE_MODES
 from dejabatch.finders import found_by
@@ -35,6 +35,11 @@ def test_loaders_are_diagnosed_without_fork():
         "fixed": [],
         "compared": ["samples-in-both-loaders"],
     }
+
+
+@slow_resume
+def test_ranks_resume_without_fork():
+    assert found_by_the_program("resumes") == {"resumes on": "two ranks"}
 
 
 @slow_audit

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 import torch.distributed
 
+from dejabatch.observe.children import default_method
 from dejabatch.observe.isolate import Send
 
 
@@ -33,7 +34,7 @@ class OnRanks:
         if self.world_size == 1:
             self.function(lambda item: send((0, item)))
             return
-        context = multiprocessing.get_context("fork")
+        context = multiprocessing.get_context(default_method())
         with tempfile.TemporaryDirectory(prefix="dejabatch-") as folder:
             processes, ranks = [], {}
             for rank in range(self.world_size):
