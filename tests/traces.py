@@ -11,6 +11,9 @@ from pathlib import Path
 import psutil
 
 SECONDS = 5
+# Semaphores of this process and of those that it starts have names of their own.
+SEMAPHORES = f"mp-of-{os.getpid()}"
+multiprocessing.current_process()._config["semprefix"] = f"/{SEMAPHORES}"
 
 
 def lasting(look: Callable[[], set], before: set) -> set:
@@ -53,6 +56,8 @@ def _segments() -> set[str]:
         return set()
     named = set()
     for path in folder.iterdir():
+        if path.name.startswith("sem.") and f"{SEMAPHORES}-" not in path.name:
+            continue
         with contextlib.suppress(OSError):
             if path.stat().st_uid == os.getuid():
                 named.add(str(path))

@@ -104,7 +104,6 @@ class ForkedChild:
         self._exit_code: int | None = None
         self._ended = False
         until_guarded, guarded = os.pipe()
-        program = os.getpid()
         self._pid = fork()
         if self._pid == 0:
             self.receiver.close()
@@ -115,7 +114,7 @@ class ForkedChild:
         sender.close()
         self._guard = fork()
         if self._guard == 0:
-            _guard_and_exit(program, until_here_ends, guarded, self._pid, files)
+            _guard_and_exit(until_here_ends, guarded, self._pid, files)
         os.close(until_here_ends)
         os.close(guarded)
 
@@ -128,6 +127,8 @@ class ForkedChild:
             if not self._ended:
                 os.kill(self._pid, signal.SIGKILL)
         self.exit_code(None)
+        with contextlib.suppress(BrokenPipeError):  # the guard was killed
+            os.write(self._alive, b"\n")
         os.close(self._alive)
         wait(self._guard, None)
         self.receiver.close()
@@ -317,9 +318,9 @@ def _run_and_exit(process: Any, until_guarded: int) -> None:
 
 
 def _guard_and_exit(
-    parent: int, until_parent_ends: int, guarded: int, group: int, files: WrittenFiles
+    until_parent_ends: int, guarded: int, group: int, files: WrittenFiles
 ) -> None:
-    """Wait until the parent closes its pipe or dies; then kill a group of processes."""
+    """Wait until the parent writes to its pipe or dies; then kill a group of processes."""
     try:
         os.setpgid(0, 0)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -328,9 +329,9 @@ def _guard_and_exit(
         # The guard must not keep the program's pipes open.
         os.closerange(0, until_parent_ends)
         os.closerange(until_parent_ends + 1, os.sysconf("SC_OPEN_MAX"))
-        os.read(until_parent_ends, 1)
+        parent_is_alive = os.read(until_parent_ends, 1)
         _kill_group(group)
-        if os.getppid() != parent:
+        if not parent_is_alive:
             files.undo()
     finally:
         os._exit(0)
