@@ -97,7 +97,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "log_level": {"backreference_missing": "debug"},
     # The gallery's cards show thumbnails of 160 x 112. All cards together may weigh 150 kB.
-    "thumbnail_size": (280, 196),
+    "thumbnail_size": (240, 168),
     # pip installs only the packages that the notebook's environment lacks.
     "first_notebook_cell": f'%pip install -q "dejabatch[gallery] @ {package_wheel}"',
     # The last expression of a cell is never shown: pages print what they want read.
