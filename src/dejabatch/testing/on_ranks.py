@@ -34,7 +34,7 @@ class OnRanks:
         if self.world_size == 1:
             self.function(lambda item: send((0, item)))
             return
-        context = multiprocessing.get_context(default_method())
+        context: Any = multiprocessing.get_context(default_method())
         with tempfile.TemporaryDirectory(prefix="dejabatch-") as folder:
             processes, ranks = [], {}
             for rank in range(self.world_size):
