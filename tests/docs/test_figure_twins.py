@@ -25,7 +25,7 @@ def build(project):
 extensions += ["figure_twins"]
 sphinx_gallery_conf["image_scrapers"] = ("figure_twins.save",)
 sphinx_gallery_conf["reset_modules"] += ("figure_twins.reset",)
-sphinx_gallery_conf["thumbnail_size"] = (280, 196)
+sphinx_gallery_conf["thumbnail_size"] = (240, 168)
 """)
     project.page("figure", FIGURE)
     build = project.build()
@@ -78,5 +78,5 @@ def test_thumbnail_has_twins_too(build):
         assert "thumb" in path.name
         assert (image["width"], image["height"]) == ("160", "112")
         with Image.open(path) as picture:
-            assert picture.width == 280
-            assert picture.height == 196
+            assert picture.width == 240
+            assert picture.height == 168
