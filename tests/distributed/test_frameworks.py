@@ -10,7 +10,7 @@ from rank_processes import on_ranks
 from torch.utils.data import DataLoader
 from torch.utils.data.distributed import DistributedSampler
 
-from dejabatch import audit
+from dejabatch import FindingsError, audit
 from dejabatch import auditing as auditing_module
 
 pytestmark = [pytest.mark.filterwarnings("default"), slow_ranks]
@@ -105,12 +105,9 @@ def test_transformers_trainer(tmp_path):
 def program_of_lightning(rank, world, folder, replace_sampler):
     import lightning.pytorch as pl  # noqa: PLC0415
 
-    quiet()
-    seen = []
+    from dejabatch.integrations.lightning import Audit  # noqa: PLC0415
 
-    class Audit(pl.Callback):
-        def on_train_start(self, trainer, module):
-            seen.append(found(trainer.train_dataloader))
+    quiet()
 
     class Linear(pl.LightningModule):
         def __init__(self):
@@ -128,7 +125,7 @@ def program_of_lightning(rank, world, folder, replace_sampler):
         devices=world,
         strategy="ddp",
         max_epochs=1,
-        callbacks=[Audit()],
+        callbacks=[Audit(on_finding="raise")],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -136,15 +133,18 @@ def program_of_lightning(rank, world, folder, replace_sampler):
         use_distributed_sampler=replace_sampler,
         default_root_dir=folder,
     )
-    trainer.fit(Linear(), DataLoader(Rows(), batch_size=4, shuffle=True))
-    return seen
+    try:
+        trainer.fit(Linear(), DataLoader(Rows(), batch_size=4, shuffle=True))
+    except FindingsError as error:
+        return str(error)
+    return f"{trainer.global_step} steps"
 
 
-@pytest.mark.parametrize(
-    ("replace_sampler", "slugs"), [(True, []), (False, ["no-distributed-sampler"])]
-)
-def test_lightning(tmp_path, replace_sampler, slugs):
-    results = on_ranks(
-        2, program_of_lightning, tmp_path, replace_sampler, group=False, timeout=300
-    )
-    assert results == [[slugs]] * 2
+def test_callback_of_lightning_compares_the_ranks(tmp_path):
+    program = program_of_lightning
+    with_sampler = on_ranks(2, program, tmp_path, True, group=False, timeout=300)
+    assert with_sampler == ["6 steps"] * 2
+    without = on_ranks(2, program, tmp_path, False, group=False, timeout=300)
+    for text in without:
+        assert "plot_no_distributed_sampler" in text
+        assert "2 ranks were compared" in text

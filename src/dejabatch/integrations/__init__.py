@@ -1,0 +1,75 @@
+"""One line in a trainer that audits the loaders it iterates.
+
+Each module needs the library of its name, and nothing imports it unless you do.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+from dejabatch.auditing import audit
+
+OnFinding = Literal["warn", "raise"]
+
+
+class AuditWarning(UserWarning):
+    """What the audit of a trainer's loader found, or why there is no audit."""
+
+
+def validate_on_finding(on_finding: str) -> None:
+    """Make sure that an argument says what to do with a finding.
+
+    Raises
+    ------
+    ValueError
+        If `on_finding` is neither ``"warn"`` nor ``"raise"``.
+    """
+    if on_finding not in get_args(OnFinding):
+        msg = f"on_finding must be 'warn' or 'raise', not {on_finding!r}"
+        raise ValueError(msg)
+
+
+def audit_before_training(
+    loaders: Mapping[str, Any],
+    on_finding: OnFinding,
+    options: Mapping[str, Any],
+    *,
+    speaks: bool,
+) -> None:
+    """Audit the loaders of a trainer, one after another.
+
+    Parameters
+    ----------
+    loaders : mapping of str to object
+        The loaders, by the name that messages give them.
+    on_finding : {"warn", "raise"}
+        What to do if a report is not ok, or if there is no report.
+    options : mapping of str to object
+        Further arguments of `dejabatch.audit`.
+    speaks : bool
+        Whether this rank warns; all ranks have the same report.
+
+    Raises
+    ------
+    dejabatch.FindingsError
+        If `on_finding` is ``"raise"``, and a report is not ok. Its text is the report.
+    TypeError, ValueError, RuntimeError
+        If `on_finding` is ``"raise"``, and a loader cannot be audited.
+    """
+    for name, loader in loaders.items():
+        try:
+            report = audit(loader, **options)
+        except (TypeError, ValueError, RuntimeError) as error:
+            if on_finding == "raise":
+                raise
+            text = f"no audit of {name}: {error}"
+        else:
+            if on_finding == "raise":
+                report.raise_for_findings()
+            if report.ok:
+                continue
+            text = f"audit of {name}\n{report}"
+        if speaks:
+            warnings.warn(text, AuditWarning, stacklevel=2)

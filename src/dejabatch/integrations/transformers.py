@@ -1,0 +1,63 @@
+"""A callback for the trainer of Hugging Face transformers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transformers import TrainerCallback
+
+from dejabatch.integrations import (
+    OnFinding,
+    audit_before_training,
+    validate_on_finding,
+)
+
+
+class AuditCallback(TrainerCallback):
+    """Audit the training loader of a trainer before its first step.
+
+    The loader is the one that the trainer iterates, as ``get_train_dataloader`` returns
+    it. The training goes on as without the callback: an audit changes neither loaders nor
+    random states. All ranks take part.
+
+    Parameters
+    ----------
+    on_finding : {"warn", "raise"}
+        ``"warn"`` shows the report as an `AuditWarning` on the first rank, and trains.
+        ``"raise"`` ends the program on every rank.
+    **options : object
+        Further arguments of `dejabatch.audit`, such as ``expect`` or ``time_limit``.
+
+    Raises
+    ------
+    ValueError
+        If `on_finding` is neither ``"warn"`` nor ``"raise"``.
+
+    Examples
+    --------
+    >>> from dejabatch.integrations.transformers import AuditCallback
+    >>> callback = AuditCallback(on_finding="raise")
+
+    Pass it to the trainer: ``Trainer(..., callbacks=[callback])``.
+    """
+
+    def __init__(self, on_finding: OnFinding = "warn", **options: Any) -> None:
+        validate_on_finding(on_finding)
+        self.on_finding: OnFinding = on_finding
+        self.options = options
+
+    # The trainer passes more than an audit needs.
+    def on_train_begin(
+        self,
+        args: Any,  # noqa: ARG002
+        state: Any,
+        control: Any,  # noqa: ARG002
+        **objects: Any,
+    ) -> None:
+        """Audit the loader; the trainer calls this."""
+        audit_before_training(
+            {"train_dataloader": objects["train_dataloader"]},
+            self.on_finding,
+            self.options,
+            speaks=state.is_world_process_zero,
+        )
