@@ -189,8 +189,9 @@ if __name__ == "__main__":
     assert count_distinct(fixed().dataset) == 8
 
 # %%
-# Or run ``dejabatch.audit`` on the function that creates the loader. The report names
-# the failure and its cause. A loader alone does not show this failure.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) on the
+# function that creates the loader. The report names the failure and its cause. A loader
+# alone does not show this failure.
 
 import dejabatch
 

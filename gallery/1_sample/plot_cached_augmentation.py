@@ -182,9 +182,10 @@ if __name__ == "__main__":
     assert count_distinct(CachesTheImage()) == 8
 
 # %%
-# Or run ``dejabatch.audit`` before training, or on the function that creates the
-# loader. The report names the failure and the cache. After an epoch, the audit cannot
-# find this failure, because the cache is full.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) before
+# training, or on the function that creates the loader. The report names the failure and
+# the cache. After an epoch, the audit cannot find this failure, because the cache is
+# full.
 
 import dejabatch
 

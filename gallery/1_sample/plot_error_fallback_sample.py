@@ -217,7 +217,8 @@ if __name__ == "__main__":
     assert highest_count(fixed.dataset) == 1
 
 # %%
-# Or run ``dejabatch.audit``. The report names the failure and its cause.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`). The report
+# names the failure and its cause.
 
 import dejabatch
 

@@ -200,7 +200,8 @@ if __name__ == "__main__":
     assert content(pair) == [[1], [("y", [2])]]
 
 # %%
-# Or run ``dejabatch.audit``. The report names the failure and its cause.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`). The report
+# names the failure and its cause.
 
 import dejabatch
 

@@ -206,7 +206,8 @@ if __name__ == "__main__":
     assert same_with_getitems(fixed.dataset)
 
 # %%
-# Or run ``dejabatch.audit``. The report names the failure and its cause.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`). The report
+# names the failure and its cause.
 
 import dejabatch
 

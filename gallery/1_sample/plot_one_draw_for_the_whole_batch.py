@@ -183,7 +183,8 @@ if __name__ == "__main__":
     assert not draws_once_per_batch(augment_each, PHOTOGRAPH)
 
 # %%
-# Or run ``dejabatch.audit``. The report names the failure and its cause.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`). The report
+# names the failure and its cause.
 
 import dejabatch
 

@@ -166,7 +166,8 @@ if __name__ == "__main__":
     assert parts_without_effect(fixed.dataset.transform, image) == []
 
 # %%
-# Or run ``dejabatch.audit``. The report names the failure and its cause.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`). The report
+# names the failure and its cause.
 
 import dejabatch
 

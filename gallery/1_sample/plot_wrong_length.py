@@ -169,7 +169,8 @@ if __name__ == "__main__":
     assert distinct_and_length(fixed.dataset) == (32, 32)
 
 # %%
-# Or run ``dejabatch.audit``. The report names the failure and its cause.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`). The report
+# names the failure and its cause.
 
 import dejabatch
 

@@ -243,8 +243,8 @@ if __name__ == "__main__":
     assert "transform.py_random" in found
 
 # %%
-# Or run ``dejabatch.audit`` on your loader. The report names the failure and the object
-# that causes it.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) on your
+# loader. The report names the failure and the object that causes it.
 
 if __name__ == "__main__":
     report = dejabatch.audit(broken)

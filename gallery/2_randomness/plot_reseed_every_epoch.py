@@ -192,8 +192,9 @@ if __name__ == "__main__":
     assert order(fixed) != order(fixed)
 
 # %%
-# Or run ``dejabatch.audit`` on your loader. The audit reads the loader, not your
-# training loop. For a seed in the loop, use the comparison above.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) on your
+# loader. The audit reads the loader, not your training loop. For a seed in the loop,
+# use the comparison above.
 
 import dejabatch
 

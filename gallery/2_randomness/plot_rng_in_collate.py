@@ -229,8 +229,8 @@ if __name__ == "__main__":
     assert not workers_mix_the_same(fixed)
 
 # %%
-# Or run ``dejabatch.audit`` on your loader. The report names the failure and the object
-# that causes it.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) on your
+# loader. The report names the failure and the object that causes it.
 
 if __name__ == "__main__":
     report = dejabatch.audit(broken)

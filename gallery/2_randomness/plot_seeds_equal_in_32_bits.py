@@ -256,8 +256,8 @@ if __name__ == "__main__":
     assert low_halves(fixed_epochs)[0] != low_halves(fixed_epochs)[1]
 
 # %%
-# Or run ``dejabatch.audit`` on your loader. The report names the failure and the object
-# that causes it.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) on your
+# loader. The report names the failure and the object that causes it.
 
 import dejabatch
 

@@ -195,8 +195,8 @@ if __name__ == "__main__":
     assert not fixed_repeats
 
 # %%
-# Or run ``dejabatch.audit`` on your loader. The report names the failure and the object
-# that causes it.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) on your
+# loader. The report names the failure and the object that causes it.
 
 import dejabatch
 

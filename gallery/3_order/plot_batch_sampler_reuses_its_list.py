@@ -177,8 +177,8 @@ if __name__ == "__main__":
     assert not reuses_its_list(fixed.batch_sampler)
 
 # %%
-# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
-# yours unchanged.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`), which
+# reads the loader in a separate process and leaves yours unchanged.
 
 import dejabatch
 

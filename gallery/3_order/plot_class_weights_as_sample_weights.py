@@ -155,8 +155,8 @@ if __name__ == "__main__":
     assert has_a_weight_for_each_sample(fixed)
 
 # %%
-# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
-# yours unchanged.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`), which
+# reads the loader in a separate process and leaves yours unchanged.
 
 import dejabatch
 

@@ -160,8 +160,9 @@ if __name__ == "__main__":
     assert len(fixed) == 1
 
 # %%
-# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
-# yours unchanged. For a stream, the audit reports dropped samples that would fill a batch.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`), which
+# reads the loader in a separate process and leaves yours unchanged. For a stream, the
+# audit reports dropped samples that would fill a batch.
 
 import dejabatch
 

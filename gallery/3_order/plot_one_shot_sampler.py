@@ -164,8 +164,8 @@ if __name__ == "__main__":
         assert counts == expected
 
 # %%
-# Or run ``dejabatch.audit``, which reads the loader in a separate process. The audit does
-# not use up your sampler.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`), which
+# reads the loader in a separate process. The audit does not use up your sampler.
 
 import dejabatch
 

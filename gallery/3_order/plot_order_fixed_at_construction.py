@@ -164,8 +164,9 @@ if __name__ == "__main__":
     assert not repeats_its_order(fixed())
 
 # %%
-# Or run ``dejabatch.audit`` on the function that creates the loader. The audit creates two
-# loaders. If each loader repeats a different order, the order was drawn at construction.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) on the
+# function that creates the loader. The audit creates two loaders. If each loader
+# repeats a different order, the order was drawn at construction.
 
 import dejabatch
 

@@ -146,8 +146,9 @@ if __name__ == "__main__":
     assert missing_samples(fixed) == 0
 
 # %%
-# Or run ``dejabatch.audit``. By default the audit only notes repeated indices, because you
-# may want replacement. With ``Expect(replacement=False)``, repeated indices are an error.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`). By default
+# the audit only notes repeated indices, because you may want replacement. With
+# ``Expect(replacement=False)``, repeated indices are an error.
 
 import dejabatch
 

@@ -250,8 +250,9 @@ if __name__ == "__main__":
     assert np.mean(classes_per_batch(fixed())) > 2
 
 # %%
-# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
-# yours unchanged. Random augmentation suggests a training loader, so the audit warns.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`), which
+# reads the loader in a separate process and leaves yours unchanged. Random augmentation
+# suggests a training loader, so the audit warns.
 #
 # Without augmentation, the loader may be for validation, and the audit reports nothing.
 # With ``Expect(fixed_order=False)``, a fixed order is an error.

@@ -177,9 +177,10 @@ if __name__ == "__main__":
     assert set(indices_in_whole_dataset(broken.dataset)) != set(wanted(0))
 
 # %%
-# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
-# yours unchanged. The audit reports a subset whose indices all appear in
-# ``train.indices``. For a few indices, that may be chance, and the audit reports nothing.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`), which
+# reads the loader in a separate process and leaves yours unchanged. The audit reports a
+# subset whose indices all appear in ``train.indices``. For a few indices, that may be
+# chance, and the audit reports nothing.
 
 import dejabatch
 

@@ -150,8 +150,8 @@ if __name__ == "__main__":
     assert iter(dataset) is not iter(dataset)
 
 # %%
-# Or run ``dejabatch.audit``, which reads the loader in a separate process. The audit does
-# not use up your stream.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`), which
+# reads the loader in a separate process. The audit does not use up your stream.
 
 import dejabatch
 

@@ -308,8 +308,9 @@ if __name__ == "__main__":
     assert share_of_equal_neighbours(fixed) < 0.5
 
 # %%
-# Or run ``dejabatch.audit``. Different orders in two epochs suggest shuffling, so the
-# audit warns. With ``Expect(fixed_order=False)``, the finding is an error.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`). Different
+# orders in two epochs suggest shuffling, so the audit warns. With
+# ``Expect(fixed_order=False)``, the finding is an error.
 
 
 if __name__ == "__main__":

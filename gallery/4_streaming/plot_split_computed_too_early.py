@@ -158,9 +158,9 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Run ``dejabatch.audit``, which finds workers that return the same samples. Then run
-# ``python -m dejabatch lint``, which finds the line in your code. Here the lint reads this
-# page.
+# Run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`), which finds
+# workers that return the same samples. Then run ``python -m dejabatch lint``, which
+# finds the line in your code. Here the lint reads this page.
 
 from dejabatch.lint import lint_paths
 

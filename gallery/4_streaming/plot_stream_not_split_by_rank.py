@@ -251,8 +251,8 @@ if __name__ == "__main__":
     assert of_fixed == (0, 24)
 
 # %%
-# Or call ``dejabatch.audit`` on every rank. In one process, ``dejabatch.compare`` reads the
-# loaders of two ranks.
+# Or call ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) on every
+# rank. In one process, ``dejabatch.compare`` reads the loaders of two ranks.
 
 
 def audit_both():

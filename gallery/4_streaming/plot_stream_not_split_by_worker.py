@@ -212,9 +212,9 @@ if __name__ == "__main__":
     assert not gives_more_with_workers(fixed.dataset)
 
 # %%
-# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
-# yours unchanged. :class:`dejabatch.shard` splits any iterable between the workers of all
-# ranks.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`), which
+# reads the loader in a separate process and leaves yours unchanged.
+# :class:`dejabatch.shard` splits any iterable between the workers of all ranks.
 
 import dejabatch
 

@@ -419,7 +419,8 @@ if __name__ == "__main__":
     assert open_files(InLMDB(new_folder())) == ["file"]
 
 # %%
-# Or run ``dejabatch.audit``, which searches the whole dataset and sees the position move.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`), which
+# searches the whole dataset and sees the position move.
 
 import dejabatch
 

@@ -230,8 +230,8 @@ if __name__ == "__main__":
     assert workers_see_epoch(SharedCrops())
 
 # %%
-# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
-# yours unchanged.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`), which
+# reads the loader in a separate process and leaves yours unchanged.
 
 if __name__ == "__main__":
     report = dejabatch.audit(broken)

@@ -247,9 +247,10 @@ if __name__ == "__main__":
     assert of_np_random == 0
 
 # %%
-# Or run ``dejabatch.audit``, which reads the loader in a separate process and leaves
-# yours unchanged. The audit compares the samples with those of new workers. To find seeds
-# computed from the epoch, run ``python -m dejabatch lint``. Here the lint reads this page.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`), which
+# reads the loader in a separate process and leaves yours unchanged. The audit compares
+# the samples with those of new workers. To find seeds computed from the epoch, run
+# ``python -m dejabatch lint``. Here the lint reads this page.
 
 import sys
 from pathlib import Path

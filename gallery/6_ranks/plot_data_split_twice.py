@@ -226,8 +226,9 @@ def count_different(make_loader):
 
 
 # %%
-# Or call ``dejabatch.audit`` on every rank with the prepared loader, or with a function
-# that makes it. ``accelerate launch -m dejabatch audit train:make_loader`` does the same.
+# Or call ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) on every
+# rank with the prepared loader, or with a function that makes it. ``accelerate launch
+# -m dejabatch audit train:make_loader`` does the same.
 
 
 def audit_both():

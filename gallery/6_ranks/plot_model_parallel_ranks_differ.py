@@ -188,8 +188,9 @@ def same_in_model(make_loader):
 
 
 # %%
-# Or call ``dejabatch.audit`` on every rank, and say which ranks share data: by the mesh and
-# the name of its data-parallel dimension, or as ``same_data=[[0, 1], [2, 3]]``.
+# Or call ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) on every
+# rank, and say which ranks share data: by the mesh and the name of its data-parallel
+# dimension, or as ``same_data=[[0, 1], [2, 3]]``.
 
 import dejabatch
 from dejabatch import Expect

@@ -214,8 +214,9 @@ if __name__ == "__main__":
         assert (number == len(dataset)) == (name == "fixed")
 
 # %%
-# Or call ``dejabatch.audit`` on every rank. It takes a loader in ascending order for one of
-# evaluation. For another order, pass ``Expect(deterministic=True)``.
+# Or call ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) on every
+# rank. It takes a loader in ascending order for one of evaluation. For another order,
+# pass ``Expect(deterministic=True)``.
 
 import dejabatch
 

@@ -229,8 +229,8 @@ if __name__ == "__main__":
 # Add ``torch.initial_seed()`` to the sample that ``__getitem__`` returns, and compare the
 # numbers of the ranks.
 #
-# Or call ``dejabatch.audit`` on every rank. It compares the generators on which the samples
-# depend.
+# Or call ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) on every
+# rank. It compares the generators on which the samples depend.
 
 
 def audit_both():

@@ -226,8 +226,8 @@ def same_on_all_ranks(value):
 
 
 # %%
-# Or call ``dejabatch.audit`` on every rank. It compares some samples of all datasets, and
-# the samples that the ranks read.
+# Or call ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) on every
+# rank. It compares some samples of all datasets, and the samples that the ranks read.
 
 import dejabatch
 

@@ -220,8 +220,9 @@ def part_of_rank(make_loader):
 
 
 # %%
-# Or call ``dejabatch.audit`` on every rank, or start the audit with the command of your
-# program: ``torchrun ... -m dejabatch audit train:make_loader``.
+# Or call ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) on every
+# rank, or start the audit with the command of your program: ``torchrun ... -m dejabatch
+# audit train:make_loader``.
 
 import dejabatch
 

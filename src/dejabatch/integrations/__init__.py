@@ -15,7 +15,7 @@ OnFinding = Literal["warn", "raise"]
 
 
 class AuditWarning(UserWarning):
-    """What the audit of a trainer's loader found, or why there is no audit."""
+    """The audit of a trainer's loader found something, or could not be made."""
 
 
 def validate_on_finding(on_finding: str) -> None:
@@ -45,7 +45,7 @@ def audit_before_training(
     loaders : mapping of str to object
         The loaders, by the name that messages give them.
     on_finding : {"warn", "raise"}
-        What to do if a report is not ok, or if there is no report.
+        The action if a report is not ok, or if there is no report.
     options : mapping of str to object
         Further arguments of `dejabatch.audit`.
     speaks : bool
