@@ -67,6 +67,8 @@ OTHERS = {
     "resume from checkpoint": r"recipes/index\.html#resume|resume_replays",
     "image and mask together": r"recipes/index\.html#image-and-mask",
     "elsewhere, the loader is right": r"symptoms/elsewhere",
+    "same output for every image": r"symptoms/elsewhere",
+    "loss does not change": r"symptoms/elsewhere",
 }
 MISSED_AT_MOST = 3
 
