@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from green_runs import slow_audit
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
 from dejabatch import audit
 
@@ -96,6 +96,46 @@ def graph(data):
     return __getitem__
 
 
+def batches_of_a_tokenizer(dataset):
+    from transformers import BatchEncoding
+
+    def collate(rows):
+        return BatchEncoding({"x": default_collate(rows)})
+
+    return DataLoader(dataset, **OPTIONS, collate_fn=collate)
+
+
+class Endless:
+    """Repeats a batch sampler, as the loader of ultralytics does."""
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def __iter__(self):
+        while True:
+            yield from self.batches
+
+
+class Infinite(DataLoader):
+    """Has one iterator for all epochs."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        object.__setattr__(self, "batch_sampler", Endless(self.batch_sampler))
+        self.iterator = super().__iter__()
+
+    def __len__(self):
+        return len(self.batch_sampler.batches)
+
+    def __iter__(self):
+        for _ in range(len(self)):
+            yield next(self.iterator)
+
+
+def ultralytics_form(dataset):
+    return Infinite(dataset, **OPTIONS)
+
+
 LOADERS = pytest.mark.parametrize(
     "wrap",
     [
@@ -107,6 +147,8 @@ LOADERS = pytest.mark.parametrize(
         timm_with_its_own_iterator,
         webdataset_loader,
         torch_geometric_loader,
+        batches_of_a_tokenizer,
+        ultralytics_form,
     ],
     ids=lambda wrap: wrap.__name__,
 )
