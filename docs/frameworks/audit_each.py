@@ -135,6 +135,14 @@ def datasets():
     return dejabatch.audit(loader)
 
 
+def torchdata_nodes():
+    from torchdata.nodes import Batcher, Loader, Mapper, SamplerWrapper
+
+    indices = SamplerWrapper(torch.utils.data.RandomSampler(dataset))
+    loader = Loader(Batcher(Mapper(indices, dataset.__getitem__), batch_size=4))
+    return dejabatch.audit(loader)
+
+
 FRAMEWORKS = (
     lightning,
     accelerate,
@@ -155,3 +163,6 @@ if __name__ == "__main__":
         (finding,) = report.findings
         assert finding.slug == "rng-object-on-dataset", (name, report)
         print(f"{name} {importlib.metadata.version(name)}: {finding.where}")
+    report = torchdata_nodes()
+    assert report.incomplete is not None
+    print("torchdata.nodes:", report.incomplete)
