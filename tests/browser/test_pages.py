@@ -137,8 +137,8 @@ def test_everybody_can_read_it(page, address, chromium, axe):
             tab.evaluate(BLANK_REPEATED_CODE)
             # Colours that fade into each other have any contrast on the way.
             tab.add_style_tag(content="* {transition: none !important}")
-            # An article has the same colours at any width. What is around it on a phone
-            # is the same on all pages of a section.
+            # An article has the same colours at any width. The rest of a phone's screen is
+            # the same on all pages of a section.
             is_wide = width == WIDTHS[0]
             where = "html" if is_wide else AROUND_THE_ARTICLE
             looked_at = is_wide or page.endswith("index.html")
