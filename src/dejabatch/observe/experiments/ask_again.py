@@ -320,11 +320,13 @@ class _Questions:
 
     def _about_index(self) -> Iterator[dict[str, Any]]:
         index, *others = self._indices
-        if self._samples.apart(self._imports_opencv, index):
+        alone = self._samples.trial(Step(index))
+        if alone.imported_opencv:
             # OpenCV's generator can only be seeded once OpenCV is imported.
             importlib.import_module("cv2")
+            alone = self._samples.trial(Step(index))
         gathered: dict[str, Any] = {}
-        for more in self._about_pair(index, others):
+        for more in self._about_pair(index, others, alone):
             gathered |= more
             yield more
         made = {
@@ -334,10 +336,13 @@ class _Questions:
         }
         if others and gathered.get("depends_on") and made == {gathered["first"]}:
             # Only the other sample varies; this one may be blank or already cached.
-            yield from self._about_pair(others[0], [index])
+            alone = self._samples.trial(Step(others[0]))
+            yield from self._about_pair(others[0], [index], alone)
         yield from self._about_parts(index)
 
-    def _about_pair(self, index: int, others: list[int]) -> Iterator[dict[str, Any]]:
+    def _about_pair(
+        self, index: int, others: list[int], in_new_process: Trial
+    ) -> Iterator[dict[str, Any]]:
         samples = self._samples
         other = others[0] if others else index
         yield {"index": index, "other": other}
@@ -349,7 +354,6 @@ class _Questions:
             Step(other),
         )
         trial = samples.trial(*steps)
-        in_new_process = samples.trial(Step(index))
         if differing := _always_differing(trial, in_new_process):
             samples.ignored = differing
             trial, in_new_process = samples.trial(*steps), samples.trial(Step(index))
@@ -426,8 +430,10 @@ class _Questions:
             for path in first.keys() - self._samples.ignored
             if all(parts.get(path) == first[path] for parts in others)
         }
-        # A label is the same as well. A few trials show whether a part is a label.
-        states = OTHER_STATES if same - trial.small_parts else OTHER_STATES[:2]
+        # A label is the same as well, and so is all that is drawn from no generator. A
+        # few trials show whether a part is a label.
+        varies = trial.draws and same - trial.small_parts
+        states = OTHER_STATES if varies else OTHER_STATES[:2]
         digests: list[bytes] = []
         for state in states if same else ():
             fresh = self._samples.trial(Step(index, state))
@@ -452,16 +458,10 @@ class _Questions:
         yield {"contents": contents}
         swallowed = attempt(self._swallowed_errors, contents or {})
         yield {"swallowed_errors": swallowed}
-        yield {"seeding_places": attempt(self._seeding_places, index) or ()}
-        yield {"several_images": bool(attempt(self._several_images, index))}
+        yield attempt(self._about_one_sample, index) or {}
         yield attempt(self._idle_transforms) or {}
-        yield {"length_is_stored": bool(attempt(self._length_is_stored))}
-        yield {"periods": attempt(self._periods)}
+        yield attempt(self._about_length) or {}
         yield {"items_in_store": attempt(self._items_in_store)}
-
-    def _imports_opencv(self, index: int) -> bool:
-        self._samples.fetch(index)
-        return "cv2" in sys.modules
 
     def _by_getitem(self, index: int) -> bytes:
         self._samples.set_states(Step(index))
@@ -549,13 +549,12 @@ class _Questions:
             self._samples.fetch(index)
         return trace
 
-    def _seeding_places(self, index: int) -> tuple[str, ...]:
-        return self._trace(index).seeding_places(self._samples.roots)
-
-    def _several_images(self, index: int) -> bool:
-        """Return whether a sample has two parts with a height and a width."""
+    def _about_one_sample(self, index: int) -> dict[str, Any]:
+        """Return where a sample is seeded, and whether it has two images."""
+        places = self._trace(index).seeding_places(self._samples.roots)
         parts = parts_of(self._samples.make(Step(index))).values()
-        return sum(len(getattr(part, "shape", ())) in {2, 3} for part in parts) > 1
+        images = sum(len(getattr(part, "shape", ())) in {2, 3} for part in parts)
+        return {"seeding_places": places, "several_images": images > 1}
 
     def _idle_transforms(self) -> dict[str, tuple[str, ...]]:
         idle, ignored = idle_transforms(self._samples.roots, self._make_all)
@@ -566,16 +565,20 @@ class _Questions:
             self._samples.digest(Step(index, state)) for index in self._indices
         )
 
-    def _length_is_stored(self) -> bool:
-        return len(self._samples.dataset) in lengths(self._samples.roots)
-
-    def _periods(self) -> tuple[int, ...]:
-        """Return numbers of indices after which the samples start over."""
+    def _about_length(self) -> dict[str, Any]:
+        """Compare the length with the lengths of what the dataset stores."""
         try:
             length = len(self._samples.dataset)
         except (TypeError, NotImplementedError):
-            return ()
+            return {"periods": ()}
         stored = lengths(self._samples.roots)
+        answers: dict[str, Any] = {"length_is_stored": length in stored}
+        with contextlib.suppress(Exception):  # the dataset may raise anything
+            answers["periods"] = self._periods(length, stored)
+        return answers
+
+    def _periods(self, length: int, stored: set[int]) -> tuple[int, ...]:
+        """Return numbers of indices after which the samples start over."""
         sizes = sorted({n for n in stored if 1 < n < length - 2})
         if not sizes:
             return ()

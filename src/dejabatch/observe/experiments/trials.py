@@ -85,6 +85,10 @@ class Trial:
         Whether the content of the first sample had changed at the end.
     unreachable_generators : tuple of str
         Loaded modules that have a generator which no path leads to.
+    draws : bool
+        Whether the first sample changed the state of a generator, or may have.
+    imported_opencv : bool
+        Whether a sample has imported OpenCV.
     """
 
     digests: list[bytes] = field(default_factory=list)
@@ -96,6 +100,8 @@ class Trial:
     late: tuple[str, ...] = ()
     overwritten: bool = False
     unreachable_generators: tuple[str, ...] = ()
+    draws: bool = True
+    imported_opencv: bool = False
 
 
 def fetched(
@@ -270,6 +276,9 @@ class Samples:
         trial = Trial()
         kept = digest = None
         made: dict[str, int] = {}
+        had_opencv = "cv2" in sys.modules
+        self.set_states(steps[0])
+        before = {name: generators.digest(g) for name, g in self.generators().items()}
         for number, step in enumerate(steps):
             try:
                 sample = self.make(step)
@@ -301,6 +310,12 @@ class Samples:
         # The first sample may have imported these.
         trial.unreachable_generators = tuple(
             name for name in _WITH_HIDDEN_GENERATORS if name in sys.modules
+        )
+        trial.imported_opencv = "cv2" in sys.modules and not had_opencv
+        trial.draws = (
+            trial.states[0] != before
+            or "cv2" in sys.modules
+            or bool(trial.unreachable_generators)
         )
         return trial
 
