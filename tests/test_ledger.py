@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import weakref
 
 import pytest
 import torch
@@ -100,3 +101,11 @@ def test_nothing_else_is_touched(tmp_path):
     batches = [torch.ones(3)]
     assert next(iter(dejabatch.ledger(batches, tmp_path / "run"))) is batches[0]
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_batch_is_freed_with_the_last_variable_of_the_loop(tmp_path):
+    batches = iter(dejabatch.ledger(map(torch.ones, [3]), tmp_path / "run"))
+    batch = next(batches)
+    gone = weakref.ref(batch)
+    del batch
+    assert gone() is None

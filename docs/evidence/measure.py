@@ -1,7 +1,7 @@
-"""Measure the cost of audit and PerSample, and write ``bench.inc`` and ``ranks.inc``.
+"""Measure the cost of audit, PerSample and a ledger, and write the tables.
 
 Things that are compared take turns, and the best of several rounds counts. ``bench.md``
-includes the tables.
+includes ``bench.inc``, ``ranks.inc`` and ``ledger.inc``.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import datetime
 import io
 import multiprocessing
+import os
 import pickle
 import platform
 import re
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from torch.distributed import PrefixStore, TCPStore
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from dejabatch import EpochIndex, Expect, PerSample, audit
+from dejabatch import EpochIndex, Expect, PerSample, audit, ledger
 from dejabatch.checks import Judgement
 from dejabatch.distributed.auditing import conclude
 from dejabatch.distributed.header import keys_for
@@ -153,6 +155,72 @@ def microseconds_per_sample() -> float:
         for dataset in (plain, PerSample(plain, seed=0))
     ]
     return (best[1] - best[0]) / len(plain) * 1e6
+
+
+class Timed:
+    """Iterate a loader, and add up the processor time that its batches take here."""
+
+    def __init__(self, loader: DataLoader) -> None:
+        self.batches = iter(loader)
+        self.seconds = 0.0
+
+    def __iter__(self) -> Timed:
+        return self
+
+    def __next__(self):
+        start = time.thread_time()
+        try:
+            batch = next(self.batches)
+            batch[0].sum()  # a training step reads the batch, too
+            return batch
+        finally:
+            self.seconds += time.thread_time() - start
+
+
+def computed_in_workers() -> float:
+    """Return the processor time of all workers that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
+def ledger_cost(dataset: Dataset, batch_size: int) -> tuple[float, float]:
+    """Return the ledger's share of an epoch, and its seconds for each batch.
+
+    An epoch takes as long as each of its two workers computes. All are processor times of
+    one run, so other programs do not count.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        before = computed_in_workers()
+        loader = Timed(make_loader(dataset, batch_size))
+        batches = iter(ledger(loader, Path(folder, "run")))
+        seconds, batch = 0.0, []
+        while batch is not None:
+            batch = None  # freeing the batch is not the ledger's time
+            start = time.thread_time()
+            batch = next(batches, None)
+            seconds += time.thread_time() - start
+        loader.batches = None  # the workers end
+        epoch = (computed_in_workers() - before) / 2
+    own = seconds - loader.seconds
+    return own / epoch, own / -(-len(dataset) // batch_size)
+
+
+def write_ledger() -> None:
+    """Measure the cost of a ledger and write its table."""
+    loaders = {
+        "JPEG decoding and 224x224 augmentation, batches of 32": (Photographs(), 32),
+        "3x32x32 tensors in memory, batches of 256": (InMemory(), 256),
+    }
+    table = ""
+    for name, loader in loaders.items():
+        share, seconds = min(ledger_cost(*loader) for _ in range(ROUNDS))
+        table += f"| {name} | {seconds * 1e3:.2f} ms | {share:.1%} |\n"
+    sys.stdout.write(table)
+    Path(__file__).with_name("ledger.inc").write_text(
+        "| Loader | Ledger, for each batch | Share of an epoch |\n"
+        f"| --- | --- | --- |\n{table}\n{measured_on()}\n",
+        encoding="utf-8",
+    )
 
 
 # Samples of each rank, of which the last ones are the first ones of the next rank.
@@ -331,6 +399,7 @@ def main() -> None:
     )
     sys.stdout.write(table + "\n")
     write_exchange()
+    write_ledger()
 
 
 if __name__ == "__main__":

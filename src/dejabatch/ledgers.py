@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,7 +42,9 @@ class ledger(Generic[T]):
     Notes
     -----
     A line has the rank, the epoch, the number of the batch and the batch's fingerprint of
-    128 bits, with spaces between them.
+    128 bits, with spaces between them. The fingerprint of a tensor or array above 64 KiB
+    takes 509 pieces of 64 bytes at even distances: two batches that differ only between
+    them have one fingerprint.
 
     Examples
     --------
@@ -69,12 +72,17 @@ class ledger(Generic[T]):
         """Yield the batches of one epoch, after each was written down."""
         epoch, self.epoch = self.epoch, self.epoch + 1
         rank, _ = rank_and_world_size()
+        numbers = itertools.count()
         # One write for each line: the ranks' lines do not mix in a file opened to append.
         with self.path.open("ab", buffering=0) as file:
-            for number, batch in enumerate(self.loader):
-                digest = fingerprint(batch).hex()
-                file.write(f"{rank} {epoch} {number} {digest}\n".encode())
-                yield batch
+
+            def append(batch: T) -> T:
+                digest = fingerprint(batch, sparse=True).hex()
+                file.write(f"{rank} {epoch} {next(numbers)} {digest}\n".encode())
+                return batch
+
+            # A loop's variable would keep the batch until the next batch is here.
+            yield from map(append, self.loader)
 
     def __len__(self) -> int:
         """Return the loader's length."""

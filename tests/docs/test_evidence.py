@@ -218,3 +218,9 @@ def test_every_cost_has_a_measurement_that_meets_its_goal():
             assert float(measured) >= float(goal), what
         else:
             assert float(measured) <= float(goal), what
+
+
+def test_ledger_costs_at_most_one_per_cent_with_photographs():
+    table = (ROOT / "docs" / "evidence" / "ledger.inc").read_text()
+    (share,) = re.findall(r"^\| JPEG.* \| ([\d.]+)% \|$", table, re.MULTILINE)
+    assert float(share) <= 1

@@ -261,3 +261,36 @@ def describe(sample):
     if isinstance(sample, (list, tuple)):
         return (type(sample), [describe(item) for item in sample])
     return (type(sample), repr(sample))
+
+
+# A sparse hash -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [torch.from_numpy, np.asarray])
+def test_sparse_hash_differs_for_every_sample_of_a_batch(kind):
+    batch = np.zeros((256, 3, 32, 32), np.float32)
+    digests = [fingerprint(kind(batch), sparse=True)]
+    for number in range(len(batch)):
+        batch[number] += 1
+        digests.append(fingerprint(kind(batch), sparse=True))
+        batch[number] -= 1
+    assert len(set(digests)) == 257
+    assert fingerprint(kind(batch), sparse=True) == digests[0]
+
+
+def test_sparse_hash_reads_every_byte_of_a_small_array():
+    small = np.zeros(2**16, np.uint8)
+    one = fingerprint(small, sparse=True)
+    assert one == fingerprint(small)
+    for place in (0, 100, 2**16 - 1):
+        small[place] = 1
+        assert fingerprint(small, sparse=True) != one
+        small[place] = 0
+
+
+def test_sparse_hash_reads_few_pieces_of_a_large_array():
+    large = np.zeros(2**20, np.uint8)
+    one, other = fingerprint(large, sparse=True), fingerprint(large)
+    large[100] = 1
+    assert fingerprint(large, sparse=True) == one
+    assert fingerprint(large) != other

@@ -29,9 +29,16 @@ DIGEST_SIZE = 16
 
 _MOST_LEVELS = 64
 
+# A sparse hash reads so many pieces of an array with more bytes than `_LARGE`. A prime
+# number of pieces puts them at other columns in each row of an image.
+_LARGE, _PIECES, _PIECE = 2**16, 509, 64
+
 
 def fingerprint(
-    sample: object, *, opaque: Callable[[type], object] | None = None
+    sample: object,
+    *,
+    opaque: Callable[[type], object] | None = None,
+    sparse: bool = False,
 ) -> bytes:
     """Return a digest of a sample's content.
 
@@ -45,6 +52,9 @@ def fingerprint(
         Called with the type of each part that shows no content, such as an iterator or a
         lock. Only the type of such a part is hashed, so samples that differ in nothing
         else have the same digest.
+    sparse : bool
+        Whether to hash only 32 KB of each tensor or array above 64 KiB, in 509 pieces at
+        even distances. Reading all bytes of a batch takes a few per cent of an epoch.
 
     Returns
     -------
@@ -58,7 +68,7 @@ def fingerprint(
     Floating-point values are hashed by their bits: -0.0 differs from 0.0, and NaNs of
     the same bits are equal. Parts more than 64 levels deep are hashed by their type.
     """
-    walk = _Walk(opaque or (lambda _: None))
+    walk = _Walk(opaque or (lambda _: None), sparse=sparse)
     walk.value(sample)
     return walk.hasher.digest()
 
@@ -90,13 +100,16 @@ class _Walk:
         Takes everything that the walk meets.
     opaque : callable
         Called with the type of each part that shows no content.
+    sparse : bool
+        Whether to hash only pieces of large arrays.
     parents : list of int
         Ids of the objects around the current value, the outermost first.
     """
 
-    def __init__(self, opaque: Callable[[type], object]) -> None:
+    def __init__(self, opaque: Callable[[type], object], *, sparse: bool) -> None:
         self.hasher = xxhash.xxh3_128()
         self.opaque = opaque
+        self.sparse = sparse
         self.parents: list[int] = []
 
     def tag(self, *parts: object) -> None:
@@ -181,11 +194,13 @@ class _Walk:
             self.opaque(type(tensor))
         elif tensor.numel():
             # Subclasses override operations; torchvision's tensors return other types.
-            tensor = tensor.as_subclass(torch.Tensor).cpu().resolve_conj().resolve_neg()
+            tensor = tensor.as_subclass(torch.Tensor).resolve_conj().resolve_neg()
             flat = tensor.contiguous().reshape(-1)
             if flat.stride() != (1,):  # a single element may have any stride
                 flat = flat.clone(memory_format=torch.contiguous_format)
-            self.hasher.update(flat.view(torch.uint8).numpy().data)
+            # The pieces are cut on the tensor's device, before they are copied.
+            content = self.pieces(flat.view(torch.uint8)).contiguous().cpu()
+            self.hasher.update(content.numpy().data)
 
     def array(self, array: np.ndarray[Any, Any]) -> None:
         """Feed an array of any dtype."""
@@ -195,7 +210,15 @@ class _Walk:
                 self.value(item)
         else:
             flat = np.ascontiguousarray(array).reshape(-1)
-            self.hasher.update(flat.view(np.uint8).data)
+            content = np.ascontiguousarray(self.pieces(flat.view(np.uint8)))
+            self.hasher.update(content.data)
+
+    def pieces(self, flat: Any) -> Any:
+        """Return the bytes to hash, of all bytes of a tensor or array."""
+        if not self.sparse or len(flat) <= _LARGE:
+            return flat
+        distance = len(flat) // _PIECES
+        return flat[: _PIECES * distance].reshape(_PIECES, distance)[:, :_PIECE]
 
     def data(self, name: str, content: bytes) -> None:
         """Feed bytes with their length."""
