@@ -276,11 +276,18 @@ def _is_reseeded(module: Module, attribute: ast.Attribute) -> bool:
 
 def _is_replaced_in_workers(name: str, maker: Maker, run: Run) -> bool:
     """Return whether code of the run replaces or reseeds the generator in workers."""
+    seeds_all = False
     for module, call in loaders_of(maker.cls, run):
         arguments = run.loaders.arguments(module, call)
-        seeded = "worker_init_fn" in arguments.values or not arguments.complete
+        init = arguments.values.get("worker_init_fn")
+        seeded = init is not None or not arguments.complete
         if not seeded and run.loaders.has_workers(module, call, arguments):
             return False
+        if init is not None and isinstance(init.node, ast.AST):
+            function = init.module.full_name(init.node)
+            seeds_all = seeds_all or function == "dejabatch.seed_worker"
+    if seeds_all:
+        return True
     pattern = (
         rf"(?<!self)\.{re.escape(name)}\s*(=[^=]|\.(manual_seed|seed|set_state|setstate)"
         rf"\b|\.bit_generator)|setattr\([^\n]*{re.escape(name)}"
