@@ -206,10 +206,11 @@ def lint(session: nox.Session) -> None:
     session.run("sphinx-lint", *written_by_builds, "docs", "gallery", "README.md")
     session.run("sh", ".ci/plain-english", external=True)
     templates = Path(".github/ISSUE_TEMPLATE")
+    recipe = Path("docs/recipes/ci/loaders.yml")
     schemas = {
         "github-issue-config": [templates / "config.yml"],
         "github-issue-forms": sorted(templates.glob("[!c]*.yml")),
-        "github-workflows": sorted(Path(".github/workflows").glob("*.yml")),
+        "github-workflows": [*sorted(Path(".github/workflows").glob("*.yml")), recipe],
         "dependabot": [Path(".github/dependabot.yml")],
         "readthedocs": [Path(".readthedocs.yaml")],
     }
@@ -217,7 +218,7 @@ def lint(session: nox.Session) -> None:
         session.run(
             "check-jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, files)
         )
-    session.run("zizmor", "--offline", "--quiet", ".")
+    session.run("zizmor", "--offline", "--quiet", ".", str(recipe))
 
 
 @in_environment()

@@ -4,12 +4,16 @@ import ast
 import importlib
 import importlib.util
 import itertools
+import json
 import random
+import shutil
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from conftest import ROOT
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
@@ -17,6 +21,7 @@ from dejabatch import Expect, audit
 
 FOLDER = ROOT / "docs" / "recipes"
 RECIPES = {path.stem: path for path in sorted(FOLDER.glob("*.py"))}
+CI = FOLDER / "ci"
 LENGTH = 24
 WORKERS = pytest.mark.parametrize("num_workers", [0, 2])
 
@@ -77,8 +82,10 @@ def test_it_is_short_and_needs_torch_and_numpy_only(path):
 
 def test_the_page_has_them_all_with_a_line_on_when_to_use_it():
     text = (FOLDER / "index.md").read_text()
-    _, *parts = text.split("\n## ")
+    _, *parts, for_ci = text.split("\n## ")
     assert [part.count("```{literalinclude}") for part in parts] == [1] * len(RECIPES)
+    assert for_ci.count("```{literalinclude} ci/") == len(list(CI.iterdir()))
+    parts.append(for_ci)
     assert all("\n\nUse when " in part for part in parts)
     assert {name for name in RECIPES if f"literalinclude}} {name}.py" in text} == set(
         RECIPES
@@ -293,3 +300,63 @@ def test_resume():
     assert batches(1, done=8) == whole[8:]
     sampler.set_epoch(2)
     assert torch.cat(list(loader)).tolist() == other
+
+
+# The workflow for CI -----------------------------------------------------------------
+
+
+def run_workflow(folder):
+    """Run the commands of the workflow; return their exit codes and the uploaded files."""
+    shutil.copy(CI / "test_loaders.py", folder)
+    workflow = yaml.safe_load((CI / "loaders.yml").read_text())
+    steps = workflow["jobs"]["loaders"]["steps"]
+    codes = {}
+    for step in steps:
+        _, _, command = step.get("run", "").partition("python -m ")
+        if command and not command.startswith("pip "):
+            # The shell of a runner.
+            bash = ["bash", "-e", "-o", "pipefail", "-c", f'"$0" -m {command}']
+            name = command.partition(" --")[0].partition(" test_")[0]
+            codes[name] = subprocess.run(
+                [*bash, sys.executable], cwd=folder, capture_output=True, check=False
+            ).returncode
+    uploads = [step["with"]["sarif_file"] for step in steps if "upload" in str(step)]
+    logs = [json.loads((folder / name).read_text()) for name in uploads]
+    return codes, {
+        name: log["runs"][0] for name, log in zip(uploads, logs, strict=True)
+    }
+
+
+PROGRAM = (ROOT / "docs" / "reference" / "train.py").read_text()
+REPAIRS = {
+    "num_workers=2": "num_workers=2, worker_init_fn=dejabatch.seed_worker",
+    "import torch\n": "import dejabatch\nimport torch\n",
+    "for _ in range(100):\n        batch = next(iter(loader))": "for batch in loader: ...",
+}
+
+
+@pytest.mark.slow("docs/recipes", "src/dejabatch/cli.py", "src/dejabatch/formats")
+def test_workflow_fails_for_each_failure(tmp_path):
+    (tmp_path / "train.py").write_text(PROGRAM.replace("shuffle=True, ", ""))
+    codes, logs = run_workflow(tmp_path)
+    assert codes == {"dejabatch lint": 1, "dejabatch audit": 1, "pytest": 1}
+    for log in logs.values():
+        assert log["results"]
+        # GitHub rejects a file with a result that has no location.
+        files = [
+            result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+            for result in log["results"]
+        ]
+        assert set(files) == {"train.py"}
+
+
+@pytest.mark.slow("docs/recipes", "src/dejabatch/cli.py", "src/dejabatch/formats")
+def test_workflow_passes_for_a_right_program(tmp_path):
+    program = PROGRAM
+    for broken, fixed in REPAIRS.items():
+        assert broken in program
+        program = program.replace(broken, fixed)
+    (tmp_path / "train.py").write_text(program)
+    codes, logs = run_workflow(tmp_path)
+    assert codes == {"dejabatch lint": 0, "dejabatch audit": 0, "pytest": 0}
+    assert not any(log["results"] for log in logs.values())
