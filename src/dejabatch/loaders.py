@@ -137,6 +137,26 @@ def with_set_epoch(loader: DataLoader[Any]) -> dict[str, Any]:
     return found
 
 
+def set_counters(loader: Any, epoch: int) -> bool:
+    """Set the epoch from which accelerate and Lightning Fabric count the passes.
+
+    Their wrappers call ``set_epoch`` of samplers and datasets with their own number.
+
+    Returns
+    -------
+    bool
+        Whether the loader is such a wrapper.
+    """
+    held = getattr(loader, "__dict__", {})
+    if "base_dataloader" in held and "iteration" in held:  # accelerate
+        loader.set_epoch(epoch)
+        return True
+    if "_dataloader" in held and "_num_iter_calls" in held:  # Lightning Fabric
+        loader._num_iter_calls = epoch
+        return True
+    return False
+
+
 def changed_in_this_process(target: Any, epoch: int) -> tuple[str, ...]:
     """Call ``set_epoch``, and return what the call changes in this process alone.
 

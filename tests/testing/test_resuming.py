@@ -1,11 +1,14 @@
 """Resumed runs are compared with uninterrupted ones, in order and augmentation."""
 
 import itertools
+import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
 
 from dejabatch import EpochSampler, PerSample
@@ -340,6 +343,24 @@ def test_loader_on_ranks():
         assert_resumable(make, save=late_on_one_rank, **options)
 
 
+def test_ranks_have_the_environment_of_torchrun():
+    names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR")
+
+    def make():
+        assert [os.environ[name] for name in names[2:]] == ["2", "2", "127.0.0.1"]
+        assert {os.environ[name] for name in names[:2]} == {
+            str(torch.distributed.get_rank())
+        }
+        return DataLoader(Plain(), batch_size=4)
+
+    def load(loader, batches):
+        return itertools.islice(loader, batches, None)
+
+    save = lambda loader, at: at.batches
+    assert_resumable(make, save=save, load=load, world_size=2, at=[5], epochs=2)
+    assert "MASTER_ADDR" not in os.environ
+
+
 def fail_on_one_rank(folder, trained_on):
     if torch.distributed.get_rank() == 1:
         msg = "no data"
@@ -350,3 +371,16 @@ def fail_on_one_rank(folder, trained_on):
 def test_rank_that_fails_is_named():
     with pytest.raises(RuntimeError, match=r"(?s)rank 1 failed.*OSError: no data"):
         assert_run_resumable(fail_on_one_rank, world_size=2)
+
+
+# The page ----------------------------------------------------------------------------
+
+
+def test_page_has_every_example_and_the_tests_execute_each():
+    folder = ROOT / "docs" / "reference"
+    examples = {path.stem for path in folder.glob("resuming/*.py")}
+    page = (folder / "testing.md").read_text()
+    assert set(re.findall(r"literalinclude} resuming/(\w+)\.py", page)) == examples
+    tests = Path(__file__).with_name("test_ways_to_resume.py").read_text()
+    names = re.findall(r'(?:on_the_page|save_and_load)\("(\w+)"\)', tests)
+    assert set(names) == examples

@@ -9,7 +9,12 @@ from typing import Any, TypeVar
 import torch
 from torch.utils.data import DataLoader
 
-from dejabatch.loaders import changed_in_this_process, unwrap, with_set_epoch
+from dejabatch.loaders import (
+    changed_in_this_process,
+    set_counters,
+    unwrap,
+    with_set_epoch,
+)
 
 T = TypeVar("T")
 
@@ -104,7 +109,7 @@ def set_epoch(loader: Any, epoch: int) -> None:
     3
     """
     _valid_epoch(epoch)
-    counted = _set_counters(loader, epoch)
+    counted = set_counters(loader, epoch)
     inner = unwrap(loader)
     if not isinstance(inner, DataLoader):
         msg = f"loader must be a DataLoader, not {type(inner).__qualname__}"
@@ -135,21 +140,6 @@ def set_epoch(loader: Any, epoch: int) -> None:
                 "dejabatch.SharedEpoch"
             )
             raise RuntimeError(msg)
-
-
-def _set_counters(loader: Any, epoch: int) -> bool:
-    """Set the epoch from which wrappers count; each sets its own on every pass.
-
-    Returns whether a wrapper passes its number on to samplers and datasets.
-    """
-    held = getattr(loader, "__dict__", {})
-    if "base_dataloader" in held and "iteration" in held:  # accelerate
-        loader.set_epoch(epoch)
-        return True
-    if "_dataloader" in held and "_num_iter_calls" in held:  # Lightning Fabric
-        loader._num_iter_calls = epoch
-        return True
-    return False
 
 
 def forever(loader: Iterable[T], *, epoch: int = 0) -> Iterator[T]:

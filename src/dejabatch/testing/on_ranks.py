@@ -88,8 +88,11 @@ def _run_rank(
     folder: str,
     sender: Connection,
 ) -> None:
-    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world_size}
+    names = {"RANK": rank, "LOCAL_RANK": rank}
+    names |= {"WORLD_SIZE": world_size, "LOCAL_WORLD_SIZE": world_size}
     os.environ.update({name: str(value) for name, value in names.items()})
+    # Accelerate and Lightning ask for the address, although the group exists.
+    os.environ.update({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"})
     # OpenMP's threads do not survive a fork.
     torch.set_num_threads(1)
     path = f"{folder}/store"

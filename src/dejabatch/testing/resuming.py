@@ -19,7 +19,7 @@ import torch.distributed
 from torch.utils.data import DataLoader, IterableDataset
 
 from dejabatch.catalogue import FAILURE_MODES
-from dejabatch.loaders import unwrap, with_set_epoch
+from dejabatch.loaders import set_counters, unwrap, with_set_epoch
 from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.ranks import has_process_group
 from dejabatch.state import generators
@@ -141,8 +141,8 @@ def assert_resumable(
         second epoch. The run that was resumed after the first stop is stopped and resumed
         once more after the last.
     epochs : int
-        How many epochs a run has. Before each, ``set_epoch`` of the sampler and the
-        dataset is called. After the last batch of an epoch, a run resumes with the next
+        How many epochs a run has. Before each, ``set_epoch`` of the sampler, the dataset
+        and accelerate's loader is called. After the last batch of an epoch, a run resumes with the next
         epoch, as trainers do.
     augmentation : bool
         Whether the samples must be equal, with the random numbers in them. False compares
@@ -509,6 +509,7 @@ def _reseed() -> None:
 
 
 def _set_epoch(loader: Any, epoch: int) -> None:
+    set_counters(loader, epoch)
     inner = unwrap(loader)
     if isinstance(inner, DataLoader):
         for target in with_set_epoch(inner).values():
