@@ -38,7 +38,12 @@ slow_ranks = pytest.mark.slow(
 )
 
 # For tests that resume the training programs of other libraries.
-slow_resume = pytest.mark.slow("src/dejabatch/testing", "docs/recipes/resume.py")
+slow_resume = pytest.mark.slow(
+    "src/dejabatch/testing",
+    "docs/recipes/per_sample.py",
+    "docs/recipes/resume.py",
+    "docs/reference/resuming",
+)
 
 
 def read() -> dict[str, str]:

@@ -161,6 +161,29 @@ def test_last_cell_names_the_page(page):
     assert (f'"{mode.slug}"' in last) == bool(tools)
 
 
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.parent.name == "7_resume"],
+    ids=lambda page: page.stem,
+)
+def test_page_about_resuming_asserts_that_broken_fails_and_fixed_passes(page):
+    # The build executes both calls.
+    (block,) = [b for b in blocks_of(page, "code") if "except AssertionError" in b]
+    assert "import assert_" in block
+    (main,) = [n for n in ast.parse(block).body if isinstance(n, ast.If)]
+    (failing,) = [node.body[0] for node in main.body if isinstance(node, ast.Try)]
+    calls = [failing, *(node for node in main.body if isinstance(node, ast.Expr))]
+    calls = [ast.unparse(call).replace(" ", "") for call in calls]
+    name, _, broken = calls[0].partition("(")
+    (fixed,) = [c.partition("(")[2] for c in calls[1:] if c.startswith(f"{name}(")]
+    # Only the first argument differs.
+    assert broken != fixed
+    assert (
+        re.split("[,)]", broken, maxsplit=1)[1]
+        == re.split("[,)]", fixed, maxsplit=1)[1]
+    )
+
+
 @EVERY_SCRIPT
 def test_page_never_prints_in_a_worker(page):
     for node in ast.walk(ast.parse(page.read_text())):

@@ -76,6 +76,7 @@ def train(key_of, folder, trained_on):
         saved = {key: documents.state_dict()}  # load() fills in the values
         torch.distributed.checkpoint.load(saved, checkpoint_id=checkpoint)
         documents.load_state_dict(saved[key])
+    torch.distributed.barrier()  # else a slow rank finds the next checkpoint
     for batch in DataLoader(documents, batch_size=3):
         saved = {key: documents.state_dict()}
         torch.distributed.checkpoint.save(saved, checkpoint_id=checkpoint)
