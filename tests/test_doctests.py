@@ -32,7 +32,9 @@ def test_example_prints_what_it_says(example, tmp_path, monkeypatch):
     # Nothing of the module: a reader has only what the example imports.
     example.globs = {"__name__": "__main__"}
     failures = []
-    doctest.DocTestRunner().run(example, out=failures.append)
+    # Only the beginning of a long message is shown.
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    runner.run(example, out=failures.append)
     plt.close("all")
     assert not failures, "".join(failures)
 
@@ -83,6 +85,14 @@ def test_name_has_an_example(name):
         docstring = inspect.getdoc(DOCUMENTED[name])
         assert "\nExamples\n--------\n" in docstring
         assert ">>> " in docstring
+
+
+@pytest.mark.parametrize("name", [name for name in DOCUMENTED if ".assert_" in name])
+def test_assertion_has_an_example_that_passes_and_one_that_fails(name):
+    function = name.rpartition(".")[2]
+    _, _, examples = inspect.getdoc(DOCUMENTED[name]).partition("\nExamples\n")
+    calls = re.findall(rf"^>>> {function}\(.*\n(Traceback)?", examples, re.MULTILINE)
+    assert sorted(calls) == ["", "Traceback"]
 
 
 @EVERY_NAME

@@ -166,7 +166,8 @@ def test_time_limit_is_named():
         testing.assert_no_duplicates(loads(Waits()), time_limit=1)
 
 
-def test_fixture_has_every_assertion(pytester):
+@pytest.mark.parametrize("xdist", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_fixture_has_every_assertion(pytester, xdist):
     pytester.makepyfile("""
         from torch.utils.data import DataLoader
 
@@ -177,7 +178,8 @@ def test_fixture_has_every_assertion(pytester):
             assert dejabatch.assert_covers.keywords == {"time_limit": 7}
     """)
     options = ("-p", "no:cacheprovider")
-    done = pytester.runpytest_subprocess(*options, "--dejabatch-time-limit=7")
+    limit = "--dejabatch-time-limit=7"
+    done = pytester.runpytest_subprocess(*options, *xdist, limit)
     done.assert_outcomes(passed=2)
 
 

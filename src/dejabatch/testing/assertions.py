@@ -59,6 +59,11 @@ def assert_healthy(
     >>> from dejabatch.testing import assert_healthy
     >>> from torch.utils.data import DataLoader
     >>> assert_healthy(lambda: DataLoader(range(40), batch_size=4, shuffle=True))
+    >>> assert_healthy(lambda: DataLoader(range(3), batch_size=4, drop_last=True))
+    Traceback (most recent call last):
+        ...
+    dejabatch.findings.FindingsError: dejabatch: 1 error
+    ...
     """
     audit(loader, expect=expect, time_limit=time_limit).raise_for_findings(level)
 
@@ -82,9 +87,24 @@ def assert_independent_workers(loader: Loader, *, time_limit: float = 60.0) -> N
 
     Examples
     --------
+    >>> import torch
     >>> from dejabatch.testing import assert_independent_workers
-    >>> from torch.utils.data import DataLoader
+    >>> from torch.utils.data import DataLoader, Dataset
     >>> assert_independent_workers(lambda: DataLoader(range(40), num_workers=2))
+    >>> class Noisy(Dataset):
+    ...     def __init__(self):
+    ...         self.rng = torch.Generator()
+    ...
+    ...     def __len__(self):
+    ...         return 40
+    ...
+    ...     def __getitem__(self, index):
+    ...         return index + torch.rand((), generator=self.rng)
+    >>> assert_independent_workers(lambda: DataLoader(Noisy(), num_workers=2))
+    Traceback (most recent call last):
+        ...
+    dejabatch.findings.FindingsError: dejabatch: 1 error
+    ...
     """
     checks = _checks_that_show("workers")
     audit(loader, checks=checks, time_limit=time_limit).raise_for_findings()
@@ -126,6 +146,10 @@ def assert_epochs_differ(
     >>> from dejabatch.testing import assert_epochs_differ
     >>> from torch.utils.data import DataLoader
     >>> assert_epochs_differ(lambda: DataLoader(range(40), shuffle=True))
+    >>> assert_epochs_differ(lambda: DataLoader(range(40)))
+    Traceback (most recent call last):
+        ...
+    AssertionError: both epochs have the same 40 samples in the same order; ...
     """
     if not order and not augmentation:
         msg = "order and augmentation are both False, so that nothing would be asserted"
@@ -177,6 +201,10 @@ def assert_no_duplicates(loader: Loader, *, time_limit: float = 60.0) -> None:
     >>> from dejabatch.testing import assert_no_duplicates
     >>> from torch.utils.data import DataLoader
     >>> assert_no_duplicates(lambda: DataLoader(range(40), shuffle=True))
+    >>> assert_no_duplicates(lambda: DataLoader(range(40), sampler=[3, 3, 5]))
+    Traceback (most recent call last):
+        ...
+    AssertionError: 1 of 2 different samples come more than once in an epoch of 3; ...
     """
     samples = _epoch(_Make(loader), "loader", time_limit)
     counts = Counter(samples)
@@ -221,6 +249,10 @@ def assert_covers(
     >>> from dejabatch.testing import assert_covers
     >>> from torch.utils.data import DataLoader
     >>> assert_covers(lambda: DataLoader(range(40), batch_size=4, shuffle=True))
+    >>> assert_covers(lambda: DataLoader(range(42), batch_size=4, drop_last=True))
+    Traceback (most recent call last):
+        ...
+    AssertionError: 2 of 42 indices are never drawn in an epoch; ...
     """
     seen = _observed(_Make(loader), "loader", time_limit)
     facts = seen.facts
@@ -264,6 +296,13 @@ def assert_disjoint(a: Loader, b: Loader, *, time_limit: float = 60.0) -> None:
     >>> from torch.utils.data import DataLoader, Subset
     >>> training = DataLoader(Subset(range(50), range(40)), shuffle=True)
     >>> assert_disjoint(training, DataLoader(Subset(range(50), range(40, 50))))
+    >>> assert_disjoint(training, DataLoader(Subset(range(50), range(30, 50))))
+    Traceback (most recent call last):
+        ...
+    dejabatch.findings.FindingsError: dejabatch: 1 warning
+    <BLANKLINE>
+    warning: Validation samples are in the training set
+    ...
     """
     report = compare(a, b, time_limit=time_limit)
     shared = [
@@ -303,11 +342,21 @@ def assert_same_for_num_workers(
 
     Examples
     --------
+    >>> import torch
     >>> from dejabatch.testing import assert_same_for_num_workers
     >>> from torch.utils.data import DataLoader
     >>> def make(num_workers):
     ...     return DataLoader(range(40), batch_size=4, num_workers=num_workers)
     >>> assert_same_for_num_workers(make, num_workers=[0, 2])
+    >>> class Noisy(list):
+    ...     def __getitem__(self, index):
+    ...         return index + torch.rand(())
+    >>> def make_noisy(num_workers):
+    ...     return DataLoader(Noisy(range(40)), num_workers=num_workers)
+    >>> assert_same_for_num_workers(make_noisy, num_workers=[0, 2])
+    Traceback (most recent call last):
+        ...
+    AssertionError: the samples differ between num_workers=0 and num_workers=2: ...
     """
     epochs = {
         number: _observed(_Seeded(make, number), f"make({number})", time_limit)
@@ -371,6 +420,10 @@ def assert_ranks_disjoint(
     ...     sampler = DistributedSampler(range(40), world_size, rank)
     ...     return DataLoader(range(40), batch_size=4, sampler=sampler)
     >>> assert_ranks_disjoint(make, world_size=2)
+    >>> assert_ranks_disjoint(lambda rank, world_size: DataLoader(range(40)))
+    Traceback (most recent call last):
+        ...
+    AssertionError: ranks 0 and 1 share 40 of 40 samples of an epoch; ...
     """
     epochs = [
         _epoch(

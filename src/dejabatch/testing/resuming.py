@@ -142,8 +142,8 @@ def assert_resumable(
         once more after the last.
     epochs : int
         How many epochs a run has. Before each, ``set_epoch`` of the sampler, the dataset
-        and accelerate's loader is called. After the last batch of an epoch, a run resumes with the next
-        epoch, as trainers do.
+        and accelerate's loader is called. After the last batch of an epoch, a run resumes
+        with the next epoch, as trainers do.
     augmentation : bool
         Whether the samples must be equal, with the random numbers in them. False compares
         the order alone.
@@ -191,6 +191,11 @@ def assert_resumable(
     >>> def load(loader, samples):
     ...     loader.sampler.skip = samples
     >>> assert_resumable(make, save=save, load=load)
+    >>> assert_resumable(make, save=save, load=lambda loader, samples: None, at=[5])
+    Traceback (most recent call last):
+        ...
+    AssertionError: the resumed run differs from the uninterrupted run at 1 of 1 stops
+      stopped after batch 5 of 10 of epoch 0: 20 samples of epoch 0 again, 0 never; ...
     """
     _validate(make, save, load, epochs, world_size, time_limit)
     length, is_stream = _first_epoch(make, world_size, time_limit)
@@ -281,6 +286,13 @@ def assert_run_resumable(
     ...         done.write_text(str(step + 1))
     ...         trained_on(step)
     >>> assert_run_resumable(run, epochs=3)
+    >>> def starts_again(folder, trained_on):
+    ...     for step in range(12):
+    ...         trained_on(step)
+    >>> assert_run_resumable(starts_again, at=[5])
+    Traceback (most recent call last):
+        ...
+    AssertionError: run started again at step 1 after each of the stops 5: ...
     """
     _validate(run, None, None, epochs, world_size, time_limit, name="run")
     with tempfile.TemporaryDirectory(prefix="dejabatch-") as name:
