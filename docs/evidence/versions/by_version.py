@@ -26,7 +26,6 @@ PROBE_FILES = (
     HERE / "probes" / "samples_and_order.py",
 )
 LIBRARIES = HERE.parent / "libraries" / "results.json"
-LIBRARIES = HERE.parent / "libraries" / "results.json"
 FILES = (Path(__file__), *PROBE_FILES, *sorted(RESULTS.glob("*.json")))
 """Sources of the pages; a change makes a build read all pages again."""
 MAIN_SYSTEM = "Linux x86_64"
