@@ -41,6 +41,11 @@ REQUIREMENTS = (
     "nlpaug",
     "numba",
     "faker",
+    "webdataset",
+    "datasets",
+    "grain",
+    "litdata",
+    "mosaicml-streaming",
     "lightning==2.3.3",
     "lightning==2.4.0",
     "lightning==2.6.0",
@@ -100,7 +105,13 @@ def measure(requirement: str, scratch: Path) -> dict[str, Any]:
             return {"not_run": last_line(done.stderr)[:200]}
     done = subprocess.run(
         [python, HERE / "probe_library.py", name],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+            # Some data libraries leave files in the folder for temporary files.
+            "TMPDIR": str(scratch),
+        },
         capture_output=True,
         text=True,
         check=False,

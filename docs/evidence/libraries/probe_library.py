@@ -5,19 +5,29 @@
 Every probe has one form. Two workers make 8 samples of one input in each of two epochs.
 Worker 0 makes the even samples and worker 1 the odd ones. The epochs are read without
 help, with the library's own fix, and with ``dejabatch.seed_worker``.
+
+A data library reads 64 samples in a random order. Its results are 8 batches of 8 samples,
+and worker 0 makes the even batches.
 """
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import random
+import tarfile
+import tempfile
 import warnings
 from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
+
+import dejabatch
 
 SAMPLES = 8
 IMAGE = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
@@ -274,9 +284,9 @@ class Augmented(Dataset):
         return hashlib.sha256(made.tobytes()).hexdigest()
 
 
-def read(make, init):
-    """Return how two epochs of a new loader repeat."""
-    loader = DataLoader(
+def augmenting(make, init):
+    """Return a loader of augmented samples with two workers."""
+    return DataLoader(
         Augmented(make()),
         batch_size=None,
         num_workers=2,
@@ -284,33 +294,197 @@ def read(make, init):
         multiprocessing_context="fork",
         timeout=120,
     )
-    first, second = (list(loader) for _ in range(2))
+
+
+# The data libraries: each function returns a dataset of 64 numbers, shuffled -----------
+
+NUMBERS = 64
+SHARDS = 8
+
+
+def webdataset(folder):
+    """Shuffle 8 tar files and a buffer of 16 samples."""
+    import webdataset
+
+    paths = [str(Path(folder, f"{shard}.tar")) for shard in range(SHARDS)]
+    for path, numbers in zip(paths, np.arange(NUMBERS).reshape(SHARDS, -1)):
+        with tarfile.open(path, "w") as tar:
+            for number in numbers:
+                content = str(number).encode()
+                member = tarfile.TarInfo(f"{number}.txt")
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+    stream = webdataset.WebDataset(paths, shardshuffle=SHARDS).shuffle(16)
+    return stream.map(lambda sample: int(sample["txt"]))
+
+
+def datasets(_folder):
+    """Shuffle an iterable dataset of 8 shards with a buffer of 16 samples."""
+    import datasets
+
+    table = datasets.Dataset.from_dict({"number": list(range(NUMBERS))})
+    stream = table.to_iterable_dataset(num_shards=SHARDS)
+    return stream.shuffle(seed=0, buffer_size=16)
+
+
+def grain(_folder):
+    """Shuffle a `MapDataset`."""
+    import grain
+
+    return grain.MapDataset.source(range(NUMBERS)).shuffle(seed=0)
+
+
+def litdata(folder):
+    """Shuffle a `StreamingDataset` of 8 chunks."""
+    import litdata
+    from litdata.streaming.writer import BinaryWriter
+
+    writer = BinaryWriter(folder, chunk_size=NUMBERS // SHARDS)
+    for number in range(NUMBERS):
+        writer[number] = {"number": number}
+    writer.done()
+    writer.merge()
+    return litdata.StreamingDataset(folder, shuffle=True)
+
+
+def mosaicml_streaming(folder):
+    """Shuffle a `StreamingDataset` of several shards."""
+    import streaming
+
+    local = str(Path(folder, "shards"))
+    shards = {"out": local, "columns": {"number": "int"}, "size_limit": 200}
+    with streaming.MDSWriter(**shards) as writer:
+        for number in range(NUMBERS):
+            writer.write({"number": number})
+    return streaming.StreamingDataset(local=local, shuffle=True, batch_size=8)
+
+
+def collate(samples):
+    """Return the numbers of a batch."""
+    return tuple(s["number"] if isinstance(s, dict) else int(s) for s in samples)
+
+
+def loader_of(dataset, init=None, kind=DataLoader):
+    """Return a loader of the 64 numbers with two workers."""
+    return kind(
+        dataset,
+        batch_size=NUMBERS // SAMPLES,
+        num_workers=2,
+        worker_init_fn=init,
+        collate_fn=collate,
+        multiprocessing_context="fork",
+        timeout=120,
+    )
+
+
+# The ways that the manuals of data libraries recommend ---------------------------------
+
+
+def set_epoch(folder):
+    """Call `set_epoch` of the dataset before each epoch."""
+    dataset = datasets(folder)
+    loader = loader_of(dataset)
+    epochs = []
+    for epoch in range(2):
+        dataset.set_epoch(epoch)
+        epochs.append(list(loader))
+    return epochs
+
+
+def repeat(folder):
+    """Call `repeat` of the dataset, and read all epochs in one pass."""
+    batches = list(loader_of(grain(folder).repeat(2)))
+    return batches[:SAMPLES], batches[SAMPLES:]
+
+
+def litdata_loader(folder):
+    """Use `StreamingDataLoader` in place of torch's `DataLoader`."""
+    from litdata import StreamingDataLoader
+
+    return two_epochs(loader_of(litdata(folder), kind=StreamingDataLoader))
+
+
+DATA_LIBRARIES = {
+    # name: (dataset, the library's own fix)
+    "webdataset": (webdataset, None),
+    "datasets": (datasets, set_epoch),
+    "grain": (grain, repeat),
+    "litdata": (litdata, litdata_loader),
+    "mosaicml-streaming": (mosaicml_streaming, None),
+}
+
+
+# The measurements ----------------------------------------------------------------------
+
+
+def two_epochs(loader):
+    """Return the results of two epochs."""
+    return list(loader), list(loader)
+
+
+def compared(first, second):
+    """Return how the results of two epochs repeat."""
     return {
         "workers_equal": sum(a == b for a, b in zip(first[0::2], first[1::2])),
         "epochs_equal": sum(a == b for a, b in zip(first, second)),
-        "distinct": len(set(first + second)),
+        "distinct": len({*first, *second}),
     }
+
+
+def measure_augmentation(name):
+    """Return how a transform of one library repeats."""
+    make, own_init, own_fix = LIBRARIES[name]
+    inits = {"plain": own_init or nothing, "own_fix": own_fix}
+    inits["seed_worker"] = dejabatch.seed_worker
+    facts = {
+        key: compared(*two_epochs(augmenting(make, init)))
+        for key, init in inits.items()
+        if init is not None
+    }
+    return described(make, own_fix) | facts
+
+
+def measure_data(name):
+    """Return how a dataset of one library repeats, and whether an epoch is complete."""
+    make, own_fix = DATA_LIBRARIES[name]
+    ways = {
+        "plain": lambda folder: two_epochs(loader_of(make(folder))),
+        "own_fix": own_fix,
+        "seed_worker": lambda folder: two_epochs(
+            loader_of(make(folder), dejabatch.seed_worker)
+        ),
+    }
+    facts = described(make, own_fix)
+    for key, way in ways.items():
+        if way is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                epochs = way(folder)
+            read = [sorted(chain.from_iterable(epoch)) for epoch in epochs]
+            once = read == [list(range(NUMBERS))] * 2
+            facts[key] = compared(*epochs) | {"each_sample_once": once}
+    return facts
+
+
+def described(make, own_fix):
+    """Return what a probe does, and what the library's own fix is."""
+    facts = {"does": " ".join(make.__doc__.split())}
+    if own_fix is not None:
+        facts["fix"] = " ".join(own_fix.__doc__.split())
+    return facts
 
 
 def main():
     """Print the measurements of one library as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("library", choices=LIBRARIES)
+    parser.add_argument("library", choices=[*LIBRARIES, *DATA_LIBRARIES])
     name = parser.parse_args().library
-    make, own_init, own_fix = LIBRARIES[name]
-    import dejabatch
-
+    measure = measure_augmentation if name in LIBRARIES else measure_data
     facts = {
         "version": version(name),
         "torch": version("torch"),
         "numpy": version("numpy"),
-        "does": " ".join(make.__doc__.split()),
-        "plain": read(make, own_init or nothing),
+        **measure(name),
     }
-    if own_fix is not None:
-        facts["fix"] = " ".join(own_fix.__doc__.split())
-        facts["own_fix"] = read(make, own_fix)
-    facts["seed_worker"] = read(make, dejabatch.seed_worker)
     print(json.dumps(facts))
 
 
