@@ -154,9 +154,11 @@ def test_file_that_is_too_large_for_a_copy_is_named_or_mapped_privately(
 
 
 def test_file_that_is_read_is_left_alone(folder):
-    status = (folder / "old").stat()
+    before = (folder / "old").stat()
     assert undone((folder / "old").read_text) == ()
-    assert (folder / "old").stat() == status
+    after = (folder / "old").stat()
+    # Reading a file may set its time of access.
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def test_file_of_a_killed_writer_is_restored(folder):

@@ -15,7 +15,7 @@ import signal
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -188,11 +188,11 @@ class _Described(ExceptionWrapper):
 def _index(frames: list[FrameType]) -> int | None:
     """Return the index that the dataset was asked for; None if it is not an integer."""
     asked: Any = None
-    asking = ""
+    asking: FrameType | None = None
     for frame in frames:
         code = frame.f_code
         if code.co_filename in _ASKING:
-            asking = code.co_filename
+            asking = frame
             # A listcomp has a frame before Python 3.12; later, its idx is gone.
             names = ("idx", "possibly_batched_index")
             asked = next(
@@ -200,12 +200,22 @@ def _index(frames: list[FrameType]) -> int | None:
             )
             if _is_index(asked):
                 break
-        elif asking:
-            # A Subset asks its dataset for another index than it was asked for.
-            if asking == torch_fetch.__file__ and code.co_argcount > 1:
-                asked = frame.f_locals.get(code.co_varnames[1])
+        elif asking is not None:
+            if code.co_argcount > 1:
+                argument = frame.f_locals.get(code.co_varnames[1])
+                if asking.f_code.co_filename == torch_fetch.__file__:
+                    asked = argument
+                elif "indices" in asking.f_locals:
+                    asked = _index_in_subset(asking.f_locals, argument)
             break
     return operator.index(asked) if _is_index(asked) else None
+
+
+def _index_in_subset(names: Mapping[str, Any], argument: Any) -> Any:
+    """Return the index in a Subset that stands for `argument`; None if several do."""
+    subset, batch = names["self"], names["indices"]
+    asked = [index for index in batch if subset.indices[index] == argument]
+    return asked[0] if len(asked) == 1 else None
 
 
 def _is_index(value: Any) -> bool:
