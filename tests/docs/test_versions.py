@@ -8,6 +8,7 @@ import sys
 import by_version
 import measure_libraries
 import measure_releases
+import probe_library
 import pytest
 from conftest import ROOT
 
@@ -54,6 +55,13 @@ def test_every_library_has_a_measurement_or_a_reason():
         assert ("plain" in record) != ("not_run" in record), requirement
 
 
+def test_data_libraries_read_each_sample_once():
+    records = json.loads(by_version.LIBRARIES.read_text())
+    for name in probe_library.DATA_LIBRARIES:
+        ways = [way for way in records[name].values() if isinstance(way, dict)]
+        assert all(way["each_sample_once"] for way in ways), name
+
+
 @pytest.mark.parametrize(
     ("equal", "words"),
     [((4, 8), "workers and epochs"), ((0, 8), "epochs"), ((1, 1), "no")],
@@ -61,6 +69,15 @@ def test_every_library_has_a_measurement_or_a_reason():
 def test_library_repeats_where_most_results_are_equal(equal, words):
     measured = dict(zip(("workers_equal", "epochs_equal"), equal, strict=True))
     assert by_version.repeats(measured) == words
+
+
+def test_results_of_two_epochs_are_compared_by_worker_and_by_epoch():
+    first, second = list("aabbccdd"), list("aabbccde")
+    assert probe_library.compared(first, second) == {
+        "workers_equal": 4,
+        "epochs_equal": 7,
+        "distinct": 5,
+    }
 
 
 # The texts of the site ---------------------------------------------------------------
