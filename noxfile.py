@@ -174,6 +174,9 @@ def release(session: nox.Session) -> None:
     heading = "Unreleased" if ".dev" in version else version
     if f"## [{heading}]" not in Path("docs", "changelog.md").read_text("utf-8"):
         session.error(f"docs/changelog.md has no heading [{heading}]")
+    home = Path("src", "dejabatch", "home.py").read_text("utf-8")
+    if heading == version and f'STABLE = "v{version}"' not in home:
+        session.error(f"src/dejabatch/home.py: set STABLE to v{version}")
 
     # A user's environment: the wheel, torch, and nothing of the repository.
     run_clean = functools.partial(session.run, external=True)

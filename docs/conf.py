@@ -1,13 +1,14 @@
 """Configuration of the site; the extensions' manuals explain the settings."""
 
+import json
 import os
 import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from dejabatch.catalogue import FAILURE_MODES
-from dejabatch.home import PUBLISHED, REPOSITORY, SITE
+from dejabatch.home import PUBLISHED, REPOSITORY, SITE, STABLE
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "_ext"), str(HERE / "evidence" / "versions")]
@@ -29,7 +30,10 @@ os.environ["SETUPTOOLS_SCM_PRETEND_VERSION"] = release
 
 # src/dejabatch/home.py has the addresses. Pages link to them only once they work.
 published = PUBLISHED
-package_wheel = f"{SITE}wheel/dejabatch-{release}-py3-none-any.whl"
+stable = STABLE
+sites = {"dev": SITE, "stable": f"{SITE}stable/"}
+site = "dev" if "dev" in release else "stable"
+package_wheel = f"{sites[site]}wheel/dejabatch-{release}-py3-none-any.whl"
 # Colab opens notebooks from a repository. CI pushes the site's notebooks to this branch.
 colab = REPOSITORY.replace("github.com", "colab.research.google.com/github", 1)
 notebooks = f"{colab}/blob/notebooks" if PUBLISHED else ""
@@ -185,6 +189,12 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_center": [],
     "footer_end": ["plain-text"],
+    "navbar_end": [
+        *(["version-switcher"] if STABLE else []),
+        "theme-switcher",
+        "navbar-icon-links",
+    ],
+    "check_switcher": False,
     "search_as_you_type": True,
     "secondary_sidebar_items": [
         "page-toc",
@@ -192,6 +202,13 @@ html_theme_options = {
         "sg_download_links",
     ],
 }
+if STABLE:
+    html_theme_options["switcher"] = {
+        # The list is in the address, so that pages ask no host for it.
+        "json_url": "data:application/json,"
+        + quote(json.dumps([{"version": v, "url": sites[v]} for v in sites])),
+        "version_match": site,
+    }
 html_sidebars = {
     page: []
     for page in (

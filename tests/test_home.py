@@ -1,8 +1,10 @@
 """The addresses of the project follow its one setting, published or not."""
 
+import json
 import re
 import runpy
 import tomllib
+import urllib.request
 
 import jinja2
 import pytest
@@ -42,6 +44,23 @@ def test_wheel_has_its_future_address(settings, published):
     assert address in settings["sphinx_gallery_conf"]["first_notebook_cell"]
 
 
+@pytest.mark.parametrize("stable", ["", "v0.1.0"])
+def test_pages_have_a_switcher_once_a_release_is_published(stable, monkeypatch):
+    monkeypatch.setattr(home, "STABLE", stable)
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    options = runpy.run_path(str(ROOT / "docs" / "conf.py"))["html_theme_options"]
+    assert ("switcher" in options) == bool(stable)
+    assert ("version-switcher" in options["navbar_end"]) == bool(stable)
+    if stable:
+        # Neither a page nor the build asks a host for the list.
+        assert not options["check_switcher"]
+        with urllib.request.urlopen(options["switcher"]["json_url"]) as answer:
+            assert json.load(answer) == [
+                {"version": "dev", "url": home.SITE},
+                {"version": "stable", "url": f"{home.SITE}stable/"},
+            ]
+
+
 def test_metadata_has_the_addresses():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["urls"] == {
@@ -58,11 +77,12 @@ def test_readme_says_whether_the_addresses_work():
         f"<{home.REPOSITORY}>. Neither is published yet"
     )
     assert (sentence in " ".join(text.split())) != home.PUBLISHED
+    assert ("\npip install dejabatch\n" in text) == bool(home.STABLE)
     addresses = set(
         re.findall(r"https://(?:github\.com|[\w.]+\.github\.io)[^>)\s`]*", text)
     )
     assert addresses == {home.SITE, home.REPOSITORY}
-    assert text.index("pip install .") < text.index("https://")
+    assert text.index("pip install") < text.index("https://")
 
 
 def test_robots_find_the_sitemap():

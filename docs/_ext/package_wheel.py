@@ -54,8 +54,9 @@ def _build(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the wheel, its address, and whether that address works yet."""
+    """Register the wheel, its address, and what has been published."""
     app.add_config_value("package_wheel", "", "env", str)
     app.add_config_value("published", False, "env", bool)
+    app.add_config_value("stable", "", "env", str)
     app.connect("build-finished", _build)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

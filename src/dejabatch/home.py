@@ -12,3 +12,10 @@ REPOSITORY = "https://github.com/dejabatch/dejabatch"
 
 PUBLISHED = False
 """Whether a reader can open `SITE` and `REPOSITORY`."""
+
+STABLE = ""
+"""Tag of the release whose site is in the folder ``stable/`` of `SITE`, such as v0.1.0.
+
+An empty text stands for none. With a tag, texts say ``pip install dejabatch``, and every
+page has a switcher between the site of the main branch (dev) and the site of the release.
+"""

@@ -13,20 +13,21 @@ WHEEL = "https://example.org/wheel/small-1-py3-none-any.whl"
 
 
 @pytest.mark.parametrize(
-    ("published", "sentence", "command"),
+    ("published", "stable", "sentence", "command"),
     [
-        (0, "Install the package, in a clone of its repository:", "pip install ."),
-        (1, "Install the package:", f"pip install {WHEEL}"),
+        (0, "", "Install the package, in a clone of its repository:", "pip install ."),
+        (1, "", "Install the package:", f"pip install {WHEEL}"),
+        (1, "v0.1.0", "Install the package:", "pip install dejabatch"),
     ],
 )
-def test_install_line(tmp_path, published, sentence, command):
+def test_install_line(tmp_path, published, stable, sentence, command):
     (tmp_path / "index.rst").write_text("Title\n=====\n\n.. filled:: install-line\n")
     (tmp_path / "conf.py").write_text(
         f"import sys\nsys.path.insert(0, {str(ROOT / 'docs' / '_ext')!r})\n"
         'extensions = ["failure_modes", "package_wheel"]\n'
         f"package_wheel = {WHEEL!r}\n"
     )
-    options = ("-b", "text", "-D", f"published={published}")
+    options = ("-b", "text", "-D", f"published={published}", "-D", f"stable={stable}")
     build = sphinx_build(tmp_path, *options)
     assert build.status == 0, build.log
     assert build.text("index.txt").splitlines()[3:] == [sentence, "", f"   {command}"]
