@@ -54,6 +54,29 @@ def test_symptoms_are_filtered_by_keyboard(tab, expect):
     expect(tab).to_have_url(target)
 
 
+def test_behaviours_of_releases_are_filtered_by_keyboard(tab, expect):
+    tab.goto("evidence/versions.html")
+    field = tab.get_by_label("Show only behaviours with these words")
+    rows = tab.locator("table.versions tbody tr")
+    shown = rows.locator("visible=true")
+    said = tab.get_by_role("status")
+    total = rows.count()
+    expect(shown).to_have_count(total)
+    expect(said).to_have_text(f"{total} behaviours")
+    field.focus()
+    tab.keyboard.type("Persistent seed")
+    expect(said).to_have_text(f"{shown.count()} of {total} behaviours")
+    assert 0 < shown.count() < total
+    for words in shown.all_inner_texts():
+        assert "persistent" in words.lower()
+        assert "seed" in words.lower()
+    field.fill("xylophone")  # a word that no row has
+    expect(shown).to_have_count(0)
+    expect(said).to_contain_text("without xylophone, which no behaviour has")
+    tab.keyboard.press("Escape")
+    expect(shown).to_have_count(total)
+
+
 def test_theme_is_switched_and_kept(tab):
     tab.emulate_media(color_scheme="light")
     tab.goto("index.html")
