@@ -69,13 +69,17 @@ def _uses(maker: Maker, run: Run) -> _Uses:
     project = run.project
     running = {id(d.node) for d in project.reachable(maker.cls, *maker.entries)}
     at_start = {id(d.node) for d in _constructors(maker.cls, run)}
-    uses = _Uses(set(), set(), set(), set())
-    for inner, node in project.methods(maker.cls).values():
+    uses = _Uses(set(), project.set_by_helpers(maker.cls).copy(), set(), set())
+    for method, (inner, node) in project.methods(maker.cls).items():
         if not isinstance(node, ast.AST):
             continue
         runs = id(node) in running
-        # A helper that runs in __init__ and for samples makes the generator anew.
-        later = id(node) not in at_start or runs
+        # A helper that runs in __init__ and for samples recreates the generator.
+        later = (
+            id(node) not in at_start
+            or runs
+            or _is_called_in_training(method, maker.cls, run)
+        )
         for attribute in inner.walk(ast.Attribute, node):
             name = own_attribute(attribute)
             if name is None:
@@ -96,14 +100,38 @@ def _uses(maker: Maker, run: Run) -> _Uses:
 
 def _constructors(cls: Class, run: Run) -> list[Definition]:
     """Return the methods that run while an object is created, those of bases too."""
-    found = run.project.reachable(cls, "__init__", "__post_init__")
-    for module, node in run.project.lineage(cls)[1:]:
-        found += [
-            Definition(module, statement)
-            for statement in node.body
-            if isinstance(statement, ast.FunctionDef) and statement.name == "__init__"
-        ]
-    return found
+    of_bases = [
+        Definition(module, statement)
+        for module, node in run.project.lineage(cls)[1:]
+        for statement in node.body
+        if isinstance(statement, ast.FunctionDef) and statement.name == "__init__"
+    ]
+    called = {
+        name
+        for module, node in of_bases
+        if isinstance(node, ast.AST)
+        for attribute in module.walk(ast.Attribute, node)
+        if (name := own_attribute(attribute)) is not None
+    }
+    own = run.project.reachable(cls, "__init__", "__post_init__", *sorted(called))
+    return [*own, *of_bases]
+
+
+def _is_called_in_training(method: str, cls: Class, run: Run) -> bool:
+    """Return whether other code of the run calls a method of a training dataset."""
+    if method.startswith("__"):
+        return False
+    call = f".{method}("
+    for path in run.connected(cls.module):
+        for before in run.project.sources[path].text.split(call)[:-1]:
+            owner = re.search(r"[\w.\[\]\"']*$", before[-80:])
+            if (
+                owner is not None
+                and re.search("data|loader|set", owner[0], re.IGNORECASE)
+                and not re.search("val|test", owner[0], re.IGNORECASE)
+            ):
+                return True
+    return False
 
 
 def _on_instances(maker: Maker, run: Run) -> Iterator[Found]:

@@ -291,7 +291,8 @@ class Tracer:
                 else:
                     whole.kinds.add(UNKNOWN)
         if found and whole.is_fixed():
-            if self._is_changed_elsewhere(node.attr, cls):
+            helpers = self.project.set_by_helpers(cls)
+            if node.attr in helpers or self._is_changed_elsewhere(node.attr, cls):
                 return Origins({UNKNOWN})
             whole.kinds.add(SETTING)
             whole.trail.append(f"`{_short(node)}` is set in `__init__` only")
