@@ -22,7 +22,8 @@ from dejabatch.lint.samples import (
 from dejabatch.lint.seeding import GENERATOR_CLASSES
 
 MAKES_A_GENERATOR: Final = (
-    "__getitem__|__iter__|__call__|Dataset|[aA]ug|[tT]ransform",
+    "default_rng|RandomState|Random(|Generator(|Mixin|Dataset",
+    "__getitem__|__iter__|__call__|Dataset|Aug|aug|Transform|transform",
     r"default_rng|RandomState|Random\(|Generator\(|\(\w*(Mixin|Dataset)\w*[),]",
 )
 """The text of a file that may make such a generator."""
@@ -135,22 +136,27 @@ def _is_called_in_training(method: str, cls: Class, run: Run) -> bool:
 
 
 def _on_instances(maker: Maker, run: Run) -> Iterator[Found]:
+    candidates = [
+        (inner, target, name, value, made)
+        for inner, target, name, value in _stored_at_start(maker.cls, run)
+        if (made := _generator(Definition(inner, value), run)) or _may_be_passed(value)
+    ]
+    if not candidates:
+        return
     uses = _uses(maker, run)
-    wanted = uses.read - uses.replaced
-    for inner, target, name, value in _stored_at_start(maker.cls, run):
-        if name not in wanted:
+    for inner, target, name, value, made in candidates:
+        if name not in uses.read - uses.replaced:
             continue
-        made = _generator(Definition(inner, value), run)
-        holder, place = inner, target
-        if not made:
+        holder, place, kind = inner, target, made
+        if not kind:
             passed = _passed(inner, value, run)
             if passed is None:
                 continue
-            holder, place, made = passed
+            holder, place, kind = passed
         if _is_replaced_in_workers(name, maker, run):
             continue
         on_request = name in uses.seeded_on_request
-        found = _found(maker, holder, place, name, made, run, on_request)
+        found = _found(maker, holder, place, name, kind, run, on_request)
         if name not in uses.read_in_training:
             found = found._replace(severity="note")
         yield found
@@ -169,6 +175,13 @@ def _stored_at_start(
                         yield inner, target, name, value
 
 
+def _may_be_passed(value: ast.expr) -> bool:
+    """Return whether a value is a name such as ``rng``."""
+    return isinstance(value, ast.Name) and bool(
+        re.search(r"rng|random|generator|^rs$|^rand", value.id)
+    )
+
+
 def _passed(
     module: Module, value: ast.expr, run: Run
 ) -> tuple[Module, ast.expr, str] | None:
@@ -176,9 +189,7 @@ def _passed(
 
     The argument may be a keyword, or an entry of a dictionary with that key.
     """
-    if not isinstance(value, ast.Name) or not re.search(
-        r"rng|random|generator|^rs$|^rand", value.id
-    ):
+    if not isinstance(value, ast.Name) or not _may_be_passed(value):
         return None
     definitions = run.project.lookup(module, value)
     if not definitions or not all(isinstance(d.node, ast.arg) for d in definitions):

@@ -13,7 +13,7 @@ from dejabatch.lint.run import Found, Run, short
 from dejabatch.lint.samples import Maker, makers
 from dejabatch.lint.seeding import Seeding, restores_state
 
-TRIGGER = ("seed", "__getitem__|__call__|__iter__|__next__", r"\bclass\b")
+TRIGGER = ("seed", "__getitem__|__call__|__iter__|__next__", "class")
 
 
 def check(module: Module, run: Run) -> Iterator[Found]:
