@@ -66,7 +66,8 @@ class _Uses(NamedTuple):
     """Attributes that making a sample reads outside of ``if split == "test"``."""
 
 
-def _uses(maker: Maker, run: Run) -> _Uses:
+def _uses(maker: Maker, run: Run, generators: set[str]) -> _Uses:
+    """Return how methods use the attributes of a class, some of them generators."""
     project = run.project
     running = {id(d.node) for d in project.reachable(maker.cls, *maker.entries)}
     at_start = {id(d.node) for d in _constructors(maker.cls, run)}
@@ -76,18 +77,22 @@ def _uses(maker: Maker, run: Run) -> _Uses:
             continue
         runs = id(node) in running
         # A helper that runs in __init__ and for samples recreates the generator.
-        later = (
-            id(node) not in at_start
-            or runs
-            or _is_called_in_training(method, maker.cls, run)
-        )
+        later = id(node) not in at_start or runs
         for attribute in inner.walk(ast.Attribute, node):
             name = own_attribute(attribute)
             if name is None:
                 continue
-            if later and isinstance(attribute.ctx, ast.Store):
+            is_stored = isinstance(attribute.ctx, ast.Store)
+            is_reseeded = not is_stored and _is_reseeded(inner, attribute)
+            # Searching the whole run for calls is slow, and few methods need that.
+            later = later or (
+                name in generators
+                and (is_stored or is_reseeded)
+                and _is_called_in_training(method, maker.cls, run)
+            )
+            if later and is_stored:
                 uses.replaced.add(name)
-            elif later and _is_reseeded(inner, attribute):
+            elif later and is_reseeded:
                 on_request = any(
                     isinstance(outer, ast.If) for outer in inner.ancestors(attribute)
                 )
@@ -143,7 +148,7 @@ def _on_instances(maker: Maker, run: Run) -> Iterator[Found]:
     ]
     if not candidates:
         return
-    uses = _uses(maker, run)
+    uses = _uses(maker, run, {name for _, _, name, _, _ in candidates})
     for inner, target, name, value, made in candidates:
         if name not in uses.read - uses.replaced:
             continue
@@ -257,7 +262,7 @@ def _reader(name: str, run: Run) -> Maker | None:
         for maker in makers(other, run):
             if maker.kind != "dataset":
                 continue
-            uses = _uses(maker, run)
+            uses = _uses(maker, run, {name})
             own = {stored for _, _, stored, _ in _stored_at_start(maker.cls, run)}
             if name in uses.read - uses.replaced - own:
                 return maker
