@@ -332,8 +332,12 @@ def _is_replaced_in_workers(name: str, maker: Maker, run: Run) -> bool:
             seeds_all = seeds_all or function == "dejabatch.seed_worker"
     if seeds_all:
         return True
+    seeding = "|".join(
+        re.escape(method) for method in _seeding_methods(name, maker, run)
+    )
     pattern = (
-        rf"(?<!self)\.{re.escape(name)}\s*(=[^=]|\.(manual_seed|seed|set_state|setstate)"
+        (rf"(?<!self)\.({seeding})\(|" if seeding else "")
+        + rf"(?<!self)\.{re.escape(name)}\s*(=[^=]|\.(manual_seed|seed|set_state|setstate)"
         rf"\b|\.bit_generator)|setattr\([^\n]*{re.escape(name)}"
     )
     for path in run.connected(maker.cls.module):
@@ -342,6 +346,20 @@ def _is_replaced_in_workers(name: str, maker: Maker, run: Run) -> bool:
         if in_workers and re.search(pattern, source.text):
             return True
     return False
+
+
+def _seeding_methods(name: str, maker: Maker, run: Run) -> list[str]:
+    """Return the methods that other code may call to seed or replace a generator."""
+    return [
+        method
+        for method, (inner, node) in run.project.methods(maker.cls).items()
+        if not method.startswith("_") and isinstance(node, ast.AST)
+        if any(
+            isinstance(attribute.ctx, ast.Store) or _is_reseeded(inner, attribute)
+            for attribute in inner.walk(ast.Attribute, node)
+            if own_attribute(attribute) == name
+        )
+    ]
 
 
 def _found(
