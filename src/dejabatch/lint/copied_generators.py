@@ -128,16 +128,22 @@ def _is_called_in_training(method: str, cls: Class, run: Run) -> bool:
     if method.startswith("__"):
         return False
     call = f".{method}("
-    for path in run.connected(cls.module):
-        for before in run.project.sources[path].text.split(call)[:-1]:
-            owner = re.search(r"[\w.\[\]\"']*$", before[-80:])
-            if (
-                owner is not None
-                and re.search("data|loader|set", owner[0], re.IGNORECASE)
-                and not re.search("val|test", owner[0], re.IGNORECASE)
-            ):
-                return True
-    return False
+
+    def calls(text: str) -> bool:
+        return any(map(_is_of_training, text.split(call)[:-1]))
+
+    callers = run.files_where(f"calls {method}", call, calls)
+    return not callers.isdisjoint(run.connected(cls.module))
+
+
+def _is_of_training(before: str) -> bool:
+    """Return whether a text ends with a name such as ``train_loader.dataset``."""
+    owner = re.search(r"[\w.\[\]\"']*$", before[-80:])
+    return bool(
+        owner
+        and re.search("data|loader|set", owner[0], re.IGNORECASE)
+        and not re.search("val|test", owner[0], re.IGNORECASE)
+    )
 
 
 def _on_instances(maker: Maker, run: Run) -> Iterator[Found]:
@@ -203,9 +209,8 @@ def _passed(
         rf"\b{re.escape(value.id)}\b[\"'\]]*\s*[=:][^=\n]*"
         r"(RandomState|default_rng|Random|Generator)\("
     )
-    for path in sorted(run.connected(module)):
-        if not near.search(run.project.sources[path].text):
-            continue
+    passing = run.files_where(near.pattern, value.id, near.search)
+    for path in sorted(passing & run.connected(module)):
         other = run.project.module(path)
         if other is None:
             continue
@@ -340,12 +345,13 @@ def _is_replaced_in_workers(name: str, maker: Maker, run: Run) -> bool:
         + rf"(?<!self)\.{re.escape(name)}\s*(=[^=]|\.(manual_seed|seed|set_state|setstate)"
         rf"\b|\.bit_generator)|setattr\([^\n]*{re.escape(name)}"
     )
-    for path in run.connected(maker.cls.module):
-        source = run.project.sources[path]
-        in_workers = re.search(r"worker_init|get_worker_info|seed_worker", source.text)
-        if in_workers and re.search(pattern, source.text):
-            return True
-    return False
+
+    def replaces(text: str) -> bool:
+        in_workers = re.search(r"worker_init|get_worker_info|seed_worker", text)
+        return bool(in_workers and re.search(pattern, text))
+
+    replacing = run.files_where(pattern, "worker", replaces)
+    return not replacing.isdisjoint(run.connected(maker.cls.module))
 
 
 def _seeding_methods(name: str, maker: Maker, run: Run) -> list[str]:
