@@ -286,6 +286,17 @@ def test_lint_reads_the_standard_input(source, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("train.py:2:1: error: ")
 
 
+def test_a_reader_that_ends_early_ends_the_command(source):
+    command = [sys.executable, "-m", "dejabatch", "lint", "--format", "json", source]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        # `dejabatch lint | head` closes the pipe in the same way.
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
 def test_console_script_runs_the_same_commands(run):
     script = Path(sys.executable).with_name("dejabatch")
 

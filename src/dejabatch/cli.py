@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0 if nothing was found, 1 if something was found, 2 if the command could not
-        run or the audit is incomplete.
+        run or the audit is incomplete. 1 if the output is closed early.
 
     Raises
     ------
@@ -84,9 +84,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         status: int = options.run(options)
+        sys.stdout.flush()
     except CannotRunError as error:
         print(f"dejabatch {options.command}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # A reader such as `head` has ended; Python flushes once more when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return status
 
 

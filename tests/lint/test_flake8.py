@@ -23,3 +23,18 @@ def test_plugin_reports_errors_and_warnings():
             Plugin,
         )
     ]
+
+
+def test_plugin_follows_the_settings_of_the_file(tmp_path):
+    tmp_path.joinpath("pyproject.toml").write_text(
+        '[tool.dejabatch.lint]\nper-file-ignores = {"old/*" = ["itertools-cycle"]}\n'
+    )
+    tmp_path.joinpath("old").mkdir()
+    lines = SOURCE.splitlines(keepends=True)
+
+    def found(name):
+        plugin = Plugin(ast.parse(SOURCE), str(tmp_path / name), lines)
+        return [line for line, *_ in plugin.run()]
+
+    assert found("train.py") == [3]
+    assert found("old/train.py") == []

@@ -22,7 +22,8 @@ from dejabatch.lint.samples import (
 from dejabatch.lint.seeding import GENERATOR_CLASSES
 
 MAKES_A_GENERATOR: Final = (
-    "__getitem__|__iter__|__call__|Dataset|[aA]ug|[tT]ransform",
+    "default_rng|RandomState|Random(|Generator(|Mixin|Dataset",
+    "__getitem__|__iter__|__call__|Dataset|Aug|aug|Transform|transform",
     r"default_rng|RandomState|Random\(|Generator\(|\(\w*(Mixin|Dataset)\w*[),]",
 )
 """The text of a file that may make such a generator."""
@@ -65,24 +66,33 @@ class _Uses(NamedTuple):
     """Attributes that making a sample reads outside of ``if split == "test"``."""
 
 
-def _uses(maker: Maker, run: Run) -> _Uses:
+def _uses(maker: Maker, run: Run, generators: set[str]) -> _Uses:
+    """Return how methods use the attributes of a class, some of them generators."""
     project = run.project
     running = {id(d.node) for d in project.reachable(maker.cls, *maker.entries)}
     at_start = {id(d.node) for d in _constructors(maker.cls, run)}
-    uses = _Uses(set(), set(), set(), set())
-    for inner, node in project.methods(maker.cls).values():
+    uses = _Uses(set(), project.set_by_helpers(maker.cls).copy(), set(), set())
+    for method, (inner, node) in project.methods(maker.cls).items():
         if not isinstance(node, ast.AST):
             continue
         runs = id(node) in running
-        # A helper that runs in __init__ and for samples makes the generator anew.
+        # A helper that runs in __init__ and for samples recreates the generator.
         later = id(node) not in at_start or runs
         for attribute in inner.walk(ast.Attribute, node):
             name = own_attribute(attribute)
             if name is None:
                 continue
-            if later and isinstance(attribute.ctx, ast.Store):
+            is_stored = isinstance(attribute.ctx, ast.Store)
+            is_reseeded = not is_stored and _is_reseeded(inner, attribute)
+            # Searching the whole run for calls is slow, and few methods need that.
+            later = later or (
+                name in generators
+                and (is_stored or is_reseeded)
+                and _is_called_in_training(method, maker.cls, run)
+            )
+            if later and is_stored:
                 uses.replaced.add(name)
-            elif later and _is_reseeded(inner, attribute):
+            elif later and is_reseeded:
                 on_request = any(
                     isinstance(outer, ast.If) for outer in inner.ancestors(attribute)
                 )
@@ -96,33 +106,68 @@ def _uses(maker: Maker, run: Run) -> _Uses:
 
 def _constructors(cls: Class, run: Run) -> list[Definition]:
     """Return the methods that run while an object is created, those of bases too."""
-    found = run.project.reachable(cls, "__init__", "__post_init__")
-    for module, node in run.project.lineage(cls)[1:]:
-        found += [
-            Definition(module, statement)
-            for statement in node.body
-            if isinstance(statement, ast.FunctionDef) and statement.name == "__init__"
-        ]
-    return found
+    of_bases = [
+        Definition(module, statement)
+        for module, node in run.project.lineage(cls)[1:]
+        for statement in node.body
+        if isinstance(statement, ast.FunctionDef) and statement.name == "__init__"
+    ]
+    called = {
+        name
+        for module, node in of_bases
+        if isinstance(node, ast.AST)
+        for attribute in module.walk(ast.Attribute, node)
+        if (name := own_attribute(attribute)) is not None
+    }
+    own = run.project.reachable(cls, "__init__", "__post_init__", *sorted(called))
+    return [*own, *of_bases]
+
+
+def _is_called_in_training(method: str, cls: Class, run: Run) -> bool:
+    """Return whether other code of the run calls a method of a training dataset."""
+    if method.startswith("__"):
+        return False
+    call = f".{method}("
+
+    def calls(text: str) -> bool:
+        return any(map(_is_of_training, text.split(call)[:-1]))
+
+    callers = run.files_where(f"calls {method}", call, calls)
+    return not callers.isdisjoint(run.connected(cls.module))
+
+
+def _is_of_training(before: str) -> bool:
+    """Return whether a text ends with a name such as ``train_loader.dataset``."""
+    owner = re.search(r"[\w.\[\]\"']*$", before[-80:])
+    return bool(
+        owner
+        and re.search("data|loader|set", owner[0], re.IGNORECASE)
+        and not re.search("val|test", owner[0], re.IGNORECASE)
+    )
 
 
 def _on_instances(maker: Maker, run: Run) -> Iterator[Found]:
-    uses = _uses(maker, run)
-    wanted = uses.read - uses.replaced
-    for inner, target, name, value in _stored_at_start(maker.cls, run):
-        if name not in wanted:
+    candidates = [
+        (inner, target, name, value, made)
+        for inner, target, name, value in _stored_at_start(maker.cls, run)
+        if (made := _generator(Definition(inner, value), run)) or _may_be_passed(value)
+    ]
+    if not candidates:
+        return
+    uses = _uses(maker, run, {name for _, _, name, _, _ in candidates})
+    for inner, target, name, value, made in candidates:
+        if name not in uses.read - uses.replaced:
             continue
-        made = _generator(Definition(inner, value), run)
-        holder, place = inner, target
-        if not made:
+        holder, place, kind = inner, target, made
+        if not kind:
             passed = _passed(inner, value, run)
             if passed is None:
                 continue
-            holder, place, made = passed
+            holder, place, kind = passed
         if _is_replaced_in_workers(name, maker, run):
             continue
         on_request = name in uses.seeded_on_request
-        found = _found(maker, holder, place, name, made, run, on_request)
+        found = _found(maker, holder, place, name, kind, run, on_request)
         if name not in uses.read_in_training:
             found = found._replace(severity="note")
         yield found
@@ -141,6 +186,13 @@ def _stored_at_start(
                         yield inner, target, name, value
 
 
+def _may_be_passed(value: ast.expr) -> bool:
+    """Return whether a value is a name such as ``rng``."""
+    return isinstance(value, ast.Name) and bool(
+        re.search(r"rng|random|generator|^rs$|^rand", value.id)
+    )
+
+
 def _passed(
     module: Module, value: ast.expr, run: Run
 ) -> tuple[Module, ast.expr, str] | None:
@@ -148,9 +200,7 @@ def _passed(
 
     The argument may be a keyword, or an entry of a dictionary with that key.
     """
-    if not isinstance(value, ast.Name) or not re.search(
-        r"rng|random|generator|^rs$|^rand", value.id
-    ):
+    if not isinstance(value, ast.Name) or not _may_be_passed(value):
         return None
     definitions = run.project.lookup(module, value)
     if not definitions or not all(isinstance(d.node, ast.arg) for d in definitions):
@@ -159,9 +209,8 @@ def _passed(
         rf"\b{re.escape(value.id)}\b[\"'\]]*\s*[=:][^=\n]*"
         r"(RandomState|default_rng|Random|Generator)\("
     )
-    for path in sorted(run.connected(module)):
-        if not near.search(run.project.sources[path].text):
-            continue
+    passing = run.files_where(near.pattern, value.id, near.search)
+    for path in sorted(passing & run.connected(module)):
         other = run.project.module(path)
         if other is None:
             continue
@@ -218,7 +267,7 @@ def _reader(name: str, run: Run) -> Maker | None:
         for maker in makers(other, run):
             if maker.kind != "dataset":
                 continue
-            uses = _uses(maker, run)
+            uses = _uses(maker, run, {name})
             own = {stored for _, _, stored, _ in _stored_at_start(maker.cls, run)}
             if name in uses.read - uses.replaced - own:
                 return maker
@@ -288,16 +337,35 @@ def _is_replaced_in_workers(name: str, maker: Maker, run: Run) -> bool:
             seeds_all = seeds_all or function == "dejabatch.seed_worker"
     if seeds_all:
         return True
+    seeding = "|".join(
+        re.escape(method) for method in _seeding_methods(name, maker, run)
+    )
     pattern = (
-        rf"(?<!self)\.{re.escape(name)}\s*(=[^=]|\.(manual_seed|seed|set_state|setstate)"
+        (rf"(?<!self)\.({seeding})\(|" if seeding else "")
+        + rf"(?<!self)\.{re.escape(name)}\s*(=[^=]|\.(manual_seed|seed|set_state|setstate)"
         rf"\b|\.bit_generator)|setattr\([^\n]*{re.escape(name)}"
     )
-    for path in run.connected(maker.cls.module):
-        source = run.project.sources[path]
-        in_workers = re.search(r"worker_init|get_worker_info|seed_worker", source.text)
-        if in_workers and re.search(pattern, source.text):
-            return True
-    return False
+
+    def replaces(text: str) -> bool:
+        in_workers = re.search(r"worker_init|get_worker_info|seed_worker", text)
+        return bool(in_workers and re.search(pattern, text))
+
+    replacing = run.files_where(pattern, "worker", replaces)
+    return not replacing.isdisjoint(run.connected(maker.cls.module))
+
+
+def _seeding_methods(name: str, maker: Maker, run: Run) -> list[str]:
+    """Return the methods that other code may call to seed or replace a generator."""
+    return [
+        method
+        for method, (inner, node) in run.project.methods(maker.cls).items()
+        if not method.startswith("_") and isinstance(node, ast.AST)
+        if any(
+            isinstance(attribute.ctx, ast.Store) or _is_reseeded(inner, attribute)
+            for attribute in inner.walk(ast.Attribute, node)
+            if own_attribute(attribute) == name
+        )
+    ]
 
 
 def _found(

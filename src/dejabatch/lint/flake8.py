@@ -7,9 +7,11 @@ flake8 passes one file at a time, so names are not followed to other files. The 
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from dejabatch.lint import lint_source
+from dejabatch.lint import Settings, lint_source
 
 
 class Plugin:
@@ -31,7 +33,15 @@ class Plugin:
 
     def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
         """Yield the line, the column counted from 0, and the text of each failure."""
-        for place in lint_source("".join(self._lines), self._filename):
+        settings = _settings(Path(self._filename).parent)
+        text = "".join(self._lines)
+        for place in lint_source(text, self._filename, settings=settings):
             if place.severity != "note":
                 text = f"DJB001 {place.title} [{place.slug}]"
                 yield place.line, place.column - 1, text, type(self)
+
+
+@functools.cache
+def _settings(folder: Path) -> Settings:
+    """Return the settings of a folder, which most files of a run share."""
+    return Settings.find(folder)

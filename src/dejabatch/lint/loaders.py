@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from dejabatch.lint.conditions import is_for_evaluation_only
 from dejabatch.lint.module import FUNCTIONS, Item, Module, Opaque, Value
 from dejabatch.lint.origins import WORKER, Frame, default_value, frame_of_call
 from dejabatch.lint.project import Class, Definition, Project
@@ -73,7 +74,7 @@ class Loaders:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._is_loader: dict[ast.AST, int] = {}
+        self._judged: dict[tuple[ast.AST, int | None, int], int] = {}
         self._is_loader_call: dict[ast.AST, bool] = {}
         self._passed: dict[tuple[str, str], list[tuple[ast.Call, ast.ClassDef]]] = {}
 
@@ -110,14 +111,26 @@ class Loaders:
 
     def is_loader(self, module: Module, node: ast.AST) -> int:
         """Return `KNOWN` or `BY_NAME` for a loader, and 0 for other expressions."""
-        if node not in self._is_loader:
-            self._is_loader[node] = 0
-            self._is_loader[node] = self._judge(module, node, 0)
-        return self._is_loader[node]
+        return self._judge(module, node, 0)
 
-    def _judge(self, module: Module, node: ast.AST, depth: int) -> int:
+    def _judge(
+        self, module: Module, node: ast.AST, depth: int, index: int | None = None
+    ) -> int:
+        """Return what `is_loader` returns, for an element of a call's result, too."""
         if depth > 6:
             return 0
+        # Functions that return calls of each other would be judged exponentially often.
+        key = node, index, depth
+        if key not in self._judged:
+            self._judged[key] = 0
+            self._judged[key] = self._judge_afresh(module, node, depth, index)
+        return self._judged[key]
+
+    def _judge_afresh(
+        self, module: Module, node: ast.AST, depth: int, index: int | None
+    ) -> int:
+        if index is not None and isinstance(node, ast.Call):
+            return self._judge_result(module, node, index, depth)
         if isinstance(node, ast.Call):
             if self.is_loader_call(module, node):
                 return KNOWN
@@ -151,7 +164,7 @@ class Loaders:
             case Opaque(ast.AnnAssign(annotation=annotation)):
                 return KNOWN if "DataLoader" in ast.unparse(annotation) else named
             case Item(value=ast.Call() as call, position=index):
-                return self._judge_result(module, call, index, depth) or named
+                return self._judge(module, call, depth, index) or named
             case ast.Call():
                 if self.is_loader_call(module, value):
                     return KNOWN
@@ -289,7 +302,7 @@ class Loaders:
         )
 
     def is_for_evaluation(self, module: Module, node: ast.AST) -> bool:
-        """Return whether the names around a loader say validation or test."""
+        """Return whether names or conditions around a loader say validation or test."""
         names = []
         child = node
         for outer in module.ancestors(node):
@@ -308,7 +321,9 @@ class Loaders:
         if isinstance(node, ast.Call) and node.args:
             names.append(ast.unparse(node.args[0]))
         text = " ".join(names)
-        return bool(_EVALUATION.search(text)) and not _TRAINING.search(text)
+        if _TRAINING.search(text):
+            return False
+        return bool(_EVALUATION.search(text)) or is_for_evaluation_only(module, node)
 
     # worker_init_fn
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from dejabatch.lint.module import FUNCTIONS, Function, Item, Module, Opaque
@@ -49,6 +49,7 @@ _FRESH: Final = re.compile(
 )
 _CLOCK: Final = re.compile(r"^(time\.\w+|datetime\.(datetime\.)?\w+)$")
 _RANK: Final = re.compile(r"(^|[._])(get_)?(global_|local_|node_|world_)?(rank|size)$")
+_RANK_NAME: Final = re.compile(r"^(global_|local_|node_)?rank$|^world_size$")
 _DEEPEST: Final = 12
 
 
@@ -66,12 +67,15 @@ class Frame:
         The expression of an argument and the frame of that expression.
     roles : mapping of str to str
         The origin of the arguments that torch passes, such as the worker's number.
+    followed : frozenset of str
+        The arguments whose assignments in the function are being followed.
     """
 
     module: Module
     function: Function | ast.Module
     bound: Mapping[str, tuple[ast.expr, Frame]] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
+    followed: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -163,16 +167,9 @@ class Tracer:
         if frame.module.function(node) is frame.function or _is_inside(
             frame.module, node, frame.function
         ):
-            if node.id in frame.roles:
-                role = frame.roles[node.id]
-                return Origins({role}, [f"`{node.id}` is {role}"])
-            if node.id in frame.bound:
-                expression, outer = frame.bound[node.id]
-                found = self._of(expression, outer, depth + 1)
-                value = _short(expression)
-                if value != node.id:
-                    found.trail.insert(0, f"`{node.id}` is `{value}`")
-                return found
+            passed = self._passed(node, frame, depth)
+            if passed is not None:
+                return passed
         if _EPOCH.search(node.id):
             return Origins({EPOCH})
         if any(node.id in g.names for g in frame.module.walk(ast.Global)):
@@ -184,7 +181,32 @@ class Tracer:
         whole = Origins()
         for definition in definitions[:_DEEPEST]:
             whole.add(self._definition(node, definition, frame, depth))
+        # The source does not show what a function such as `get_dist_info` returns.
+        if UNKNOWN in whole.kinds and _RANK_NAME.match(node.id):
+            return Origins({RANK}, [f"`{node.id}` is the rank"])
         return whole
+
+    def _passed(self, node: ast.Name, frame: Frame, depth: int) -> Origins | None:
+        """Return the origins of an argument that the call passes, or None."""
+        name = node.id
+        if name in frame.roles:
+            role = frame.roles[name]
+            found = Origins({role}, [f"`{name}` is {role}"])
+        elif name in frame.bound:
+            expression, outer = frame.bound[name]
+            found = self._of(expression, outer, depth + 1)
+            value = _short(expression)
+            if value != name:
+                found.trail.insert(0, f"`{name}` is `{value}`")
+        else:
+            return None
+        if name not in frame.followed:
+            # `seed = seed + worker_id` gives the argument another value.
+            inner = replace(frame, followed=frame.followed | {name})
+            for definition in self.project.lookup(frame.module, node):
+                if not isinstance(definition.node, ast.arg):
+                    found.add(self._definition(node, definition, inner, depth + 1))
+        return found
 
     def _definition(
         self, name: ast.expr, definition: Definition, frame: Frame, depth: int
@@ -291,7 +313,8 @@ class Tracer:
                 else:
                     whole.kinds.add(UNKNOWN)
         if found and whole.is_fixed():
-            if self._is_changed_elsewhere(node.attr, cls):
+            helpers = self.project.set_by_helpers(cls)
+            if node.attr in helpers or self._is_changed_elsewhere(node.attr, cls):
                 return Origins({UNKNOWN})
             whole.kinds.add(SETTING)
             whole.trail.append(f"`{_short(node)}` is set in `__init__` only")

@@ -56,6 +56,8 @@ class Project:
         self._modules: dict[str, Module | None] = {}
         self._mentions: dict[str, bool] = {}
         self._values: dict[ast.AST, list[Definition]] = {}
+        self._set_by_helpers: dict[ast.AST, set[str]] = {}
+        self._returned: dict[ast.AST, list[Definition]] = {}
         self._imports: dict[str, set[str]] = {}
         self._folders: dict[str, tuple[str, ...]] = {}
         self._by_parts: dict[tuple[str, ...], str] = {}
@@ -359,6 +361,25 @@ class Project:
                     names.append(inner.attr)
         return [methods[name] for name in names]
 
+    def set_by_helpers(self, cls: Class) -> set[str]:
+        """Return the attributes that functions set which methods pass ``self``.
+
+        Functions that only the constructor calls are left out.
+        """
+        if cls.node not in self._set_by_helpers:
+            self._set_by_helpers[cls.node] = {
+                attribute
+                for name, (module, method) in self.methods(cls).items()
+                if name != "__init__" and isinstance(method, FUNCTIONS)
+                for call in module.calls(method)
+                for position, argument in enumerate(call.args)
+                if isinstance(argument, ast.Name)
+                and argument.id == _first_argument(method)
+                for helper in self.values(module, call.func)
+                for attribute in _set_on_argument(helper, position)
+            }
+        return self._set_by_helpers[cls.node]
+
     # Functions
 
     def returned(self, definition: Definition) -> list[Definition]:
@@ -368,11 +389,13 @@ class Project:
             return [Definition(module, function.body)]
         if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
             return []
-        return [
-            Definition(module, node.value)
-            for node in module.walk(ast.Return, function)
-            if node.value is not None and module.function(node) is function
-        ]
+        if function not in self._returned:
+            self._returned[function] = [
+                Definition(module, node.value)
+                for node in module.walk(ast.Return, function)
+                if node.value is not None and module.function(node) is function
+            ]
+        return self._returned[function]
 
 
 def _parts(path: str) -> tuple[str, ...]:
@@ -412,6 +435,24 @@ def _first_argument(function: ast.AST) -> str | None:
         return None
     arguments = [*function.args.posonlyargs, *function.args.args]
     return arguments[0].arg if arguments else None
+
+
+def _set_on_argument(helper: Definition, position: int) -> set[str]:
+    """Return the attributes of an argument that a function outside of classes sets."""
+    module, function = helper
+    if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return set()
+    names = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
+    # `Base.__init__(self)` sets what the class itself sets.
+    if module.class_of(function) is not None or position >= len(names):
+        return set()
+    return {
+        node.attr
+        for node in module.walk(ast.Attribute, function)
+        if isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == names[position]
+    }
 
 
 def _is_attribute_of(module: Module, cls: ast.ClassDef, target: ast.AST) -> bool:

@@ -57,6 +57,7 @@ class Run:
         self.seeds = Seeds(self.project, self.tracer)
         self._connected: dict[str, set[str]] = {}
         self._users: dict[str, set[str]] | None = None
+        self._files: dict[str, set[str]] = {}
 
     def connected(self, module: Module) -> set[str]:
         """Return the files of the program that a file is a part of.
@@ -79,6 +80,28 @@ class Run:
                     self._users.setdefault(imported, set()).add(path)
         users = self._users
         return lambda path: users.get(path, set())
+
+    def files_where(
+        self, key: str, word: str, matches: Callable[[str], object]
+    ) -> set[str]:
+        """Return the files of the run whose text matches; the answer is kept.
+
+        Parameters
+        ----------
+        key : str
+            The name of the question.
+        word : str
+            A text that each match contains, which is found much faster.
+        matches : callable
+            The question, about the text of a file.
+        """
+        if key not in self._files:
+            self._files[key] = {
+                path
+                for path, source in self.project.sources.items()
+                if word in source.text and matches(source.text)
+            }
+        return self._files[key]
 
     def connected_text(self, module: Module, pattern: str) -> bool:
         """Return whether a regular expression matches in the program of a file."""

@@ -87,9 +87,10 @@ def loaders_of(
     cls: Class, run: Run, argument: str = "dataset"
 ) -> Iterator[tuple[Module, ast.Call]]:
     """Yield the loaders whose dataset, or other argument, is an instance of a class."""
-    for source in run.project.sources.values():
-        if "DataLoader" in source.text and cls.node.name in source.text:
-            module = run.project.module(source.path)
+    loading = run.files_where("loads", "DataLoader", bool)
+    for path in sorted(loading):
+        if cls.node.name in run.project.sources[path].text:
+            module = run.project.module(path)
             if module is not None:
                 for call, made in run.loaders.classes_passed(module, argument):
                     if made is cls.node:

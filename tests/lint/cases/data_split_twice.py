@@ -15,3 +15,16 @@ text_sampler = DistributedSampler(texts, shuffle=False)
 text_loader = DataLoader(texts, sampler=text_sampler)
 
 plain = accelerator.prepare(DataLoader(texts, shuffle=True))
+
+
+class Training:
+    def __init__(self, images):
+        self.hub = Accelerator()
+        own = DataLoader(images, sampler=DistributedSampler(images))  # found: data-split-twice
+        self.loader = self.hub.prepare(own)
+
+
+def kitchen(images):
+    """Other objects prepare loaders in their own ways."""
+    own = DataLoader(images, sampler=DistributedSampler(images, shuffle=False))
+    return kitchen_helper.prepare(own)

@@ -98,3 +98,31 @@ class FixedForValidationByAHelper(Dataset):
         if not self.is_train:
             random.seed(1991)
         return random.random()
+
+
+class OrderedInTheWorker(Dataset):
+    """Each worker seeds once and then draws on."""
+
+    def __init__(self, images):
+        self.images = images
+        self.ready = False
+
+    def __getitem__(self, index):
+        if not self.ready:
+            np.random.seed(index)
+            self.ready = True
+        return self.images[index] + np.random.rand()
+
+
+class SeededWhileReady(Dataset):
+    """The flag that guards the seed is set elsewhere."""
+
+    def __init__(self, images, ready):
+        self.images = images
+        self.ready = ready
+
+    def __getitem__(self, index):
+        if self.ready:
+            np.random.seed(index)  # found: reseed-in-getitem
+            self.last = index
+        return self.images[index] + np.random.rand()

@@ -124,3 +124,39 @@ kept = DataLoader(
     persistent_workers=args.num_workers > 0,
     worker_init_fn=lambda i: random.seed(i),
 )
+
+
+def of_options(worker_id, num_workers, rank, seed):
+    seed = num_workers * rank + worker_id + seed
+    random.seed(seed)  # found: worker-seed-without-epoch
+
+
+def loader_of_options(train_opt, seed=None):
+    rank, _ = rank_and_size()
+    number = train_opt["workers"]
+    init = partial(of_options, num_workers=number, rank=rank, seed=seed)
+    return DataLoader(
+        photographs,
+        num_workers=number,
+        worker_init_fn=init if seed is not None else None,
+    )
+
+
+def of_a_draw(worker_id, shift, seed):
+    random.seed(seed + shift + worker_id)
+
+
+def loader_of_a_draw(train_opt, seed=None):
+    shift, _ = draw_shift()
+    init = partial(of_a_draw, shift=shift, seed=seed)
+    return DataLoader(photographs, num_workers=2, worker_init_fn=init)
+
+
+def of_the_clock_after_all(worker_id, seed):
+    seed = seed + worker_id + time.time_ns()
+    random.seed(seed)
+
+
+by_clock_after_all = DataLoader(
+    photographs, num_workers=2, worker_init_fn=partial(of_the_clock_after_all, seed=3)
+)

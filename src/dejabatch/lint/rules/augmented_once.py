@@ -10,7 +10,10 @@ from typing import Final
 from dejabatch.lint.module import Module
 from dejabatch.lint.run import Found, Run, short
 
-TRIGGER = (r"def \w+\([^)]*=[^)]*(rand|uniform|normal|choice|sample|gauss)\w*\s*\(",)
+TRIGGER = (
+    "rand",
+    r"def \w+\([^)]*=[^)]*(rand|uniform|normal|choice|sample|gauss)\w*\s*\(",
+)
 
 _DRAW: Final = re.compile(
     r"^(random\.(random|randint|uniform|choices?|sample|gauss|randrange|betavariate"
@@ -22,8 +25,6 @@ _DRAW: Final = re.compile(
 def check(module: Module, run: Run) -> Iterator[Found]:
     """Yield the draws in default arguments."""
     del run
-    if "random" not in module.source.text and "rand" not in module.source.text:
-        return
     for function in module.functions():
         defaults = [*function.args.defaults, *filter(None, function.args.kw_defaults)]
         for default in defaults:

@@ -41,7 +41,7 @@ def _prepared(module: Module, sampler: ast.Call, run: Run) -> ast.Call | None:
             "prepare_data_loader",
         }:
             continue
-        if "accelerator" not in ast.unparse(function.value).lower():
+        if not _is_accelerator(module, function.value, run):
             continue
         for argument in call.args:
             for inner, value in run.project.values(module, argument):
@@ -51,6 +51,13 @@ def _prepared(module: Module, sampler: ast.Call, run: Run) -> ast.Call | None:
                 ):
                     return call
     return None
+
+
+def _is_accelerator(module: Module, node: ast.expr, run: Run) -> bool:
+    return "accelerator" in ast.unparse(node).lower() or any(
+        inner.called_name(value).endswith("Accelerator")
+        for inner, value in run.project.values(module, node)
+    )
 
 
 def _has_sampler(module: Module, loader: ast.Call, sampler: ast.Call, run: Run) -> bool:

@@ -13,7 +13,7 @@ from dejabatch.lint.run import Found, Run, short
 from dejabatch.lint.samples import makers
 from dejabatch.lint.seeding import restores_state
 
-TRIGGER = (r"seed|Random\(|default_rng|RandomState", "epoch|Epoch|EPOCH|[sS]ampler")
+TRIGGER = ("seed|Random(|default_rng|RandomState", "epoch|Epoch|EPOCH|sampler|Sampler")
 
 
 def check(module: Module, run: Run) -> Iterator[Found]:

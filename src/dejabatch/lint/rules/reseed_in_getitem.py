@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from dejabatch.lint.conditions import runs_once
 from dejabatch.lint.fixed_seeds import is_endless
 from dejabatch.lint.module import FUNCTIONS, Module
 from dejabatch.lint.origins import FIXED, INDEX, Frame
@@ -12,7 +13,7 @@ from dejabatch.lint.run import Found, Run, short
 from dejabatch.lint.samples import Maker, makers
 from dejabatch.lint.seeding import Seeding, restores_state
 
-TRIGGER = ("seed", "__getitem__|__call__|__iter__|__next__", r"\bclass\b")
+TRIGGER = ("seed", "__getitem__|__call__|__iter__|__next__", "class")
 
 
 def check(module: Module, run: Run) -> Iterator[Found]:
@@ -55,6 +56,9 @@ def _judge(
     if not kinds <= FIXED | {INDEX}:
         return None
     if seeding.only_in_a_mode or _is_for_evaluation(maker):
+        return None
+    # A flag of the object lets each worker seed once, and all samples then differ.
+    if runs_once(module, call):
         return None
     who = f"`{short(call)}` runs in `{maker.cls.node.name}.{method.name}`"
     restored = restores_state(module, method)

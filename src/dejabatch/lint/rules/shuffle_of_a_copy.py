@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from dejabatch.lint.module import Module
 from dejabatch.lint.run import Found, Run, short
 
-TRIGGER = (r"shuffle\s*\(\s*([\w.]+\[|list\(|sorted\(|\[)",)
+TRIGGER = (
+    "shuffle",
+    r"shuffle\s*\(\s*([\w.]+\[|list\(|sorted\(|\[)",
+)
 
 
 def check(module: Module, run: Run) -> Iterator[Found]:

@@ -10,7 +10,7 @@ from typing import Final
 from dejabatch.lint.module import Item, Module
 from dejabatch.lint.run import Found, Run, short
 
-TRIGGER = (r"random_split|Subset", r"\.\w*(transform|aug|train|mode)\w*\s*=")
+TRIGGER = ("random_split|Subset", r"\.\w*(transform|aug|train|mode)\w*\s*=")
 
 _ATTRIBUTE: Final = re.compile(
     r"transforms?|augment\w*|aug|is_train|train|training|mode"

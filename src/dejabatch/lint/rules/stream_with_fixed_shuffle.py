@@ -11,7 +11,7 @@ from dejabatch.lint.module import Module
 from dejabatch.lint.run import Found, Run, short
 from dejabatch.lint.samples import makers
 
-TRIGGER = ("__iter__", r"Random\(|default_rng|RandomState|seed\(")
+TRIGGER = ("__iter__", "Random(|default_rng|RandomState|seed(")
 
 
 def check(module: Module, run: Run) -> Iterator[Found]:

@@ -11,7 +11,7 @@ from dejabatch.lint.module import Module
 from dejabatch.lint.project import Definition
 from dejabatch.lint.run import Found, Run, short
 
-TRIGGER = ("Sampler|split_dataset_by_node", "LOCAL_RANK|local_?rank|[lL]ocalRank")
+TRIGGER = ("Sampler|split_dataset_by_node", "LOCAL_RANK|local_rank|localrank|ocalRank")
 
 _SAMPLER: Final = re.compile(r"Distributed\w*Sampler$|^DistributedSampler$")
 _LOCAL: Final = re.compile(r"local_?rank", re.IGNORECASE)
