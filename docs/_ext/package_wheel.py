@@ -55,8 +55,11 @@ def _build(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the wheel, its address, and what has been published."""
-    app.add_config_value("package_wheel", "", "env", str)
-    app.add_config_value("published", False, "env", bool)
-    app.add_config_value("stable", "", "env", str)
+    for name, default in {
+        "package_wheel": "",
+        "published": False,
+        "stable": "",
+    }.items():
+        app.add_config_value(name, default, "env", type(default))
     app.connect("build-finished", _build)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
