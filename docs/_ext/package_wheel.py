@@ -16,8 +16,7 @@ from build import ProjectBuilder
 from pyproject_hooks import quiet_subprocess_runner
 from sphinx.application import Sphinx
 
-# A script in the repository has this comment among its PEP 723 dependencies. The name
-# alone would install from an index whatever has that name there.
+# A comment among a script's PEP 723 dependencies: a name could be another package's.
 PLACEHOLDER = "#   # dejabatch: a build of the site adds its wheel here\n"
 
 
@@ -55,11 +54,8 @@ def _build(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the wheel, its address, and what has been published."""
-    for name, default in {
-        "package_wheel": "",
-        "published": False,
-        "stable": "",
-    }.items():
-        app.add_config_value(name, default, "env", type(default))
+    app.add_config_value("package_wheel", "", "env", str)
+    app.add_config_value("published", False, "env", bool)
+    app.add_config_value("stable", "", "env", str)
     app.connect("build-finished", _build)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
