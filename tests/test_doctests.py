@@ -54,7 +54,8 @@ def with_methods(name):
     value = pkgutil.resolve_name(name)
     found = {name: value}
     for attribute, method in vars(value).items() if inspect.isclass(value) else ():
-        if inspect.isfunction(method) and not attribute.startswith("_"):
+        # Trainers call the methods of their callbacks, and readers do not.
+        if inspect.isfunction(method) and not attribute.startswith(("_", "on_train_")):
             found[f"{name}.{attribute}"] = method
     return found
 
@@ -101,7 +102,7 @@ def test_docstring_names_every_argument_and_what_is_returned(name):
     docstring = inspect.getdoc(value)
     described = {
         one.strip()
-        for line in re.findall(r"^([\w, ]+) : .", docstring, flags=re.MULTILINE)
+        for line in re.findall(r"^\**([\w, ]+) : .", docstring, flags=re.MULTILINE)
         for one in line.split(",")
     }
     if name == "dejabatch.FindingsError":  # its arguments are those of any exception

@@ -23,7 +23,7 @@ class AuditCallback(TrainerCallback):
     Parameters
     ----------
     on_finding : {"warn", "raise"}
-        ``"warn"`` shows the report as an `AuditWarning` on the first rank, and trains.
+        ``"warn"`` shows the report as a warning on the first rank, and trains.
         ``"raise"`` ends the program on every rank.
     **options : object
         Further arguments of `dejabatch.audit`, such as ``expect`` or ``time_limit``.
