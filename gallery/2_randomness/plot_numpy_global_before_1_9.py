@@ -14,8 +14,8 @@ All workers draw the same NumPy random numbers
 Since torch 1.9, each worker seeds NumPy. Before, all workers started in one NumPy
 state.
 
-* **You see:** You read that ``worker_init_fn`` must seed NumPy, or your workers draw
-  the same NumPy numbers on torch before 1.9.
+* **You see:** You read that ``worker_init_fn`` must seed NumPy, or workers draw the same
+  NumPy numbers before torch 1.9.
 * **Because:** Before torch 1.9, every forked worker inherited the ``np.random`` state
   of the main process. Since 1.9, torch also seeds ``np.random`` in every worker.
 * **Do:** Use torch 1.9 or newer, and reset ``np.random`` nowhere in the workers. Before

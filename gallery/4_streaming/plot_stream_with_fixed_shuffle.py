@@ -244,8 +244,8 @@ if __name__ == "__main__":
 
 # %%
 # Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`), which
-# reads the loader in a separate process and leaves yours unchanged. The audit reports
-# an order that repeats but changes with new workers.
+# reads the loader in a separate process. The audit reports an order that repeats but
+# changes with new workers.
 #
 # A constant seed may be right, for example for validation. The audit then reports nothing
 # unless you pass ``Expect(fixed_order=False)``.

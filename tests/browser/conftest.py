@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Page, Playwright
 
@@ -67,6 +67,11 @@ class Host(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
 
+    def handle(self) -> None:
+        # A browser that ends leaves its connections.
+        with contextlib.suppress(ConnectionError):
+            super().handle()
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -99,15 +104,17 @@ def chromium_path(playwright: Playwright) -> str:
 
 
 @pytest.fixture(scope="session")
-def chromium(playwright: Playwright, chromium_path: str) -> Iterator[Browser]:
+def launch(playwright: Playwright) -> Callable[[str], Browser]:
+    """Give a function that starts a browser by its path."""
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    return lambda path: playwright.chromium.launch(executable_path=path, args=options)
+
+
+@pytest.fixture(scope="session")
+def chromium(launch: Callable[[str], Browser], chromium_path: str) -> Iterator[Browser]:
     # The shell has no windows, and opens a page in two thirds of the time.
-    shell = shutil.which("chromium-headless-shell")
-    browser = playwright.chromium.launch(
-        executable_path=shell or chromium_path,
-        args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-    )
-    yield browser
-    browser.close()
+    with launch(shutil.which("chromium-headless-shell") or chromium_path) as browser:
+        yield browser
 
 
 @pytest.fixture

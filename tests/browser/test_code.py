@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +22,7 @@ COPIED = (
 # Sphinx-gallery's code and that of the recipes; not the outputs.
 CODE = ".highlight-Python > .highlight, .highlight-default > .highlight"
 DOWNLOADED = "gallery/2_randomness/plot_get_state_recipe.html"
+TRAINING = Path(__file__).resolve().parents[2] / "docs" / "reference" / "train.py"
 RUN_EACH = """
 import runpy, sys
 for path in sys.argv[1:]:
@@ -80,6 +83,7 @@ def test_every_copied_recipe_runs(tab, tmp_path):
         paths.append(tmp_path / f"recipe_{number}.py")
         paths[-1].write_text(code, encoding="utf-8")
     assert len(paths) == tab.locator("main h2").count()
+    shutil.copy(TRAINING, tmp_path)  # one recipe tests a reader's own program
     run(tmp_path, "-c", RUN_EACH, *paths)
 
 

@@ -27,6 +27,8 @@ FROM_THREADS = {
         "stream_not_split_by_worker"
     ),
     "hdf5 num_workers larger than 1 loaded data are wrong": "file_opened_before_fork",
+    "same output for every image": r"symptoms/elsewhere",
+    "loss does not change": r"symptoms/elsewhere",
     "h5 dataset labels batch wrong with 2 workers": "file_opened_before_fork",
     "augmentation of the validation dataset due to splitting": "split_shares_transform",
     "random transform on validation set": "split_shares_transform",
@@ -67,8 +69,6 @@ OTHERS = {
     "resume from checkpoint": r"recipes/index\.html#resume|resume_replays",
     "image and mask together": r"recipes/index\.html#image-and-mask",
     "elsewhere, the loader is right": r"symptoms/elsewhere",
-    "same output for every image": r"symptoms/elsewhere",
-    "loss does not change": r"symptoms/elsewhere",
 }
 MISSED_AT_MOST = 3
 
