@@ -240,6 +240,26 @@ def hide_factories(*arguments):
     return signature and signature.replace("<factory>", "..."), returned
 
 
+# Text of the pages on which a script has something to do.
+NEEDED_BY = {
+    "filter.js": "filterable",
+    "repair.js": "copy-repair",
+    "sg-tags.js": "sg-tag-list",
+    "tags.js": "sg-tag-list",
+}
+
+
+def drop_idle_scripts(*arguments):
+    """Load a script only on pages where it has something to do."""
+    *_, context, _ = arguments
+    body = context.get("body", "")
+    context["script_files"] = [
+        script
+        for script in context["script_files"]
+        if NEEDED_BY.get(Path(script.filename or "").name, "") in body
+    ]
+
+
 def setup(app):
     """Read all pages again when an extension has changed."""
     import by_version  # after the extensions of the package
@@ -250,3 +270,4 @@ def setup(app):
     code = "".join(source.read_text(encoding="utf-8") for source in sources)
     app.add_config_value("code_of_extensions", code, "env", str)
     app.connect("autodoc-process-signature", hide_factories)
+    app.connect("html-page-context", drop_idle_scripts)

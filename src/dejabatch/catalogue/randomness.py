@@ -31,8 +31,8 @@ RECORDS = (
         slug="numpy-global-before-1-9",
         title="All workers draw the same NumPy random numbers",
         section="2_randomness",
-        symptom="You read that `worker_init_fn` must seed NumPy, or your workers draw "
-        "the same NumPy numbers on torch before 1.9.",
+        symptom="You read that `worker_init_fn` must seed NumPy, or workers draw the same "
+        "NumPy numbers before torch 1.9.",
         seen=("workers",),
         words=(
             "NumPy random seed",
