@@ -60,6 +60,15 @@ def test_file_that_cannot_be_read_is_a_note_and_the_others_are_read(tmp_path):
     assert "not valid Python" in invalid.why
 
 
+def test_named_file_is_parsed_without_a_word_of_any_rule(tmp_path):
+    (tmp_path / "a.py").write_text("x = 1\ndef f(:")
+    (place,) = lint_paths(iter([tmp_path / "a.py"]))
+    assert (place.slug, place.line) == ("unreadable-file", 2)
+    assert lint_paths([tmp_path]) == []
+    (place,) = lint_source("x = 1\ndef f(:")
+    assert (place.slug, place.line) == ("unreadable-file", 2)
+
+
 def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path):
     file = tmp_path / "train.py"
     file.write_bytes(b"\xef\xbb\xbf" + BROKEN.replace("\n", "\r\n").encode())

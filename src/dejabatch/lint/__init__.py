@@ -11,7 +11,7 @@ import ast
 import gc
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -62,7 +62,8 @@ def lint_paths(
     -------
     list of Place
         The failures, in the order of files and lines. A file that cannot be read has a
-        place with the slug ``unreadable-file``.
+        place with the slug ``unreadable-file``. In folders, only the files with a word
+        that a rule looks for are parsed.
 
     Raises
     ------
@@ -79,14 +80,15 @@ def lint_paths(
     >>> [(str(place), place.slug) for place in lint_paths([Path("train.py")])]
     [('train.py:1:19', 'itertools-cycle')]
     """
-    settings = settings or Settings()
+    settings, paths = settings or Settings(), list(paths)
     sources, places = [], []
     for file in find_files(paths, Excluded(settings.exclude, settings.root)):
         try:
             sources.append(Source.decode(str(file), file.read_bytes()))
         except (OSError, UnreadableError) as error:
             places.append(_unreadable(str(file), error))
-    return _lint(sources, settings, jobs, places)
+    named = {str(path) for path in paths if path.is_file()}
+    return _lint(sources, named, settings, jobs, places)
 
 
 def lint_source(
@@ -128,16 +130,20 @@ def lint_source(
         sources = [Source.of(path, source)]
     except UnreadableError as error:
         return [_unreadable(path, error)]
-    return _lint(sources, settings, 1, [])
+    return _lint(sources, {path}, settings, 1, [])
 
 
 def _lint(
-    sources: Sequence[Source], settings: Settings, jobs: int, places: list[Place]
+    sources: Sequence[Source],
+    named: Collection[str],
+    settings: Settings,
+    jobs: int,
+    places: list[Place],
 ) -> list[Place]:
     texts = {source.path: source for source in sources}
     found: dict[tuple[object, ...], _Raw] = {}
     with _no_collections():
-        raws = list(_raw_places(sources, settings.select, jobs))
+        raws = list(_raw_places(sources, named, settings.select, jobs))
     for raw in raws:
         # Several files may lead to one place; the worst severity is the first.
         key = raw.place.key
@@ -227,11 +233,15 @@ def _no_collections() -> Iterator[None]:
 
 
 def _raw_places(
-    sources: Sequence[Source], select: frozenset[str], jobs: int
+    sources: Sequence[Source], named: Collection[str], select: frozenset[str], jobs: int
 ) -> Iterable[_Raw]:
+    """Yield what the rules find in the files whose text has a trigger.
+
+    Parsing is slow. Files without a trigger are parsed only if the user has named them.
+    """
     rules = [(slug, RULES[slug]) for slug in sorted(select)]
     read = [(s.path, [g for g, r in rules if r.reads(s.text)]) for s in sources]
-    work = [(path, slugs) for path, slugs in read if slugs]
+    work = [(path, slugs) for path, slugs in read if slugs or path in named]
     jobs = min(jobs, len(work) // _WORTH_A_POOL)
     if jobs < 2:
         run = Run(sources)
