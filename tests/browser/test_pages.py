@@ -21,8 +21,10 @@ window.moved = [];
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) {
     if (entry.hadRecentInput) continue;
-    // A blank between two elements moves while the page is read; a reader sees nothing.
-    const isBlank = (node) => node?.nodeType == Node.TEXT_NODE && !node.data.trim();
+    // A blank between two elements moves while the page is read, and a node may be gone
+    // soon after it has moved; a reader sees nothing.
+    const isBlank = (node) =>
+      !node || (node.nodeType == Node.TEXT_NODE && !node.data.trim());
     if (entry.sources.every(({ node }) => isBlank(node))) continue;
     const nodes = entry.sources.map(({ node }) => node?.outerHTML?.slice(0, 80));
     window.moved.push([entry.value, nodes]);
