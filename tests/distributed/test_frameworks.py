@@ -86,26 +86,58 @@ class Model(torch.nn.Module):
         return {"loss": ((self.layer(x) - labels) ** 2).mean()}
 
 
+class Overwritten(Rows):
+    """Each sample changes what is stored."""
+
+    def __init__(self):
+        super().__init__()
+        self.labels = torch.zeros(len(self), 1)
+
+    def __getitem__(self, index):
+        self.labels[index] += 1
+        return super().__getitem__(index) | {"labels": self.labels[index].clone()}
+
+
 def program_of_trainer(rank, world, folder):
-    from transformers import Trainer, TrainingArguments  # noqa: PLC0415
+    from transformers import Trainer, TrainingArguments  # noqa: PLC0415 - only for ranks
+
+    from dejabatch.integrations.transformers import (  # noqa: PLC0415 - as above
+        AuditCallback,
+    )
 
     quiet()
     arguments = TrainingArguments(
-        folder, use_cpu=True, report_to=[], per_device_train_batch_size=4, seed=1
+        folder,
+        use_cpu=True,
+        report_to=[],
+        per_device_train_batch_size=4,
+        num_train_epochs=1,
+        save_strategy="no",
+        seed=1,
     )
-    trainer = Trainer(Model(), arguments, train_dataset=Rows(), eval_dataset=Rows())
-    return found(trainer.get_train_dataloader()), found(trainer.get_eval_dataloader())
+    options = {
+        "train_dataset": Rows(),
+        "eval_dataset": Rows(),
+        "callbacks": [AuditCallback(on_finding="raise")],
+    }
+    trainer = Trainer(Model(), arguments, **options)
+    slugs = found(trainer.get_train_dataloader()), found(trainer.get_eval_dataloader())
+    trainer.train()
+    broken = Trainer(Model(), arguments, **options | {"train_dataset": Overwritten()})
+    with pytest.raises(FindingsError, match="plot_inplace_edit_of_stored_data"):
+        broken.train()
+    return slugs, trainer.state.global_step, broken.state.global_step
 
 
 def test_transformers_trainer(tmp_path):
     results = on_ranks(2, program_of_trainer, tmp_path, group=False, timeout=300)
-    assert results == [([], [])] * 2
+    assert results == [(([], []), 6, 0)] * 2
 
 
 def program_of_lightning(rank, world, folder, replace_sampler):
     import lightning.pytorch as pl  # noqa: PLC0415
 
-    from dejabatch.integrations.lightning import Audit  # noqa: PLC0415
+    from dejabatch.integrations.lightning import Audit  # noqa: PLC0415 - only for ranks
 
     quiet()
 

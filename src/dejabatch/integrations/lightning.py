@@ -8,17 +8,13 @@ from typing import Any
 try:
     from lightning.pytorch import Callback
 except ModuleNotFoundError:
-    # The package's other name.
+    # The package's other name, which to mypy is another class.
     from pytorch_lightning import Callback  # type: ignore[assignment]
 
-from dejabatch.integrations import (
-    OnFinding,
-    audit_before_training,
-    validate_on_finding,
-)
+from dejabatch.integrations import Auditing
 
 
-class Audit(Callback):
+class Audit(Auditing, Callback):
     """Audit the training loaders of a trainer before its first step.
 
     The loaders are those that the trainer iterates, with the samplers that it has put
@@ -45,19 +41,10 @@ class Audit(Callback):
     >>> trainer = Trainer(accelerator="cpu", logger=False, callbacks=[Audit()])
     """
 
-    def __init__(self, on_finding: OnFinding = "warn", **options: Any) -> None:
-        validate_on_finding(on_finding)
-        self.on_finding: OnFinding = on_finding
-        self.options = options
-
     def on_train_start(self, trainer: Any, _: Any) -> None:
         """Audit the loaders; the trainer calls this."""
-        audit_before_training(
-            dict(_named("train_dataloader", trainer.train_dataloader)),
-            self.on_finding,
-            self.options,
-            speaks=trainer.is_global_zero,
-        )
+        loaders = dict(_named("train_dataloader", trainer.train_dataloader))
+        self._audit(loaders, speaks=trainer.is_global_zero)
 
 
 def _named(name: str, loaders: Any) -> Iterator[tuple[str, Any]]:

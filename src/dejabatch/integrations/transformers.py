@@ -6,14 +6,10 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from dejabatch.integrations import (
-    OnFinding,
-    audit_before_training,
-    validate_on_finding,
-)
+from dejabatch.integrations import Auditing
 
 
-class AuditCallback(TrainerCallback):
+class AuditCallback(Auditing, TrainerCallback):
     """Audit the training loader of a trainer before its first step.
 
     The loader is the one that the trainer iterates, as ``get_train_dataloader`` returns
@@ -41,23 +37,13 @@ class AuditCallback(TrainerCallback):
     Pass it to the trainer: ``Trainer(..., callbacks=[callback])``.
     """
 
-    def __init__(self, on_finding: OnFinding = "warn", **options: Any) -> None:
-        validate_on_finding(on_finding)
-        self.on_finding: OnFinding = on_finding
-        self.options = options
-
-    # The trainer passes more than an audit needs.
     def on_train_begin(
         self,
-        args: Any,  # noqa: ARG002
+        args: Any,  # noqa: ARG002 - the trainer passes it
         state: Any,
-        control: Any,  # noqa: ARG002
+        control: Any,  # noqa: ARG002 - the trainer passes it
         **objects: Any,
     ) -> None:
         """Audit the loader; the trainer calls this."""
-        audit_before_training(
-            {"train_dataloader": objects["train_dataloader"]},
-            self.on_finding,
-            self.options,
-            speaks=state.is_world_process_zero,
-        )
+        loaders = {"train_dataloader": objects["train_dataloader"]}
+        self._audit(loaders, speaks=state.is_world_process_zero)
