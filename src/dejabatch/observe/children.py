@@ -34,8 +34,6 @@ DUMP_SIGNAL: Final = getattr(signal, "SIGUSR2", None)
 """The signal that asks a forked child's group where it is waiting."""
 
 Main = Callable[..., None]
-
-
 Method = Literal["fork", "spawn"]
 
 

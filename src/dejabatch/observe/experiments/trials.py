@@ -276,12 +276,14 @@ class Samples:
         trial = Trial()
         kept = digest = None
         made: dict[str, int] = {}
+        before: dict[str, bytes] = {}
         had_opencv = "cv2" in sys.modules
-        self.set_states(steps[0])
-        before = {name: generators.digest(g) for name, g in self.generators().items()}
         for number, step in enumerate(steps):
             try:
-                sample = self.make(step)
+                self.set_states(step)
+                if not number:
+                    before = _digests(self.generators())
+                sample = self.fetch(step.index)
             except Exception as error:
                 if not number:
                     raise
@@ -292,9 +294,7 @@ class Samples:
             trial.digests.append(self.digest_of(sample, parts))
             trial.errors.append(None)
             after = self.generators(again=number < 2)
-            trial.states.append(
-                {name: generators.digest(g) for name, g in after.items()}
-            )
+            trial.states.append(_digests(after))
             if not number:
                 kept, digest = sample, fingerprint(sample)
                 trial.small_parts = small_parts(sample)
@@ -410,14 +410,18 @@ class Samples:
         for index in indices:
             self.set_states(Step(index))
             found = self.generators()
-            before = {name: generators.digest(g) for name, g in found.items()}
+            before = _digests(found)
             self.fetch(index)
             untouched -= {
                 name
-                for name, g in found.items()
-                if generators.digest(g) != before[name]
+                for name, digest in _digests(found).items()
+                if digest != before[name]
             }
         return set(self.generators(again=True)) - untouched
+
+
+def _digests(found: Mapping[str, Generator]) -> dict[str, bytes]:
+    return {name: generators.digest(generator) for name, generator in found.items()}
 
 
 def reachable_generators(
