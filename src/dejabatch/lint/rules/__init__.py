@@ -3,8 +3,10 @@
 The module's name is the failure mode's slug, with underscores. The module's function
 ``check`` takes a `dejabatch.lint.module.Module` and the `dejabatch.lint.run.Run`, and
 yields what it found. ``TRIGGER`` holds patterns that must all match; other files are
-skipped. A pattern is a regular expression, or words such as ``seed(|Random(``, which are
-found much faster. A new file in this folder is a new rule; there is no list to extend.
+skipped. A pattern is a regular expression, or a choice of words such as
+``seed(|Random(``. Words are found much faster than a regular expression.
+
+To add a rule, add a file to this folder.
 """
 
 from __future__ import annotations
@@ -35,14 +37,13 @@ class Rule:
 
     def reads(self, text: str) -> bool:
         """Return whether the text of a file may have the failure."""
-        for pattern in self.trigger:
-            words = _words(pattern)
-            if not words:
-                if not re.search(pattern, text):
-                    return False
-            elif not any(word in text for word in words):
-                return False
-        return True
+        return all(_occurs(pattern, text) for pattern in self.trigger)
+
+
+def _occurs(pattern: str, text: str) -> bool:
+    if words := _words(pattern):
+        return any(word in text for word in words)
+    return re.search(pattern, text) is not None
 
 
 @functools.cache
