@@ -75,8 +75,8 @@ def _remember(app: Sphinx, exception: Exception | None) -> None:
 def _add_stamp(
     app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: Any
 ) -> None:
-    script = Path(app.srcdir, f"{pagename}.py")
-    # The hash is written when a page is executed, and has the date of its outputs.
+    # Only pages of the gallery are executed. Their hash has the date of the outputs.
+    script = Path(app.srcdir, "gallery", f"{pagename.removeprefix('gallery/')}.py")
     hashed = script.with_suffix(".py.md5")
     outputs, seconds = "missing" if script.is_file() else "none", time.time()
     if hashed.is_file():
