@@ -115,6 +115,35 @@ def axe():
     return Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text()
 
 
+# Before the many tests, beside which this one runs.
+def test_pages_are_light(address, launch, chromium_path):
+    """A first visit transfers few bytes, with a host's gzip.
+
+    Chromium's shell loads images that are far below the screen, as readers' browsers do
+    not.
+    """
+    sizes = {}
+    with (
+        launch(chromium_path) as browser,
+        browser.new_context(base_url=address) as context,
+    ):
+        tab = context.new_page()
+        session = context.new_cdp_session(tab)
+        session.send("Network.enable")  # without it, the next line does nothing
+        session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        for width in WIDTHS:
+            tab.set_viewport_size({"width": width, "height": 900})
+            for page in PAGES:
+                tab.goto(page, wait_until="load")
+                sizes[page, width] = tab.evaluate(SIZE) / KILOBYTE
+    median = statistics.median(sizes[page, WIDTHS[0]] for page in PAGES)
+    assert median <= 150, f"half of the pages have more than {median:.0f} kB"
+    heavy = {
+        where: f"{size:.0f} kB" for where, size in sizes.items() if size > HEAVIEST
+    }
+    assert not heavy, f"more than {HEAVIEST} kB"
+
+
 # One test of all that a page shows: loading and looking take longer than any check.
 @pytest.mark.parametrize("page", PAGES)
 def test_everybody_can_read_it(page, address, chromium, axe):
@@ -137,12 +166,9 @@ def test_everybody_can_read_it(page, address, chromium, axe):
             tab.evaluate(BLANK_REPEATED_CODE)
             # Colours that fade into each other have any contrast on the way.
             tab.add_style_tag(content="* {transition: none !important}")
-            # An article has the same colours at any width. The rest of a phone's screen is
-            # the same on all pages of a section.
-            is_wide = width == WIDTHS[0]
-            where = "html" if is_wide else AROUND_THE_ARTICLE
-            looked_at = is_wide or page.endswith("index.html")
-            for scheme in ("light", "dark") if looked_at else ():
+            # An article has the same colours at any width; what is around it has not.
+            where = "html" if width == WIDTHS[0] else AROUND_THE_ARTICLE
+            for scheme in ("light", "dark"):
                 tab.emulate_media(color_scheme=scheme)
                 tab.wait_for_function(
                     f"document.documentElement.dataset.theme == '{scheme}'"
@@ -160,29 +186,3 @@ def test_everybody_can_read_it(page, address, chromium, axe):
         wrong += [f"{page} without scripts lacks: {line}" for line in missing]
     if wrong:
         pytest.fail("\n".join(wrong), pytrace=False)
-
-
-def test_pages_are_light(address, launch, chromium_path):
-    """A first visit transfers few bytes, with a host's gzip.
-
-    Chromium's shell loads images that are far below the screen, as readers' browsers do
-    not.
-    """
-    sizes = {}
-    with (
-        launch(chromium_path) as browser,
-        browser.new_context(
-            base_url=address, viewport={"width": WIDTHS[0], "height": 900}
-        ) as context,
-    ):
-        tab = context.new_page()
-        session = context.new_cdp_session(tab)
-        session.send("Network.enable")  # without it, the next line does nothing
-        session.send("Network.setCacheDisabled", {"cacheDisabled": True})
-        for page in PAGES:
-            tab.goto(page, wait_until="load")
-            sizes[page] = tab.evaluate(SIZE) / KILOBYTE
-    median = statistics.median(sizes.values())
-    assert median <= 150, f"half of the pages have more than {median:.0f} kB"
-    heavy = {page: f"{size:.0f} kB" for page, size in sizes.items() if size > HEAVIEST}
-    assert not heavy, f"more than {HEAVIEST} kB"
