@@ -1371,6 +1371,28 @@ class FlippedInPlace(Rows):
         return self.data[index].clone()
 
 
+class RarelyFlipped(Dataset):
+    """Flips one stored sample in five at random, and keeps what it has made."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def __len__(self):
+        return 24
+
+    def __getitem__(self, index):
+        if index not in self.kept:
+            row = torch.arange(4.0) + index
+            self.kept[index] = row if random.random() < 0.8 else row.flip(0)
+        return self.kept[index]
+
+
+def test_rare_decision_that_a_cache_keeps_is_seen():
+    random.seed(1)
+    (finding,) = audit(DataLoader(RarelyFlipped(), 4, shuffle=True)).findings
+    assert (finding.slug, finding.where) == ("cached-augmentation", "dataset.kept")
+
+
 def test_edit_behind_a_random_decision_is_seen():
     found = []
     for seed in range(8):
