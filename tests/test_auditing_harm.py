@@ -6,7 +6,10 @@ import http.server
 import importlib
 import multiprocessing
 import os
+import shutil
 import socket
+import ssl
+import subprocess
 import sys
 import tempfile
 import threading
@@ -22,6 +25,7 @@ from traces import nothing_is_left
 
 from dejabatch import audit, compare
 from dejabatch.observe.spy import observe
+from dejabatch.state import inherited, open_files
 from dejabatch.state.inherited import inherited_by_children
 
 FORK = multiprocessing.get_context("fork")
@@ -65,7 +69,7 @@ def server():
         running.daemon_threads = True
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
-        yield running.server_address
+        yield running
         running.shutdown()
         thread.join()
 
@@ -76,7 +80,9 @@ def ask_for(dataset, index):
 
 
 def test_http_connection_goes_on_as_before(server):
-    dataset = Samples(ask_for, client=http.client.HTTPConnection(*server))
+    dataset = Samples(
+        ask_for, client=http.client.HTTPConnection(*server.server_address)
+    )
     assert dataset[3] == 3
     connection = dataset.client.sock
     report = audit(DataLoader(dataset, batch_size=4))
@@ -84,6 +90,49 @@ def test_http_connection_goes_on_as_before(server):
     assert [dataset[index] for index in range(8)] == list(range(8))
     assert dataset.client.sock is connection
     dataset.client.close()
+
+
+@pytest.fixture
+def encrypted(server, tmp_path):
+    """Make the server one of HTTPS, and return a context that trusts it."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", key, "-out", certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    return ssl.create_default_context(cafile=certificate)
+
+
+def test_encrypted_http_connection_goes_on_as_before(server, encrypted):
+    client = http.client.HTTPSConnection(*server.server_address, context=encrypted)
+    dataset = Samples(ask_for, client=client)
+    assert dataset[3] == 3
+    connection = client.sock
+    report = audit(DataLoader(dataset, batch_size=4))
+    assert report.observation.error is None
+    assert [dataset[index] for index in range(8)] == list(range(8))
+    assert client.sock is connection
+    client.close()
+
+
+def test_encrypted_connection_goes_on_after_a_refusal(server, encrypted):
+    plain = socket.create_connection(server.server_address)
+    with encrypted.wrap_socket(plain, server_hostname="127.0.0.1") as client:
+        loader = DataLoader(Samples(refuse_to_run, client=client))
+        with pytest.raises(ValueError, match=r"dataset.client is an open TLS conn"):
+            audit(loader)
+        client.sendall(b"GET /5 HTTP/1.1\r\n\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 200 OK")
 
 
 def ask_on_own_connection(dataset, index):
@@ -97,7 +146,7 @@ def ask_on_own_connection(dataset, index):
 
 
 def two_workers(server, ask):
-    client = http.client.HTTPConnection(*server)
+    client = http.client.HTTPConnection(*server.server_address)
     client.connect()
     return DataLoader(Samples(ask, client=client), batch_size=2, num_workers=2)
 
@@ -231,6 +280,73 @@ def test_files_that_samples_write_are_as_before(num_workers, tmp_path):
     assert report.observation.changed_files == ()
     assert [path.name for path in tmp_path.iterdir()] == ["array"]
     assert (tmp_path / "array").read_bytes() == before
+
+
+SHARED = torch.zeros(8, dtype=torch.int64).share_memory_()
+
+
+def use_everything(dataset, index):
+    dataset.file.seek(index)
+    SHARED[index] += 1
+    dataset.client.request("GET", f"/{dataset.file.read(1)[0]}")
+    return int(dataset.client.getresponse().read()[1:])
+
+
+def test_system_without_proc_as_macos(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(open_files, "_FOLDERS", ("/dev/fd",))
+    monkeypatch.setattr(inherited, "_has_proc", bool)
+    monkeypatch.setattr(inherited, "_shared_mappings", tuple)
+    (tmp_path / "data").write_bytes(bytes(range(8)))
+    with (tmp_path / "data").open("rb", buffering=0) as file:
+        client = http.client.HTTPConnection(*server.server_address)
+        dataset = Samples(use_everything, client=client, file=file)
+        assert dataset[3] == 3
+        report = audit(DataLoader(dataset, batch_size=4))
+        assert report.observation.error is None
+        assert file.tell() == 4
+        assert SHARED.tolist() == [0, 0, 0, 1, 0, 0, 0, 0]
+        assert [dataset[index] for index in range(8)] == list(range(8))
+        client.close()
+
+
+LITTLE_SHARED_MEMORY = """
+import torch
+from torch.utils.data import DataLoader
+import dejabatch
+
+class Images(torch.utils.data.Dataset):
+    def __len__(self):
+        return 64
+
+    def __getitem__(self, index):
+        return torch.rand(3, 224, 224)
+
+for _ in range(2):
+    report = dejabatch.audit(DataLoader(Images(), batch_size=16, num_workers=2))
+    assert report.ok and report.observation.error is None, report
+"""
+
+
+@slow_audit
+def test_64_mb_of_shared_memory_are_enough_and_empty_afterwards(tmp_path):
+    """Containers have 64 MB by default, and two workers hold at most 38 MB of batches."""
+    mount = "mount -t tmpfs -o size=64m tmpfs /dev/shm"
+    own_mounts = ["unshare", "--mount", "sh", "-c"]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*own_mounts, mount], check=False).returncode
+    ):
+        pytest.skip("only root can mount another /dev/shm")
+    program = tmp_path / "program.py"
+    program.write_text(LITTLE_SHARED_MEMORY)
+    run = f'{mount} && "$1" "$2" && ls -A /dev/shm'
+    ended = subprocess.run(
+        [*own_mounts, run, "sh", sys.executable, program],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
 
 
 def append_a_line(dataset, index):

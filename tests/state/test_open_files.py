@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
+from dejabatch.state import open_files
 from dejabatch.state.open_files import Positions, holds_lock, offsets
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc/self/fd")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs /dev/fd")
 
 
 class Dataset:
@@ -24,7 +25,9 @@ def file(tmp_path):
         yield file
 
 
-def test_offsets_are_those_of_open_files(file):
+@pytest.mark.parametrize("folders", [open_files._FOLDERS, ("/dev/fd",)])
+def test_offsets_are_those_of_open_files(folders, file, monkeypatch):
+    monkeypatch.setattr(open_files, "_FOLDERS", folders)
     file.seek(3)
     assert offsets()[file.fileno()] == 3
     device = os.open(os.devnull, os.O_RDONLY)

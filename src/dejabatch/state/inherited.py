@@ -14,11 +14,12 @@ import mmap
 import os
 import socket
 import stat
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+from dejabatch.state.open_files import open_descriptors
 
 with contextlib.suppress(ImportError):  # Windows has none
     import fcntl
@@ -49,9 +50,9 @@ def inherited_by_children(make: Callable[[], T]) -> Iterator[T]:
         What `make` returned.
     """
     # Garbage collection may close descriptors, whose numbers are then given again.
-    before = {(number, _identity(status)) for number, status in _open_descriptors()}
+    before = {(number, _identity(status)) for number, status in open_descriptors()}
     made = make()
-    after = {(number, _identity(status)) for number, status in _open_descriptors()}
+    after = {(number, _identity(status)) for number, status in open_descriptors()}
     new = {number for number, _ in after - before}
     _kept.update(new)
     try:
@@ -68,7 +69,7 @@ class Inherited:
     """
 
     def __init__(self) -> None:
-        found = {number: _identity(status) for number, status in _open_descriptors()}
+        found = {number: _identity(status) for number, status in open_descriptors()}
         # Programs duplicate the standard streams, which a child may write to.
         streams = {found.get(number) for number in _STANDARD_STREAMS}
         self._descriptors = {
@@ -83,14 +84,15 @@ class Inherited:
         Connections and pipes end: reading gives the end of the stream, and writing raises
         ``BrokenPipeError``. The pipes of running workers are among them. Files are opened
         a second time, at the same position; small files that are open for writing become
-        copies in memory. Without ``/proc/self`` nothing is replaced.
+        copies in memory. Without ``/proc/self``, as on macOS, only connections and pipes
+        are replaced.
         """
         replace_shared_memory()
         bytes_left = _MOST_BYTES
         # Garbage collection in this process may close descriptors during the loop. A
         # connection that is opened later could get the number of such a descriptor.
         with _dead_connection() as dead:
-            for descriptor, status in _open_descriptors():
+            for descriptor, status in open_descriptors():
                 if self._descriptors.get(descriptor) != _identity(status):
                     continue
                 with contextlib.suppress(OSError):
@@ -98,13 +100,13 @@ class Inherited:
                         descriptor, status
                     ):
                         _put(dead.fileno(), descriptor)
-                    elif stat.S_ISREG(status.st_mode):
+                    elif stat.S_ISREG(status.st_mode) and _has_proc():
                         bytes_left -= _reopen(descriptor, status, bytes_left)
 
 
 def has_connections() -> bool:
     """Return whether this process has an open stream socket with a peer."""
-    return any(_is_connection(*found) for found in _open_descriptors())
+    return any(_is_connection(*found) for found in open_descriptors())
 
 
 def replace_shared_memory() -> None:
@@ -119,7 +121,7 @@ def replace_shared_memory() -> None:
     if not files:
         return
     open_files: dict[tuple[str, int], list[int]] = {}
-    for descriptor, status in _open_descriptors():
+    for descriptor, status in open_descriptors():
         with contextlib.suppress(OSError):
             path = str(Path(f"/proc/self/fd/{descriptor}").readlink())
             open_files.setdefault((path, status.st_ino), []).append(descriptor)
@@ -224,17 +226,8 @@ def _libc_mmap() -> Any:
     return function
 
 
-def _open_descriptors() -> Iterator[tuple[int, os.stat_result]]:
-    """Yield this process's descriptors with their status; none without /proc."""
-    folder = Path("/proc/self/fd")
-    if sys.platform != "linux" or not folder.is_dir():
-        return
-    for name in os.listdir(folder):  # noqa: PTH208 - a path for each would be slower
-        try:
-            status = os.fstat(int(name))
-        except OSError:  # the folder's own descriptor is closed
-            continue
-        yield int(name), status
+def _has_proc() -> bool:
+    return Path("/proc/self/fd").is_dir()
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int]:

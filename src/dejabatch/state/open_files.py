@@ -6,9 +6,26 @@ import contextlib
 import io
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from dejabatch.state.reach import is_a, walk
+
+_FOLDERS: Final = ("/proc/self/fd", "/dev/fd")  # macOS has only the second
+
+
+def open_descriptors() -> Iterator[tuple[int, os.stat_result]]:
+    """Yield the descriptors of this process with their status; none on Windows."""
+    folder = next((name for name in _FOLDERS if Path(name).is_dir()), None)
+    if folder is None:
+        return
+    for name in os.listdir(folder):  # noqa: PTH208 - a path for each would be slower
+        try:
+            status = os.fstat(int(name))
+        except OSError:  # the folder's own descriptor is closed
+            continue
+        yield int(name), status
 
 
 def offsets() -> dict[int, int]:
@@ -17,15 +34,12 @@ def offsets() -> dict[int, int]:
     Returns
     -------
     dict of int to int
-        Offset in bytes, by file descriptor; empty where ``/proc/self/fd`` does not exist.
+        Offset in bytes, by file descriptor; empty on Windows.
     """
-    folder = Path("/proc/self/fd")
     found = {}
-    for descriptor in (
-        [int(p.name) for p in folder.iterdir()] if folder.is_dir() else ()
-    ):
-        with contextlib.suppress(OSError):
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+    for descriptor, status in open_descriptors():
+        if stat.S_ISREG(status.st_mode):
+            with contextlib.suppress(OSError):
                 found[descriptor] = os.lseek(descriptor, 0, os.SEEK_CUR)
     return found
 
