@@ -77,7 +77,6 @@ RECORDS = (
         ),
         cause="The loader's own `__iter__` keeps a batch, and yields it again.",
         fix="Yield from `super().__iter__()` in the loader's `__iter__`.",
-        has_page=False,
     ),
     FailureMode(
         slug="order-fixed-at-construction",

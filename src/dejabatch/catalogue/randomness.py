@@ -143,7 +143,6 @@ RECORDS = (
         "generator with a constant.",
         fix="Use a generator of its own in the constructor, such as "
         "`random.Random(seed)` or `np.random.default_rng(seed)`.",
-        has_page=False,
     ),
     FailureMode(
         slug="reseed-every-epoch",

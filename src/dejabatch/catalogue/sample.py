@@ -155,7 +155,6 @@ RECORDS = (
         cause="Several indices lead to one stored sample: a list holds one object "
         "several times, or an index is computed wrongly.",
         fix="Store a copy for each index: `samples.append(copy.deepcopy(sample))`.",
-        has_page=False,
     ),
     FailureMode(
         slug="split-shares-transform",
