@@ -164,7 +164,10 @@ def plot(broken, fixed):
         (axes[0], "broken: one crop, three times", broken.dataset),
         (axes[1], "fixed: three crops", fixed.dataset),
     ):
-        images = [sample["image"].permute(1, 2, 0) for sample in dataset]
+        images = [
+            v2.functional.pad(sample["image"], 2, fill=255).permute(1, 2, 0)
+            for sample in dataset
+        ]
         rows = [torch.cat(images[row::3], dim=1) for row in range(3)]
         ax.imshow(torch.cat(rows))
         ax.set(title=title, xticks=[], yticks=[])
