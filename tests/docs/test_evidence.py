@@ -5,10 +5,12 @@ import json
 import re
 from importlib.metadata import version
 
+import audit_in_the_wild as wild
 import pytest
 import verdicts
 from build_environment import stamp
 from conftest import ROOT, SCRIPTS
+from green_runs import slow_audit
 from sphinx_gallery.py_source_parser import split_code_and_text_blocks
 
 from dejabatch import FAILURE_MODES
@@ -224,3 +226,49 @@ def test_ledger_costs_at_most_one_per_cent_with_photographs():
     table = (ROOT / "docs" / "evidence" / "ledger.inc").read_text()
     (share,) = re.findall(r"^\| JPEG.* \| ([\d.]+)% \|$", table, re.MULTILINE)
     assert float(share) <= 1
+
+
+# Loaders of public reports -------------------------------------------------------------
+
+
+def stored_rows():
+    """Return the cells of each row of the table, and the text behind the table."""
+    text = wild.PAGE.read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ")][2:]
+    return [re.split(r" \| ", row.strip("| ")) for row in rows], text
+
+
+def test_table_has_each_case_and_says_why_an_answer_is_wrong():
+    rows, text = stored_rows()
+    assert [row[0] for row in rows] == [case.symptom for case in wild.CASES]
+    for (symptom, report, loader, _, verdict), case in zip(
+        rows, wild.CASES, strict=True
+    ):
+        assert f"(https://github.com/{case.source})" in report
+        assert loader == ("right" if case.truth is None else "broken")
+        assert (verdict == "yes") == (not case.because)
+        assert "lint" in found_by(case.truth or "") or "lint" not in case.because
+        assert (f"\n{symptom}\n: {verdict.capitalize()}: " in text) == bool(
+            case.because
+        )
+    assert sum(row[2] == "right" for row in rows) >= 5
+    assert len(rows) >= 20
+    named, broken, silent, right = map(int, re.findall(r" (\d+)", text.split("\n")[0]))
+    verdicts_of = [(row[2], row[4]) for row in rows]
+    assert named == verdicts_of.count(("broken", "yes"))
+    assert silent == verdicts_of.count(("right", "yes"))
+    assert (broken, right) == tuple(
+        sum(loader == kind for loader, _ in verdicts_of) for kind in ("broken", "right")
+    )
+
+
+@pytest.mark.slow(
+    *slow_audit.args,
+    "docs/evidence/audit-in-the-wild.inc",
+    "docs/evidence/audit_in_the_wild.py",
+)
+@pytest.mark.parametrize("case", wild.CASES, ids=lambda case: case.symptom)
+def test_stored_answer_is_still_the_answer(case):
+    rows, _ = stored_rows()
+    (stored,) = [row for row in rows if row[0] == case.symptom]
+    assert wild.answer_of(case, wild.report_of(case)) == (stored[3], stored[4])
