@@ -847,7 +847,7 @@ CASES = (
         lambda: DataLoader(Images(), batch_sampler=DynamicBuckets()),
         "order-fixed-at-construction",
         because="samples of similar lengths form the same batches in many right loaders, "
-        "which sort by length. A fixed batch alone is no evidence.",
+        "which sort by length. A fixed batch alone does not show a failure.",
     ),
     Case(
         "A loader with pooled batches can be iterated once only",
