@@ -41,6 +41,7 @@ LOOK_YOURSELF = {
     "cached-by-datasets-map",  # the same
     "cached-augmentation",  # the same, as soon as the cache is full
     "file-opened-before-fork",  # by chance
+    "loader-repeats-batches",  # the paste reads the loader's parts, not its __iter__
     "rng-in-collate",  # needs batches of several samples
     "seeds-equal-in-32-bits",  # samples carry their seeds
     "stream-with-fixed-shuffle",  # the loop has to call set_epoch
