@@ -14,7 +14,7 @@ import torch
 from green_runs import slow_audit
 from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
-from dejabatch import audit
+from dejabatch import Expect, audit
 
 # Their deprecations are their own. Importing must not fail on them.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -208,6 +208,59 @@ def test_loader_of_which_only_batches_are_seen_names_the_one_to_audit():
     )
     assert not report.ok
     assert audit(loaders[0]).incomplete is None
+
+
+class ResetByTheLoop:
+    """Gives batches as the iterators of DALI do: a pass ends until `reset` is called."""
+
+    def __init__(self, *, auto_reset=False, seed=None):
+        self.auto_reset, self.seed = auto_reset, seed
+        self.rng = np.random.default_rng(seed)
+        self.reset()
+
+    def reset(self):
+        if self.seed is not None:
+            self.rng = np.random.default_rng(self.seed)
+        self.left = [*self.rng.permutation(24).reshape(8, 3)]
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.left:
+            rows = torch.tensor(self.left.pop())
+            return [{"data": rows + self.rng.random(), "label": rows}]
+        if self.auto_reset:
+            self.reset()
+        raise StopIteration
+
+
+@pytest.mark.parametrize("auto_reset", [False, True])
+def test_iterator_with_reset_is_read_for_two_epochs(auto_reset):
+    batches = ResetByTheLoop(auto_reset=auto_reset)
+    next(batches)
+    report = audit(batches)
+    assert report.findings == (), str(report)
+    read = [fetch.epoch for fetch in report.observation.fetches]
+    assert (read.count(0), read.count(1)) == (7, 8)
+    assert report.incomplete.startswith("only the batches of ")
+    assert report.incomplete.endswith("makes them, if there is one")
+    assert len(batches.left) == 7
+
+
+def test_iterator_that_is_reset_to_one_order_is_told():
+    def make_batches():
+        return ResetByTheLoop(seed=0)
+
+    slug = "stream-with-fixed-shuffle"
+    assert "Expect(fixed_order=False)" in str(audit(make_batches).untold)
+    (finding,) = audit(make_batches, expect=Expect(fixed_order=False)).findings
+    assert finding.slug == slug
+
+
+def test_iterator_without_reset_has_an_empty_second_epoch():
+    (finding,) = audit(iter([torch.arange(3.0), torch.arange(3.0, 6)])).findings
+    assert (finding.slug, finding.where) == ("exhausted-stream", "loader")
 
 
 def test_timm_loader_with_running_workers_goes_on():

@@ -51,7 +51,7 @@ def why_incomplete(seen: Observation) -> str | None:
         advice = (
             f"audit its DataLoader, which is {inner}"
             if inner
-            else "audit the torch DataLoader that makes them"
+            else "audit the torch DataLoader that makes them, if there is one"
         )
         return f"only the batches of {seen.facts.dataset} were seen; {advice}"
     if ended is None and not seen.fetches:

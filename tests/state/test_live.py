@@ -11,12 +11,13 @@ import ssl
 import subprocess
 import sys
 import threading
+import types
 
 import numpy as np
 import pytest
 import torch
 
-from dejabatch.state.live import held_by, listed, parts_of
+from dejabatch.state.live import forks_break, held_by, listed, parts_of
 
 FORK = multiprocessing.get_context("fork")
 
@@ -222,3 +223,13 @@ def test_list_of_live_objects_is_short():
             one.close()
     assert text.startswith("dataset.pairs[0][0] is an open connection, dataset.")
     assert text.endswith("3 more are like that")
+
+
+@pytest.mark.parametrize("connected", [False, True])
+def test_program_connected_to_ray_is_not_forked(connected, monkeypatch):
+    monkeypatch.delitem(sys.modules, "polars", raising=False)
+    ray = types.ModuleType("ray")
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    assert not forks_break()  # a module of the program has this name
+    ray.is_initialized = lambda: connected
+    assert forks_break() == connected

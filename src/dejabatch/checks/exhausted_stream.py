@@ -12,7 +12,11 @@ def check(
 ) -> Diagnosis | None:
     """Look for an epoch without batches."""
     facts = iterable_style(observation)
-    if facts.one_shot and (facts.num_workers == 0 or facts.persistent_workers):
+    ended = {end.epoch for end in observation.ends if end.complete}
+    # An iterator that is reset at its end, as those of DALI are, has another pass.
+    again = any(fetch.epoch - 1 in ended for fetch in observation.fetches)
+    copied = facts.num_workers > 0 and not facts.persistent_workers
+    if facts.one_shot and not again and not copied:
         seen = "the dataset is an iterator, which has one pass"
     elif empty := evidence.of(empty_epochs):
         seen = f"epoch {empty[0]}, counted from 0, has no batch"

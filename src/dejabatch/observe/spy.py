@@ -333,7 +333,8 @@ def watch_batches(
     Parameters
     ----------
     batches : iterable
-        Each batch counts as one sample if it cannot be taken apart into rows.
+        Each batch counts as one sample if it cannot be taken apart into rows. An iterator
+        that is at its end is reset, if it has a method ``reset``.
     send, epochs, max_batches, deadline
         As for `watch`.
     """
@@ -358,7 +359,7 @@ def watch_batches(
         _draw_between_epochs(epoch)
         states_before = _global_census()
         try:
-            for number, batch in enumerate(batches):
+            for number, batch in enumerate(_next_pass(batches)):
                 digests = _as_array(map(fingerprint, rows_of(batch) or [batch]))
                 census = _global_census()
                 send(Fetch(epoch, number, MAIN_PROCESS, None, digests, census))
@@ -373,6 +374,21 @@ def watch_batches(
             send(EpochEnd(epoch, complete, states_before=states_before))
             raise
         send(EpochEnd(epoch, complete, states_before=states_before))
+
+
+def _next_pass(batches: Iterable[Any]) -> Iterator[Any]:
+    """Yield the batches of an epoch, and reset an iterator that is at its end.
+
+    The iterators of DALI are reset by the training loop, or by themselves.
+    """
+    reset = getattr(batches, "reset", None)
+    empty = True
+    for batch in batches:
+        empty = False
+        yield batch
+    if empty and isinstance(batches, Iterator) and callable(reset):
+        reset()
+        yield from batches
 
 
 def _draw_between_epochs(epoch: int) -> None:

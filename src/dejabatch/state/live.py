@@ -160,10 +160,11 @@ def forks_break() -> bool:
     """Return whether a fork of this process cannot use what a function may use.
 
     CUDA cannot be used in a fork of a process that uses CUDA. The threads of polars, which
-    start with its first query, do not exist in a fork.
+    start with its first query, and those of a connection to Ray do not exist in a fork.
     """
     uses_cuda: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-    return uses_cuda or "polars" in sys.modules
+    connected = getattr(sys.modules.get("ray"), "is_initialized", bool)
+    return uses_cuda or bool(connected()) or "polars" in sys.modules
 
 
 def listed(live: tuple[Live, ...]) -> str:

@@ -134,6 +134,14 @@ BROKEN = {
 
 RIGHT = {
     "two epochs of a stream": ("exhausted-stream", two_epochs(range(12), range(12))),
+    "an iterator that is reset at its end": (
+        "exhausted-stream",
+        two_epochs(
+            range(12),
+            range(12),
+            kind=facts(map_style=False, data_loader=False, one_shot=True),
+        ),
+    ),
     "an iterator that each new worker copies": (
         "exhausted-stream",
         two_epochs(
