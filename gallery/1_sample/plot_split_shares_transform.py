@@ -31,11 +31,15 @@ Changing the transform of one ``random_split`` half changes both halves or neith
 # sphinx_gallery_parallel = False
 
 import copy
+import tempfile
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.cbook import get_sample_data
 from torch.utils.data import DataLoader, Dataset, Subset, random_split
+from torchvision.datasets import VOCSegmentation
+from torchvision.datasets.vision import StandardTransform
 from torchvision.transforms import v2
 
 with get_sample_data("grace_hopper.jpg") as file:
@@ -150,6 +154,44 @@ if __name__ == "__main__":
     assert is_random(train)
     assert not is_random(val)
     assert val.dataset.images is train.dataset.images
+
+# %%
+# torchvision's datasets for segmentation and detection read ``transforms``, and not
+# ``transform``. There, assign ``transforms`` of the copy. Assigning ``transform`` has no
+# effect. Two datasets, as above, need no assignment.
+
+
+def segmentation(folder):
+    """Return a dataset of torchvision with four photographs as its files."""
+    root = Path(folder, "VOCdevkit", "VOC2012")
+    for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (root / name).mkdir(parents=True)
+    names = root / "ImageSets" / "Segmentation" / "train.txt"
+    names.write_text("a\nb\nc\nd")
+    for name in "abcd":
+        image = v2.functional.to_pil_image(PHOTOGRAPH)
+        image.save(root / "JPEGImages" / f"{name}.jpg")
+        image.convert("L").save(root / "SegmentationClass" / f"{name}.png")
+    return VOCSegmentation(folder, transform=AUGMENT)
+
+
+def image_is_random(dataset):
+    first, second = (dataset[0][0].tobytes() for _ in range(2))
+    return first != second
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        train, val = random_split(segmentation(folder), [3, 1])
+        val.dataset = copy.copy(val.dataset)
+        val.dataset.transform = EVALUATE
+        print("transform: validation is random:", image_is_random(val))
+        assert image_is_random(val)  # the assignment has no effect
+
+        val.dataset.transforms = StandardTransform(EVALUATE)
+        print("transforms: validation is random:", image_is_random(val))
+        assert not image_is_random(val)
+        assert image_is_random(train)
 
 # %%
 # Or keep one dataset without a transform, and wrap each half with its own transform.
