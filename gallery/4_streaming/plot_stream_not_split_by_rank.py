@@ -1,6 +1,7 @@
 # /// script
 # requires-python = ">=3.11"
 # dependencies = [
+#   "accelerate",
 #   # dejabatch: a build of the site adds its wheel here
 #   "matplotlib",
 #   "torch",
@@ -38,6 +39,7 @@ import matplotlib.pyplot as plt
 import torch
 import torch.distributed
 import torch.multiprocessing
+from accelerate import Accelerator
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 RANKS = 2
@@ -198,6 +200,45 @@ if __name__ == "__main__":
     by_shard = read_on_all_ranks(sharded)
     assert (by_shard.sum(dim=0) == 1).all()
     assert by_shard.sum(dim=1).tolist() == [12, 12]
+
+# %%
+# In Accelerate and Hugging Face's ``Trainer``, split by worker only. Their prepared loader
+# splits between the ranks. A dataset that splits nothing gives both ranks equal samples
+# there, one from each worker. The fix above loses half of the samples. In Lightning, use
+# the fix above. ``dejabatch.shard(items, ranks=False)`` splits by worker only.
+
+
+class Whole(Shards):
+    def __iter__(self):
+        return self.read(0, 1)
+
+
+def prepared(rank, world_size, make_dataset):
+    loader = load(make_dataset(rank, world_size))
+    loader = Accelerator(cpu=True).prepare(loader)
+    return torch.cat(list(loader))
+
+
+def sharded_by_worker(_rank, _world_size):
+    return dejabatch.shard(range(24), ranks=False)
+
+
+def count_prepared(*makers):
+    ranks = torch.distributed.get_rank(), torch.distributed.get_world_size()
+    samples = [prepared(*ranks, make_dataset) for make_dataset in makers]
+    return [torch.bincount(some, minlength=24) for some in samples]
+
+
+if __name__ == "__main__":
+    makers = Whole, ByRankAndWorker, ByWorker, sharded_by_worker
+    ranks = zip(*on_ranks(count_prepared, *makers), strict=True)
+    for make_dataset, (zero, one) in zip(makers, ranks, strict=True):
+        both = int(((zero > 0) & (one > 0)).sum())
+        lost = int((zero + one == 0).sum())
+        name = make_dataset.__name__
+        print(f"{name}: {both} of 24 on both ranks, {lost} on none")
+        expected = {Whole: (24, 0), ByRankAndWorker: (0, 12)}
+        assert (both, lost) == expected.get(make_dataset, (0, 0))
 
 # %%
 # Proof

@@ -5,6 +5,7 @@
 #   "matplotlib",
 #   "numpy",
 #   "torch",
+#   "webdataset",
 # ]
 # ///
 """
@@ -164,6 +165,69 @@ if __name__ == "__main__":
         assert sorted(loader) == sorted(Lines(FILES[:1]))
 
 # %%
+# If the ``__iter__`` is a library's, wrap the dataset. The wrapper gives each worker
+# every ``step``-th sample of any iterable, such as a TFRecord reader. It needs no change
+# in the library.
+
+
+class Split(IterableDataset):
+    def __init__(self, source):
+        self.source = source
+
+    def __iter__(self):
+        info = get_worker_info()
+        first, step = (0, 1) if info is None else (info.id, info.num_workers)
+        return itertools.islice(iter(self.source), first, None, step)
+
+
+if __name__ == "__main__":
+    loader = DataLoader(Split(Lines(FILES)), batch_size=4, num_workers=2)
+    total = times_of_each(loader).total()
+    print("wrapped:", total, "samples in an epoch of", len(broken_times))
+    assert times_of_each(loader) == Counter(broken_times.keys())
+
+# %%
+# In webdataset, a ``DataPipeline`` needs ``split_by_worker`` after its list of shards.
+# ``WebDataset(urls)`` splits between workers itself. Repeats are meant with
+# ``resampled=True``, which draws shards with replacement.
+
+
+def write_shards(folder):
+    from webdataset import TarWriter
+
+    shards = [f"{folder}/{name}.tar" for name in "abcd"]
+    for shard in shards:
+        with TarWriter(shard) as file:
+            for i in range(4):
+                file.write({"__key__": f"{Path(shard).stem}{i}", "txt": ""})
+    return shards
+
+
+def times_of_keys(dataset, num_workers=2):
+    loader = DataLoader(dataset, batch_size=None, num_workers=num_workers)
+    return Counter(sample["__key__"] for sample in loader)
+
+
+if __name__ == "__main__":
+    import webdataset as wds
+
+    with tempfile.TemporaryDirectory() as folder:
+        urls = write_shards(folder)
+        shards, read = wds.SimpleShardList(urls), wds.tarfile_to_samples()
+        unsplit = times_of_keys(wds.DataPipeline(shards, read))
+        split = times_of_keys(
+            wds.DataPipeline(shards, wds.split_by_worker, read)
+        )
+        whole = times_of_keys(wds.WebDataset(urls, shardshuffle=False))
+        resampled = wds.WebDataset(urls, resampled=True).with_epoch(16)
+        epochs = [times_of_keys(resampled, num_workers=0) for _ in range(9)]
+    print("DataPipeline:", unsplit.total(), "samples in an epoch of 16")
+    print("with split_by_worker:", split.total(), "samples")
+    assert set(unsplit.values()) == {2}
+    assert split == whole == Counter(broken_times.keys())
+    assert any(max(epoch.values()) > 1 for epoch in epochs)
+
+# %%
 # Proof
 # -----
 # The numbers show how often each line comes in one epoch. Each must come once.
@@ -239,4 +303,3 @@ if __name__ == "__main__":
 # * All workers apply the same augmentation:
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
 # * :class:`torch.utils.data.IterableDataset`.
-# * webdataset's ``split_by_worker`` splits tar files between workers.
