@@ -2,6 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #   # dejabatch: a build of the site adds its wheel here
+#   "lightning",
 #   "matplotlib",
 #   "numpy",
 #   "torch",
@@ -31,7 +32,9 @@ identical.
 # sphinx_gallery_tags = ["same across workers", "same in every epoch", "worker_init_fn"]
 # sphinx_gallery_parallel = False
 
+import logging
 import random
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -154,6 +157,58 @@ if __name__ == "__main__":
         print(distinct, "distinct crops of 16 in two epochs")
         assert distinct >= 15
         del loader  # ends persistent workers
+
+# %%
+# In Lightning, call ``seed_everything(0, workers=True)`` once, in the main program.
+# Lightning then gives each loader a ``worker_init_fn``, unless it has one. The seeds
+# differ by worker, rank and epoch, and runs repeat. A ``worker_init_fn`` that calls
+# ``seed_everything(42)`` is the constant seed again.
+
+
+def crops_in_lightning(loader):
+    """Return the crops of two epochs, as a model gets them."""
+    import lightning.pytorch as pl
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    seen = []
+
+    class Module(pl.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.automatic_optimization = False
+
+        def training_step(self, batch, number):
+            seen.append(batch[0])
+
+        def configure_optimizers(self):
+            return None
+
+    pl.Trainer(
+        accelerator="cpu",
+        max_epochs=2,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    ).fit(Module(), loader)
+    return seen
+
+
+if __name__ == "__main__":
+    from lightning.pytorch import seed_everything as seed_lightning
+
+    runs = []
+    for _ in range(2):
+        seed_lightning(0, workers=True, verbose=False)
+        loader = DataLoader(RandomCrops(), batch_size=1, num_workers=WORKERS)
+        runs.append(crops_in_lightning(loader))
+    constant = crops_in_lightning(broken)  # keeps its worker_init_fn
+    print("Lightning, workers=True:", count_distinct(runs[0]), "of 16")
+    print("Lightning, worker_init_fn:", count_distinct(constant), "of 16")
+    assert count_distinct(runs[0]) >= 15
+    assert all(map(torch.equal, *runs))
+    assert count_distinct(constant) == 4
 
 # %%
 # Proof

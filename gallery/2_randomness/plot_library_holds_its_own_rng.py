@@ -19,15 +19,16 @@ Transforms of albumentations 2.0.8 and MONAI hold generators, which every worker
   worker applies the same transforms, and every epoch repeats them.
 * **Because:** The library keeps random generators in its transforms. Every worker gets
   a copy, and nothing reseeds the copies.
-* **Do:** Pass ``worker_init_fn=dejabatch.seed_worker``, or seed each worker with the
-  library's own method.
+* **Do:** With MONAI, use ``monai.data.DataLoader``. With another library, pass
+  ``worker_init_fn=dejabatch.seed_worker``, or call the library's own method there.
 """
 
 # %%
 # See it happen
 # -------------
 # This dataset uses Albumentations 2.0.8, the last release under the MIT licence. The
-# dataset creates no generator of its own.
+# dataset creates no generator of its own. AlbumentationsX 2.5.1 is right in workers:
+# :doc:`/evidence/libraries` measures both, and 20 others.
 
 # sphinx_gallery_tags = ["same across workers", "same in every epoch", "transform", "library"]
 # sphinx_gallery_parallel = False

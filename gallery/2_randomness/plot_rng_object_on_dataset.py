@@ -1,10 +1,12 @@
 # /// script
 # requires-python = ">=3.11"
 # dependencies = [
+#   "accelerate",
 #   # dejabatch: a build of the site adds its wheel here
 #   "matplotlib",
 #   "numpy",
 #   "torch",
+#   "transformers",
 # ]
 # ///
 """
@@ -35,6 +37,7 @@ A generator on the dataset starts in the same state in every worker and epoch.
 import multiprocessing
 import pickle
 import random
+import tempfile
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -262,6 +265,53 @@ if __name__ == "__main__":
         )
         has_no_effect = count_distinct(crops(loader)) == 1
         assert has_no_effect == (function is rebuild_rng)
+
+# %%
+# Hugging Face's ``Trainer`` takes no ``worker_init_fn``. There, rebuild the generator
+# before the first sample of each worker. This dataset also works in Lightning, Accelerate
+# and a loop of your own. ``torch.initial_seed()`` is new in each worker, and ``Trainer``
+# adds the rank to it.
+
+
+class SeedsItself(RandomCrops):
+    seed = None
+
+    def __getitem__(self, index):
+        if self.seed != torch.initial_seed():
+            self.seed = torch.initial_seed()
+            self.rng = np.random.default_rng(self.seed)
+        return super().__getitem__(index)
+
+
+def crops_in_trainer(dataset):
+    """Return the crops of two epochs of the loader that Trainer makes."""
+    from transformers import Trainer, TrainingArguments
+
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            folder,
+            use_cpu=True,
+            per_device_train_batch_size=1,
+            dataloader_num_workers=WORKERS,
+            report_to=[],
+        )
+        model = torch.nn.Linear(1, 1)
+        options = {"train_dataset": dataset, "data_collator": torch.stack}
+        trainer = Trainer(model, arguments, **options)
+        loader = trainer.get_train_dataloader()
+        return crops(loader) + crops(loader)
+
+
+if __name__ == "__main__":
+    import accelerate
+    import transformers
+
+    print("transformers", transformers.__version__)
+    print("accelerate", accelerate.__version__)  # Trainer needs it
+    for make, least, most in ((RandomCrops, 1, 1), (SeedsItself, 7, 8)):
+        distinct = count_distinct(crops_in_trainer(make()))
+        print(f"Trainer, {make.__name__}: {distinct} distinct crops of 8")
+        assert least <= distinct <= most
 
 # %%
 # Each kind of generator takes a large seed in its own way.

@@ -17,7 +17,8 @@ torch's CPU generator accepts a seed of 64 bits and uses only 32 bits.
   same numbers.
 * **Because:** The seeds differ only in their high 32 bits, and torch's CPU generator
   uses only the low 32 bits.
-* **Do:** Mix all bits of the seed into 32 bits with ``numpy.random.SeedSequence``.
+* **Do:** Mix all bits of the seed into 32 bits with ``numpy.random.SeedSequence``. With
+  Lightning 2.4 to 2.6.0, upgrade to Lightning 2.6.1.
 """
 
 # %%
@@ -109,9 +110,9 @@ if __name__ == "__main__":
 # Lightning 2.4 to 2.6.0 packed the base seed, the worker and the rank into 64 bits. A
 # linear congruential generator then mixed these bits. The low half of its result
 # depends only on the low half of its input. torch's draws therefore did not change with
-# the epoch, but NumPy's draws did. The cell installs one of these releases and a later
-# release into temporary folders and runs both. (If pip cannot install a release, the
-# output says so.)
+# the epoch, but NumPy's draws did. Upgrade to Lightning 2.6.1 or newer. The cell installs
+# one of these releases and a later release into temporary folders and runs both. (If pip
+# cannot install a release, the output says so.)
 
 PROGRAM = """
 import json

@@ -2,6 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #   # dejabatch: a build of the site adds its wheel here
+#   "lightning",
 #   "matplotlib",
 #   "torch",
 # ]
@@ -28,7 +29,9 @@ A loader with persistent workers has one iterator, which all of its loops share.
 # sphinx_gallery_parallel = False
 # sphinx_gallery_repair = ["read_pairs", "read_pairs_of_two"]
 
+import logging
 import sys
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -111,6 +114,55 @@ if __name__ == "__main__":
 # %%
 # To look at one batch, create another loader without workers:
 # ``next(iter(DataLoader(loader.dataset, batch_size=4)))``.
+
+# %%
+# In Lightning, pass ``fit`` two loaders, even to validate on the training samples. With
+# one persistent loader, validation in the middle of an epoch ends the training epoch.
+
+
+def samples_trained_in_lightning(train_loader, val_loader):
+    import lightning.pytorch as pl
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    seen = []
+
+    class Module(pl.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.automatic_optimization = False
+
+        def training_step(self, sample, number):
+            seen.append(int(sample))
+
+        def validation_step(self, sample, number):
+            pass
+
+        def configure_optimizers(self):
+            return None
+
+    pl.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        val_check_interval=0.5,
+        num_sanity_val_steps=0,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    ).fit(Module(), train_loader, val_loader)
+    return seen
+
+
+if __name__ == "__main__":
+    one = make_loader()
+    of_one = samples_trained_in_lightning(one, one)
+    of_two = samples_trained_in_lightning(make_loader(), make_loader())
+    print("Lightning, one loader: ", of_one)
+    print("Lightning, two loaders:", of_two)
+    assert of_one == [0, 1, 2, 3]
+    assert of_two == list(range(8))
+    del one
 
 # %%
 # Proof

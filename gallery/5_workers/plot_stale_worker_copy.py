@@ -1,7 +1,9 @@
 # /// script
 # requires-python = ">=3.11"
 # dependencies = [
+#   "accelerate",
 #   # dejabatch: a build of the site adds its wheel here
+#   "lightning",
 #   "matplotlib",
 #   "numpy",
 #   "torch",
@@ -29,9 +31,13 @@ Changing a dataset attribute has no effect with persistent_workers
 # sphinx_gallery_tags = ["same in every epoch", "persistent workers", "dataset"]
 # sphinx_gallery_parallel = False
 
+import logging
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from accelerate import Accelerator
 from matplotlib.cbook import get_sample_data
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -185,6 +191,68 @@ if __name__ == "__main__":
     first, *_ = loader
     del loader
     assert torch.equal(first, random_crop(epoch=1, index=0))
+
+# %%
+# In Lightning, call ``dataset.set_epoch`` in ``on_train_epoch_start``. Lightning calls the
+# ``set_epoch`` of samplers alone. Accelerate calls ``dataset.set_epoch`` itself. Both need
+# the fix above. For Hugging Face's ``Trainer``, see
+# :ref:`a recipe <augmentation-from-seed-epoch-and-index>`.
+
+
+def in_lightning(dataset, call_set_epoch=True):
+    """Return the first crop of each epoch, as a model gets it."""
+    import lightning.pytorch as pl
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    crops = []
+
+    class Module(pl.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.automatic_optimization = False
+
+        def on_train_epoch_start(self):
+            if call_set_epoch:
+                dataset.set_epoch(self.current_epoch)
+
+        def training_step(self, crop, number):
+            if number == 0:
+                crops.append(crop)
+
+        def configure_optimizers(self):
+            return None
+
+    pl.Trainer(
+        accelerator="cpu",
+        max_epochs=3,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    ).fit(Module(), load(dataset))
+    return crops
+
+
+def in_accelerate(dataset):
+    loader = Accelerator(cpu=True).prepare(load(dataset))
+    return [first for _ in range(3) for first, *_ in [loader]]
+
+
+if __name__ == "__main__":
+    results = {
+        "Lightning, no call": in_lightning(
+            SharedCrops(), call_set_epoch=False
+        ),
+        "Lightning, Crops": in_lightning(Crops()),
+        "Lightning, SharedCrops": in_lightning(SharedCrops()),
+        "Accelerate, Crops": in_accelerate(Crops()),
+        "Accelerate, SharedCrops": in_accelerate(SharedCrops()),
+    }
+    counts = [count_distinct(images) for images in results.values()]
+    for name, count in zip(results, counts, strict=True):
+        print(f"{name}: {count} distinct crops in 3 epochs")
+    assert counts == [1, 1, 3, 1, 3]
 
 # %%
 # Proof

@@ -42,6 +42,14 @@ FROM_THREADS = {
     "data loading after restart from ckpt starts again from scratch": "resume",
     "same order in each epoch DistributedSampler set_epoch": "no_set_epoch",
     "ultralytics yolo every worker same mosaic augmentation": "rng_object_on_dataset",
+    "same images with several workers": "numpy_global|rng_object_on_dataset",
+    "Lightning seed_everything workers=True same augmentations every epoch": (
+        "seeds_equal_in_32_bits|constant_worker_seed"
+    ),
+    "webdataset duplicate samples in an epoch": "stream_not_split_by_worker",
+    "both processes have all batches without a sampler": "no_distributed_sampler",
+    "shuffle=True same order in every run": r"symptoms/runs|reference/meant",
+    "accelerate set_seed same augmentation on every device": "ranks_augment_alike",
 }
 OTHERS = {
     "same crop": "one_draw_for_the_whole_batch",

@@ -57,6 +57,7 @@ RECORDS = (
             "persistent_workers",
             "nested loops",
             "two iterators",
+            "Lightning val_check_interval",
         ),
         cause="With `persistent_workers=True`, a loader has a single iterator, which "
         "every `iter(loader)` restarts.",

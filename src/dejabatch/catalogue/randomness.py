@@ -21,6 +21,8 @@ RECORDS = (
             "mosaic",
             "Ultralytics YOLO",
             "detectron2",
+            "same images from every worker",
+            "Hugging Face Trainer worker_init_fn",
         ),
         cause="Every worker gets a copy of the random generator on the dataset or "
         "transform, and nothing reseeds the copies.",
@@ -43,6 +45,7 @@ RECORDS = (
             "Cutout",
             "identical augmentation across workers",
             "NumPy random same between workers",
+            "same images with several workers",
         ),
         cause="Before torch 1.9, every forked worker inherited the `np.random` state "
         "of the main process. Since 1.9, torch also seeds `np.random` in every "
@@ -200,8 +203,8 @@ RECORDS = (
         ),
         cause="The library keeps random generators in its transforms. Every worker "
         "gets a copy, and nothing reseeds the copies.",
-        fix="Pass `worker_init_fn=dejabatch.seed_worker`, or seed each worker with "
-        "the library's own method.",
+        fix="With MONAI, use `monai.data.DataLoader`. With another library, pass "
+        "`worker_init_fn=dejabatch.seed_worker`, or call the library's own method there.",
     ),
     FailureMode(
         slug="opencv-rng",
@@ -240,10 +243,18 @@ RECORDS = (
         symptom="Your workers have different seeds in every epoch, but torch draws "
         "the same numbers.",
         seen=("epochs", "ranks"),
-        words=("64-bit seed", "seed overflow", "SeedSequence", "large seeds"),
+        words=(
+            "64-bit seed",
+            "seed overflow",
+            "SeedSequence",
+            "large seeds",
+            "Lightning seed_everything workers=True",
+            "same augmentation every epoch",
+        ),
         cause="The seeds differ only in their high 32 bits, and torch's CPU generator "
         "uses only the low 32 bits.",
-        fix="Mix all bits of the seed into 32 bits with `numpy.random.SeedSequence`.",
+        fix="Mix all bits of the seed into 32 bits with `numpy.random.SeedSequence`. With "
+        "Lightning 2.4 to 2.6.0, upgrade to Lightning 2.6.1.",
     ),
     FailureMode(
         slug="seeds-next-to-each-other",

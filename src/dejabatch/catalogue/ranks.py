@@ -21,6 +21,8 @@ RECORDS = (
             "same loss on every GPU",
             "torchrun",
             "duplicated training",
+            "each process reads all batches",
+            "no sampler",
         ),
         cause="The loader has no `DistributedSampler`, so each rank draws from the "
         "whole dataset.",

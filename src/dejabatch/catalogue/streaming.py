@@ -20,6 +20,7 @@ RECORDS = (
             "load_dataset streaming",
             "Hugging Face streaming",
             "epoch longer with more workers",
+            "webdataset split_by_worker",
         ),
         cause="Every worker has a copy of the dataset and reads the whole stream.",
         fix="In `__iter__`, call `get_worker_info()` and skip the samples of the "
@@ -72,6 +73,7 @@ RECORDS = (
             "split_dataset_by_node",
             "duplicate data",
             "accelerate IterableDataset",
+            "Trainer IterableDataset duplicates",
             "Hugging Face streaming DDP",
             "data not split across GPUs",
             "torchrun",
