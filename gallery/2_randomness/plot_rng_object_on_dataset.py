@@ -91,8 +91,8 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# Each new worker gets a copy of the dataset, including the generator and its state.
-# torch then seeds the worker's three *global* generators, but not the copy.
+# Each new worker copies the dataset, with the generator and its state. torch then seeds
+# the worker's three *global* generators, but not the copy.
 #
 # .. code-block:: text
 #
@@ -189,7 +189,7 @@ if __name__ == "__main__":
 # The fix
 # -------
 # **If the code is yours, draw from torch's global generator.** torch seeds this
-# generator in every new worker, so you need no ``worker_init_fn``.
+# generator in every worker.
 
 
 class RandomCropsByTorch(RandomCrops):

@@ -25,7 +25,7 @@ A loader knows its own workers but not the other ranks.
 # -------------
 # A stream has eight shards with three samples each. The dataset splits the shards between
 # the workers of its loader. Two processes of ``torch.distributed`` read the stream, with
-# two workers each, and count how often they get each sample.
+# two workers each, and count the samples.
 
 # sphinx_gallery_tags = ["same across ranks", "repeated samples", "IterableDataset"]
 # sphinx_gallery_parallel = False
@@ -150,8 +150,8 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# Number the workers of all ranks, and split by that number. Get the rank in the process
-# that joined the process group, and pass the rank to the dataset.
+# Number the workers of all ranks, and split by that number. Pass the rank to the dataset
+# in the process that joined the process group.
 
 
 class ByRankAndWorker(Shards):
@@ -202,10 +202,11 @@ if __name__ == "__main__":
     assert by_shard.sum(dim=1).tolist() == [12, 12]
 
 # %%
-# In Accelerate and Hugging Face's ``Trainer``, split by worker only. Their prepared loader
-# splits between the ranks. A dataset that splits nothing gives both ranks equal samples
-# there, one from each worker. The fix above loses half of the samples. In Lightning, use
-# the fix above. ``dejabatch.shard(items, ranks=False)`` splits by worker only.
+# In Accelerate and ``Trainer``, split by worker only. ``accelerator.prepare``, which
+# Hugging Face's ``Trainer`` calls, splits between the ranks. There, a dataset that splits
+# nothing gives each rank the samples of one worker, and both workers read all samples. The
+# fix above loses half of the samples. ``dejabatch.shard(items, ranks=False)`` splits by
+# worker only.
 
 
 class Whole(Shards):
