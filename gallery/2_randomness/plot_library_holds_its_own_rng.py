@@ -28,7 +28,7 @@ Transforms of albumentations 2.0.8 and MONAI hold generators, which every worker
 # -------------
 # This dataset uses Albumentations 2.0.8, the last release under the MIT licence. The
 # dataset creates no generator of its own. AlbumentationsX 2.5.1 is right in workers:
-# :doc:`/evidence/libraries` measures both, and 20 others.
+# :doc:`/evidence/libraries` measures both, and other libraries.
 
 # sphinx_gallery_tags = ["same across workers", "same in every epoch", "transform", "library"]
 # sphinx_gallery_parallel = False
