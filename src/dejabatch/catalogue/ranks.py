@@ -213,7 +213,5 @@ RECORDS = (
         "next order is drawn before `set_epoch` is called.",
         fix="Use `persistent_workers=True` instead of an endless sampler, or let the "
         "sampler count its passes itself.",
-        undetected_because="`audit` reads the loader's own batches without the loop that "
-        "calls `set_epoch`.",
     ),
 )
