@@ -5,15 +5,29 @@ import time
 
 import numpy as np
 import pytest
+import torch
 import torch.distributed as dist
-from observations import epochs, facts, observation, part, random_answers, ranks, split
+from observations import (
+    answers,
+    digest,
+    epochs,
+    facts,
+    fetch,
+    observation,
+    part,
+    random_answers,
+    ranks,
+    split,
+)
 
+from dejabatch.checks import RANK_CHECKS, judge
 from dejabatch.distributed.header import header_of
 from dejabatch.distributed.keys import indices_of
 from dejabatch.distributed.meeting import Absent, Meeting, meet
 from dejabatch.distributed.record import pack, unpack
 from dejabatch.findings import Finding
 from dejabatch.observe.experiments.fixed_samples import FixedSamples
+from dejabatch.state.fingerprint import fingerprint
 
 ORDER = np.random.default_rng(0).permutation(5000).tolist()
 
@@ -51,6 +65,99 @@ def test_groups_are_the_declared_ones_and_the_other_ranks():
     groups = [[header.rank for header in group] for group in four.groups]
     assert groups == [[0], [1, 3], [2]]
     assert [header.rank for header in four.leaders] == [0, 1, 2]
+
+
+def header_with_numbers(
+    rank, names, indices, numbers=None, *, number=int, seen=None, **drawn
+):
+    """Return the header of a rank whose dataset returns (number, name).
+
+    The number of a sample is its index, unless there are other numbers.
+    """
+    numbers = indices if numbers is None else numbers
+    samples = [(n, names[i]) for n, i in zip(numbers, indices, strict=True)]
+    parts = {
+        "[0]": [fingerprint(number(n)) for n, _ in samples],
+        "[1]": [name for _, name in samples],
+    }
+    fetches = [fetch(samples, indices=indices, parts=parts)]
+    observed = observation(
+        fetches, facts=facts(length=len(names)), answers=seen or answers()
+    )
+    probes = tuple(digest(name) for name in names[:8])
+    fixed = FixedSamples(splits=(split(rank, 2),), batches=1, probes=probes, **drawn)
+    return header_of(observed, fixed, rank=rank, world_size=2)
+
+
+def named(*headers):
+    """Return the slug, severity and evidence of what is found about the datasets."""
+    slugs = ["data-split-twice", "ranks-disagree"]
+    found = judge(ranks(*headers), RANK_CHECKS, slugs).findings
+    return [(one.slug, one.severity, one.evidence) for one in found]
+
+
+IN_ORDER = [f"sample {i}" for i in range(16)]
+SHUFFLED = [IN_ORDER[i] for i in np.random.default_rng(1).permutation(16)]
+SHUFFLED_ANEW = [IN_ORDER[i] for i in np.random.default_rng(2).permutation(16)]
+EVEN, ODD = range(0, 16, 2), range(1, 16, 2)
+
+
+@pytest.mark.parametrize("number", [int, np.int64, torch.tensor])
+def test_samples_with_their_own_index_are_compared_without_it(number):
+    two = [
+        header_with_numbers(0, SHUFFLED, EVEN, number=number),
+        header_with_numbers(1, SHUFFLED_ANEW, ODD, number=number),
+    ]
+    both = {SHUFFLED[i] for i in EVEN} & {SHUFFLED_ANEW[i] for i in ODD}
+    assert len(both) > 2
+    ((slug, severity, evidence),) = named(*two)
+    assert (slug, severity) == ("ranks-disagree", "error")
+    assert evidence.startswith(f"{len(both)} of {16 - len(both)} samples")
+
+
+def test_parts_of_a_dataset_with_their_own_index_are_split_twice():
+    shards = [[f"{rank}/{i}" for i in range(16)] for rank in range(2)]
+    two = [header_with_numbers(r, shards[r], (EVEN, ODD)[r]) for r in range(2)]
+    ((slug, severity, _),) = named(*two)
+    assert (slug, severity) == ("data-split-twice", "error")
+
+
+ORDERS = [(SHUFFLED, EVEN), (SHUFFLED_ANEW, ODD)]
+
+
+def test_random_samples_with_their_own_index_are_not_compared():
+    two = [
+        header_with_numbers(
+            rank,
+            names,
+            indices,
+            seen=random_answers("torch"),
+            drawn={i: digest((i, names[i])) for i in indices},
+        )
+        for rank, (names, indices) in enumerate(ORDERS)
+    ]
+    assert all(header.reproducible for header in two)
+    ((slug, severity, _),) = named(*two)
+    assert (slug, severity) == ("ranks-disagree", "warning")
+
+
+def test_number_that_is_the_index_on_one_rank_only_is_not_left_out_there_alone():
+    two = [
+        header_with_numbers(
+            rank, names, indices, [IN_ORDER.index(names[i]) for i in indices]
+        )
+        for rank, (names, indices) in enumerate([(IN_ORDER, EVEN), (SHUFFLED, ODD)])
+    ]
+    assert [header.own_index for header in two] == [("[0]",), ()]
+    ((slug, severity, _),) = named(*two)
+    assert (slug, severity) == ("ranks-disagree", "warning")
+
+
+def test_samples_of_their_own_index_alone_are_kept():
+    numbers = fetch(EVEN, indices=EVEN, parts={"[0]": [fingerprint(i) for i in EVEN]})
+    header = header_of(observation([numbers]), FixedSamples(), rank=0, world_size=2)
+    assert header.own_index == ()
+    assert len(header.contents.hashes) == len(EVEN)
 
 
 def stores(kind, folder, number):

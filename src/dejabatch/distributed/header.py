@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
+import torch
 import xxhash
 
 from dejabatch.distributed.keys import hash_digests, hash_indices, keys_of
 from dejabatch.distributed.record import Header
 from dejabatch.findings import Finding
 from dejabatch.observe.experiments.fixed_samples import FixedSamples
-from dejabatch.observe.record import MAIN_PROCESS, Observation
+from dejabatch.observe.record import MAIN_PROCESS, Fetch, Observation
+from dejabatch.state.fingerprint import fingerprint
 from dejabatch.verdict import why_incomplete
 
 # Two sets of keys of nine bytes each fill most of four kilobytes, or of 600 bytes.
@@ -75,7 +77,8 @@ def header_of(
     by_itself = answers is not None and answers.changes_by_itself
     map_style = facts is not None and facts.map_style
     reproducible = answers is not None and answers.reproducible and not by_itself
-    contents = digests
+    own_index = _own_index(first)
+    contents = _without(own_index, first) if own_index else digests
     if fixed.drawn and len(order):
         contents = _as_array(fixed.drawn[index] for index in order.tolist())
     elif random or not map_style:
@@ -98,6 +101,7 @@ def header_of(
         probes=tuple(one and one[:_SHORT] for one in fixed.probes),
         indices=keys_of(hash_indices(order), most) if len(order) else None,
         contents=keys_of(hash_digests(contents), most) if len(contents) else None,
+        own_index=own_index,
         reproducible=reproducible,
         random=random,
         generators=_generators(seen),
@@ -118,6 +122,42 @@ def header_of(
         start_method=facts.start_method,
         replacement=facts.replacement,
     )
+
+
+def _own_index(fetches: Sequence[Fetch]) -> tuple[str, ...]:
+    """Return the paths of the parts that are the index of their sample.
+
+    Such a part hides that another rank has the same sample at another index.
+    """
+    if not fetches or any(fetch.indices is None for fetch in fetches):
+        return ()
+    paths = set.intersection(*(set(fetch.parts) for fetch in fetches))
+    own = sorted(path for path in paths if all(_is_index(f, path) for f in fetches))
+    return tuple(own) if len(own) < len(paths) else ()
+
+
+def _is_index(fetch: Fetch, path: str) -> bool:
+    """Return whether a part of each sample of a batch is the sample's index."""
+    found = [part.tobytes() for part in fetch.parts[path]]
+    indices = [] if fetch.indices is None else fetch.indices.tolist()
+    return any(
+        found == [fingerprint(kind(index)) for index in indices]
+        for kind in (int, np.int64, torch.tensor)
+    )
+
+
+def _without(
+    own_index: Collection[str], fetches: Iterable[Fetch]
+) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    """Return digests of the samples of some batches without some of their parts."""
+    digests = []
+    for fetch in fetches:
+        columns = [fetch.parts[p] for p in sorted(fetch.parts) if p not in own_index]
+        digests += [
+            xxhash.xxh3_128_digest(b"".join(part.tobytes() for part in sample))
+            for sample in zip(*columns, strict=True)
+        ]
+    return _as_array(digests)
 
 
 def _generators(seen: Observation) -> Mapping[str, tuple[bytes, ...]]:

@@ -55,6 +55,9 @@ class Header:
         As in `dejabatch.observe.experiments.fixed_samples.FixedSamples`, shortened.
     indices, contents : Keys or None
         Keys of the first epoch's indices and samples; None if unknown.
+    own_index : tuple of str
+        Paths of the parts that are a sample's own index. `contents` leave out these
+        parts, but not if the samples are random.
     reproducible : bool
         Whether `contents` do not depend on random generators.
     random : bool
@@ -93,6 +96,7 @@ class Header:
     probes: tuple[bytes | None, ...] = ()
     indices: Keys | None = None
     contents: Keys | None = None
+    own_index: tuple[str, ...] = ()
     reproducible: bool = False
     random: bool = False
     generators: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)

@@ -62,8 +62,13 @@ def common_contents(_ranks: Ranks, evidence: Evidence[Ranks]) -> Overlap:
 
 
 def contents_are_comparable(_ranks: Ranks, evidence: Evidence[Ranks]) -> bool:
-    """Return whether equal samples have equal keys on all leaders."""
-    return all(header.reproducible for header in evidence.of(leaders))
+    """Return whether a sample has one key on all leaders, whatever its index."""
+    found = evidence.of(leaders)
+    if not all(header.reproducible for header in found):
+        return False
+    # Keys of random samples contain the index, and keys without different parts differ.
+    own = {header.own_index for header in found}
+    return own == {()} or (len(own) == 1 and not any(h.random for h in found))
 
 
 def differing_indices(_ranks: Ranks, evidence: Evidence[Ranks]) -> int:
