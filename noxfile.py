@@ -157,6 +157,13 @@ def libraries(session: nox.Session) -> None:
     run(session, "python", str(measure), *session.posargs)
 
 
+@in_environment(default=False)
+def library_releases(session: nox.Session) -> None:
+    """Measure series of releases of some libraries: LIBRARY[==VERSION]..."""
+    measure = DOCS / "evidence" / "libraries" / "measure_library_releases.py"
+    run(session, "python", str(measure), *session.posargs)
+
+
 @nox.session(default=False)
 def release(session: nox.Session) -> None:
     """Rehearse a release; arguments are requirements, such as torch==2.13.0."""

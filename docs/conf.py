@@ -11,7 +11,11 @@ from dejabatch.catalogue import FAILURE_MODES
 from dejabatch.home import PUBLISHED, REPOSITORY, SITE, STABLE
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE / "_ext"), str(HERE / "evidence" / "versions")]
+sys.path[:0] = [
+    str(HERE / "_ext"),
+    str(HERE / "evidence" / "versions"),
+    str(HERE / "evidence" / "libraries"),
+]
 
 # Commands on pages run with this Python. argparse folds its help at the terminal's width,
 # and colours the help since Python 3.14.
@@ -262,11 +266,13 @@ def drop_idle_scripts(*arguments):
 
 def setup(app):
     """Read all pages again when an extension has changed."""
-    import by_version  # after the extensions of the package
+    import by_release  # after the extensions of the package
+    import by_version
     from failure_modes import TEMPLATES
 
-    TEMPLATES.globals |= by_version.GLOBALS
-    sources = sorted([*HERE.glob("_ext/*.py"), *by_version.FILES])
+    TEMPLATES.globals |= by_version.GLOBALS | by_release.GLOBALS
+    data = [*by_version.FILES, *by_release.FILES]
+    sources = sorted([*HERE.glob("_ext/*.py"), *data])
     code = "".join(source.read_text(encoding="utf-8") for source in sources)
     app.add_config_value("code_of_extensions", code, "env", str)
     app.connect("autodoc-process-signature", hide_factories)

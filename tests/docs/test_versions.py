@@ -5,8 +5,10 @@ import json
 import re
 import sys
 
+import by_release
 import by_version
 import measure_libraries
+import measure_library_releases
 import measure_releases
 import probe_library
 import pytest
@@ -49,14 +51,14 @@ def test_run_says_where_it_comes_from_and_answers_every_probe(run):
 
 
 def test_every_library_has_a_measurement_or_a_reason():
-    records = json.loads(by_version.LIBRARIES.read_text())
+    records = json.loads(by_release.NEWEST.read_text())
     assert list(records) == list(measure_libraries.REQUIREMENTS)
     for requirement, record in records.items():
         assert ("plain" in record) != ("not_run" in record), requirement
 
 
 def test_data_libraries_read_each_sample_once():
-    records = json.loads(by_version.LIBRARIES.read_text())
+    records = json.loads(by_release.NEWEST.read_text())
     for name in probe_library.DATA_LIBRARIES:
         ways = [way for way in records[name].values() if isinstance(way, dict)]
         assert all(way["each_sample_once"] for way in ways), name
@@ -68,7 +70,7 @@ def test_data_libraries_read_each_sample_once():
 )
 def test_library_repeats_where_most_results_are_equal(equal, words):
     measured = dict(zip(("workers_equal", "epochs_equal"), equal, strict=True))
-    assert by_version.repeats(measured) == words
+    assert by_release.repeats(measured) == words
 
 
 def test_results_of_two_epochs_are_compared_by_worker_and_by_epoch():
@@ -78,6 +80,31 @@ def test_results_of_two_epochs_are_compared_by_worker_and_by_epoch():
         "epochs_equal": 7,
         "distinct": 5,
     }
+
+
+@pytest.mark.parametrize("library", measure_library_releases.RELEASES)
+def test_every_run_of_a_library_has_answers_or_a_reason(library):
+    stored = [run for run in by_release.runs() if run["library"] == library]
+    in_order = list(measure_library_releases.RELEASES[library])
+    missing = by_release.not_measured().get(by_release.NAMES[library], [])
+    versions = [run["version"] for run in stored]
+    assert versions == [v for v in in_order if v not in missing]
+    names = {name for run in stored for name in run.get("results", {})}
+    for run in stored:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", run["date"])
+        assert ("results" in run) != bool(run.get("not_run"))
+        assert run.get("results", dict.fromkeys(names)).keys() == names
+        answers = [one["any"] for one in run.get("results", {}).values()]
+        assert all(answer in {True, False, None} for answer, _ in answers)
+        assert all(measured for _, measured in answers)
+
+
+def test_runs_of_libraries_have_known_probes():
+    names = {name for run in by_release.runs() for name in run.get("results", {})}
+    assert names <= by_release.behaviours().keys()
+    assert by_release.NAMES.keys() == measure_library_releases.RELEASES.keys()
+    slugs = {behaviour.slug for behaviour in by_release.behaviours().values()}
+    assert slugs - {None} <= FAILURE_MODES.keys()
 
 
 # The texts of the site ---------------------------------------------------------------
@@ -169,6 +196,52 @@ def test_build_that_contradicts_the_newest_older_release_is_refused(monkeypatch)
     by_version.this_build.cache_clear()
 
 
+def library_run(version, answer, library="monai"):
+    """Make a run of a library with one probe."""
+    name = "monai-is-equal-in-workers-of-torch"
+    return {
+        "library": library,
+        "version": version,
+        "system": "Linux x86_64",
+        "results": {name: {"any": [answer, "4 of 4 equal"]}},
+    }
+
+
+def store_library_runs(monkeypatch, *stored):
+    monkeypatch.setattr(by_release, "runs", lambda: stored)
+
+
+def test_page_of_a_failure_shows_the_libraries_with_it(monkeypatch):
+    answers = {"0.9.0": False, "0.10.0": True, "1.0.0": True, "1.1.0": None}
+    store_library_runs(monkeypatch, *(library_run(*one) for one in answers.items()))
+    (row,) = by_release.rows()
+    assert row.releases == {"no": "0.9.0", "yes": "0.10.0 to 1.0.0", "not run": "1.1.0"}
+    slug = "library-holds-its-own-rng"
+    assert by_release.versions_in_libraries(slug) == "MONAI 0.10.0 to 1.0.0"
+    assert by_release.versions_in_libraries("drop-last") == ""
+
+
+@pytest.mark.parametrize(
+    ("stored", "refused"), [(True, False), (False, True), (None, False)]
+)
+def test_build_with_a_library_that_contradicts_its_release_is_refused(
+    stored, refused, monkeypatch
+):
+    newest = library_run("1.1.0", not stored)
+    store_library_runs(monkeypatch, library_run("1.0.0", stored), newest)
+    here = library_run("1.0.9", True)
+    monkeypatch.setattr(by_release, "run_probes", lambda *_: [here])
+    by_release.this_build.cache_clear()
+    if refused:
+        with pytest.raises(
+            by_release.ExtensionError, match=r"monai 1\.0\.9 .* 1\.0\.0"
+        ):
+            by_release.this_build()
+    else:
+        assert by_release.this_build() == {"monai": here}
+    by_release.this_build.cache_clear()
+
+
 # The probes --------------------------------------------------------------------------
 
 
@@ -208,3 +281,34 @@ def test_python_that_is_missing_is_not_run(tmp_path, monkeypatch):
     monkeypatch.setitem(measure_releases.VERSIONS, "0.1", ("3.1", "numpy"))
     record = measure_releases.measure("0.1", tmp_path)
     assert record == {"not_run": "there is no Python 3.1"}
+
+
+def test_library_of_this_environment_answers_as_stored(tmp_path):
+    (run,) = measure_library_releases.run_probes(sys.executable, tmp_path, "torchdata")
+    assert {one[0] for r in run["results"].values() for one in r.values()} == {
+        True,
+        False,
+    }
+    assert by_release._contradicted(run) == []
+
+
+def test_run_of_a_library_replaces_the_record_of_its_release(tmp_path, monkeypatch):
+    monkeypatch.setattr(measure_library_releases, "RESULTS", tmp_path / "runs.json")
+    first, last = list(measure_library_releases.RELEASES["monai"])[::2][:2]
+    dropped = library_run("0.0.1", True)
+    for run in (dropped, library_run(last, True), library_run(first, True)):
+        measure_library_releases.store(run)
+    measure_library_releases.store(library_run(last, False))
+    stored = json.loads((tmp_path / "runs.json").read_text())["runs"]
+    assert stored == [library_run(first, True), library_run(last, False)]
+
+
+def test_library_that_cannot_be_installed_is_not_run(tmp_path, monkeypatch):
+    def fail(*_):
+        msg = "no such release"
+        raise measure_libraries.NotRun(msg)
+
+    monkeypatch.setattr(measure_library_releases, "install", fail)
+    version = next(iter(measure_library_releases.RELEASES["monai"]))
+    record = measure_library_releases.measure("monai", version, tmp_path)
+    assert (record["version"], record["not_run"]) == (version, "no such release")

@@ -46,9 +46,6 @@ REQUIREMENTS = (
     "grain",
     "litdata",
     "mosaicml-streaming",
-    "lightning==2.3.3",
-    "lightning==2.4.0",
-    "lightning==2.6.0",
     "lightning",
 )
 # A release must run with these, as in the rest of the site's measurements.
@@ -75,15 +72,23 @@ def is_here(requirement: str) -> bool:
         return False
 
 
-def measure(requirement: str, scratch: Path) -> dict[str, Any]:
-    """Install a release beside the shared packages, and run its probe."""
-    name = distribution(requirement)
-    python = sys.executable
-    if not is_here(requirement):
-        environment = scratch / "environment"
-        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-        windows = platform.system() == "Windows"
-        python = str(environment / ("Scripts/python.exe" if windows else "bin/python"))
+class NotRun(Exception):
+    """Says why a release could not be measured."""
+
+
+def install(requirements: list[str], scratch: Path) -> str:
+    """Return the Python of a new environment beside the shared packages.
+
+    A release that needs a torch of its own does not see the shared packages.
+    """
+    named = {*map(distribution, requirements)}
+    environment = scratch / "environment"
+    create = [sys.executable, "-m", "venv", "--without-pip", environment]
+    subprocess.run(create, check=True)
+    windows = platform.system() == "Windows"
+    python = str(environment / ("Scripts/python.exe" if windows else "bin/python"))
+    options = ["-q", "--no-cache-dir", "--no-compile"]
+    if "torch" not in named:
         ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
         folder = subprocess.check_output([python, "-c", ask], text=True).strip()
         shared = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
@@ -92,17 +97,34 @@ def measure(requirement: str, scratch: Path) -> dict[str, Any]:
         )
         constraints = scratch / "constraints.txt"
         constraints.write_text(
-            "".join(f"{name}=={version(name).partition('+')[0]}\n" for name in FIXED)
+            "".join(
+                f"{name}=={version(name).partition('+')[0]}\n"
+                for name in FIXED
+                if name not in named
+            )
         )
-        pip = [python, "-m", "pip", "install", "-q", "--no-cache-dir"]
-        done = subprocess.run(
-            [*pip, "-c", constraints, requirement],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            return {"not_run": last_line(done.stderr)[:200]}
+        options += ["-c", str(constraints)]
+    pip = [sys.executable, "-m", "pip", "--python", python]
+    done = subprocess.run(
+        [*pip, "install", *options, *requirements],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise NotRun(last_line(done.stderr)[:200])
+    return python
+
+
+def measure(requirement: str, scratch: Path) -> dict[str, Any]:
+    """Install a release beside the shared packages, and run its probe."""
+    name = distribution(requirement)
+    python = sys.executable
+    try:
+        if not is_here(requirement):
+            python = install([requirement], scratch)
+    except NotRun as reason:
+        return {"not_run": str(reason)}
     done = subprocess.run(
         [python, HERE / "probe_library.py", name],
         env={

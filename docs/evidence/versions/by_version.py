@@ -25,7 +25,6 @@ PROBE_FILES = (
     HERE / "probes" / "random_numbers.py",
     HERE / "probes" / "samples_and_order.py",
 )
-LIBRARIES = HERE.parent / "libraries" / "results.json"
 FILES = (Path(__file__), *PROBE_FILES, *sorted(RESULTS.glob("*.json")))
 """Sources of the pages; a change makes a build read all pages again."""
 MAIN_SYSTEM = "Linux x86_64"
@@ -77,9 +76,14 @@ class Behaviour(NamedTuple):
 
 @cache
 def behaviours() -> tuple[Behaviour, ...]:
-    """Return the probes in their order, without importing torch."""
+    """Return the probes of torch in their order."""
+    return tuple(behaviours_in(PROBE_FILES))
+
+
+def behaviours_in(files: Iterable[Path]) -> list[Behaviour]:
+    """Return the probes of some files in their order, without importing a library."""
     found = []
-    for file in PROBE_FILES:
+    for file in files:
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             for call in getattr(node, "decorator_list", ()):
                 if ast.unparse(getattr(call, "func", call)) == "behaviour":
@@ -87,7 +91,7 @@ def behaviours() -> tuple[Behaviour, ...]:
                     statement = " ".join(ast.get_docstring(node).split())
                     name = node.name.replace("_", "-")
                     found.append(Behaviour(name, statement, slug))
-    return tuple(found)
+    return found
 
 
 def runs() -> list[Run]:
@@ -204,16 +208,16 @@ def nearest(run: Run) -> Run | None:
     return same[-1] if same else None
 
 
-def contradictions(run: Run, stored: Run) -> list[str]:
-    """Return the statements on which two runs disagree."""
-    found = []
+def contradictions(run: Run, stored: Run, of: str = "torch") -> list[str]:
+    """Return the statements on which two runs of one library disagree."""
+    found, key = [], "torch" if of == "torch" else "version"
     for name, by_method in run["results"].items():
         known = stored["results"].get(name, {})
         for method, (answer, measured) in by_method.items():
             if method in known and known[method][0] != answer:
                 found.append(
-                    f"{name} ({method}): torch {run['torch']} says {answer}, "
-                    f"{measured}; the stored {stored['torch']} says "
+                    f"{name} ({method}): {of} {run[key]} says {answer}, "
+                    f"{measured}; the stored {stored[key]} says "
                     f"{known[method][0]}, {known[method][1]}"
                 )
     return found
@@ -235,25 +239,7 @@ def table(env: BuildEnvironment) -> dict[str, Any]:
     }
 
 
-def repeats(measured: Run) -> str:
-    """Return where a library's random numbers repeat, or "no".
-
-    Two crops of an image are equal by chance now and then, so half must be equal.
-    """
-    pairs = {"workers": 4, "epochs": 8}
-    found = [p for p, n in pairs.items() if 2 * measured[f"{p}_equal"] >= n]
-    return " and ".join(found) or "no"
-
-
-def libraries(env: BuildEnvironment) -> dict[str, Any]:
-    """Return the measurements of libraries by requirement."""
-    env.note_dependency(str(LIBRARIES))
-    return json.loads(LIBRARIES.read_text(encoding="utf-8"))
-
-
 GLOBALS = {
-    "libraries": libraries,
-    "repeats": repeats,
     "versions_of": versions_of,
     "versions_table": table,
     "versions_of_claim": versions_of_claim,
