@@ -17,6 +17,7 @@ from dejabatch.evidence import Evidence
 from dejabatch.findings import CannotTell, Diagnosis, cannot_tell
 from dejabatch.observe.record import (
     MAIN_PROCESS,
+    SEEDED_NUMPY,
     Fetch,
     Observation,
     WorkerStart,
@@ -185,6 +186,9 @@ def workers_with_copied_numpy(
 ) -> set[int]:
     """Return the workers that draw from ``np.random`` in the main process's state.
 
+    A state that a number seeds is left out: torch seeds NumPy in each worker, so the
+    worker was seeded with the same number.
+
     Raises
     ------
     dejabatch.findings.CannotTell
@@ -192,6 +196,8 @@ def workers_with_copied_numpy(
     """
     starts = _worker_starts(observation)
     main = observation.main_census()["np.random"]
+    if main == observation.known_states.get(SEEDED_NUMPY):
+        return set()
     ends = observation.epoch_ends()
     return {
         key[1]

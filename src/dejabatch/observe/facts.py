@@ -25,6 +25,7 @@ from dejabatch.loaders import WRAPPED, with_set_epoch
 from dejabatch.observe.isolate import start_method
 from dejabatch.observe.record import (
     DEFAULT_TORCH_GENERATOR,
+    SEEDED_NUMPY,
     Facts,
     NestedSubset,
     numpy_recipe,
@@ -187,6 +188,12 @@ def known_states(num_workers: int) -> dict[str, bytes]:
         # The recipe seeds with word 0 of an MT19937 state that torch seeded with an array.
         recipe = np.random.RandomState(2**31 + worker)
         states[numpy_recipe(worker)] = generators.digest(recipe)
+    # MT19937 has its seed as its first word
+    # (https://github.com/numpy/numpy/blob/main/numpy/random/src/mt19937/mt19937.c).
+    words: Any = np.random.get_state()[1]
+    seeded = generators.digest(np.random.RandomState(int(words[0])))
+    if seeded == generators.digest(generators.global_rngs()["np.random"]):
+        states[SEEDED_NUMPY] = seeded
     return states
 
 

@@ -36,6 +36,9 @@ BLANK: Final = b"blank".ljust(16)
 DEFAULT_TORCH_GENERATOR: Final = "torch.Generator()"
 """Name of a state in `Observation.known_states`."""
 
+SEEDED_NUMPY: Final = "np.random.seed()"
+"""Name of a state in `Observation.known_states`, if the main process has it."""
+
 Census: TypeAlias = dict[str, bytes]
 """Digest of every random generator, by its path."""
 
@@ -746,7 +749,8 @@ class Observation:
         Subsets of subsets among the datasets, the outermost first.
     known_states : mapping of str to bytes
         Digests of generators in well-known states, to compare a `Census` with:
-        `DEFAULT_TORCH_GENERATOR`, and `numpy_recipe` of each worker.
+        `DEFAULT_TORCH_GENERATOR`, `numpy_recipe` of each worker, and `SEEDED_NUMPY` if
+        the main process seeded NumPy with a number and has not drawn from it since.
     answers : dejabatch.observe.record.Answers or None
         The answers of the dataset when asked for one sample again and again.
     replay : dejabatch.observe.record.Observation or None

@@ -21,6 +21,7 @@ from observations import (
 from dejabatch import Expect
 from dejabatch.observe.record import (
     DEFAULT_TORCH_GENERATOR,
+    SEEDED_NUMPY,
     Draws,
     EpochEnd,
     Seeding,
@@ -65,7 +66,7 @@ def starts_with(known, used=True):
     return worker_runs("np.random", states, known_states=names if known else {})
 
 
-def copies_of_main(drawn):
+def copies_of_main(drawn, known_states=()):
     """Return two workers whose NumPy starts as in the main process."""
     after = digest("drawn") if drawn else MAIN["np.random"]
     starts = [WorkerStart(0, worker, MAIN, 100 + worker) for worker in range(2)]
@@ -74,7 +75,12 @@ def copies_of_main(drawn):
         fetch([worker], batch=worker, worker=worker, indices=[worker], census=census)
         for worker in range(2)
     ]
-    return observation(fetches, starts=starts, facts=facts(num_workers=2))
+    return observation(
+        fetches,
+        starts=starts,
+        facts=facts(num_workers=2),
+        known_states=dict(known_states),
+    )
 
 
 def torch_seeds(*seeds):
@@ -322,6 +328,14 @@ BROKEN = {
         copies_of_main(drawn=True),
         ("error", "np.random"),
         "2 of 2 workers draw from np.random",
+    ),
+    "the number that also seeded the main process": (
+        "constant-worker-seed",
+        copies_of_main(
+            drawn=True, known_states={SEEDED_NUMPY: MAIN["np.random"]}.items()
+        ),
+        ("error", "worker_init_fn"),
+        "the 2 workers draw the same numbers from np.random",
     ),
     "seeds with the same low bits": (
         "seeds-equal-in-32-bits",
