@@ -57,6 +57,7 @@ def fetch(
     census: dict[str, bytes] | None = None,
     parts: dict[str, Sequence[object]] | None = None,
     contents: Sequence[object] | None = None,
+    details: Sequence[object] | None = None,
 ) -> Fetch:
     """Return a batch whose samples have the digests of some contents."""
     return Fetch(
@@ -70,6 +71,7 @@ def fetch(
         labels=None if labels is None else np.array(labels, np.int64),
         parts={path: _digests(column) for path, column in (parts or {}).items()},
         contents=None if contents is None else _digests(contents),
+        details=None if details is None else _digests(details),
     )
 
 

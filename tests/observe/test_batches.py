@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from dejabatch.observe.batches import digest_of_content, digest_of_parts
+from dejabatch.observe.batches import (
+    digest_of_content,
+    digest_of_details,
+    digest_of_parts,
+)
 from dejabatch.observe.record import NO_CONTENT, SMALL_CONTENT
 
 ROW = [0.5, 1.0, -2.25, 3.0]
@@ -36,3 +40,18 @@ def test_row_of_fractions_is_a_small_content(row):
 )
 def test_labels_and_names_are_no_content(sample):
     assert content(sample) == NO_CONTENT
+
+
+@pytest.mark.parametrize(
+    ("part", "tells"),
+    [
+        ("where is the dog?", True),
+        (np.array([3, 8]), True),
+        ("0007.png", False),
+        (7, False),
+        (torch.tensor(7), False),
+    ],
+)
+def test_short_texts_and_positions_tell_samples_with_one_image_apart(part, tells):
+    sample = {"image": torch.rand(3, 8, 8), "part": part}
+    assert (digest_of_details(sample, digest_of_parts(sample)) != NO_CONTENT) is tells

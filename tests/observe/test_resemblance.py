@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dejabatch.observe.experiments.resemblance import resemble
+from dejabatch.observe.experiments.resemblance import resemble, shows_identity
 
 IMAGES = list(np.random.default_rng(0).random((6, 12, 12)))
 
@@ -51,6 +51,19 @@ def test_random_sequences_resemble_nothing_although_each_has_its_own_length():
     rng = np.random.default_rng(5)
     one, other = ([rng.random(10 + i) for i in range(6)] for _ in range(2))
     assert not resemble(one, other)
+
+
+@pytest.mark.parametrize(
+    ("parts", "shown"),
+    [
+        (IMAGES, True),
+        ([np.arange(8.0)] * 6, False),
+        ([np.ones(1) * i for i in range(6)], False),
+    ],
+    ids=["images", "one mask", "numbers"],
+)
+def test_only_a_part_of_its_own_shows_the_item_of_an_index(parts, shown):
+    assert shows_identity(parts, parts) is shown
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -205,3 +205,33 @@ def watch_loaders_of(page):
 def test_loaders_of_the_pages_can_be_watched(mode):
     watch_loaders_of(ROOT / "gallery" / mode.page)
     gc.collect()
+
+
+class StoredBatches:
+    """Yields lists that it keeps, the same at the end of an epoch and in the next."""
+
+    def __init__(self):
+        self.batches = [[0, 1], [2, 3], [4, 5]]
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __iter__(self):
+        yield from self.batches
+        self.batches.reverse()
+
+
+class OneList(StoredBatches):
+    def __iter__(self):
+        batch = []
+        for indices in self.batches:
+            batch[:] = indices
+            yield batch
+
+
+@pytest.mark.parametrize(
+    ("sampler", "reused"), [(StoredBatches, False), (OneList, True)]
+)
+def test_only_a_list_with_other_indices_is_reused(sampler, reused):
+    seen = observe(lambda: DataLoader(Squares(6), batch_sampler=sampler()))
+    assert [end.list_reused for end in seen.ends] == [reused, reused]

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 
+from dejabatch.chance import FEWEST_EQUAL
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.answers import answers_of
 from dejabatch.evidence.facts import FUNCTION, facts_of
 from dejabatch.evidence.frozen import Redrawn, fixed_parts, redrawn
 from dejabatch.findings import Diagnosis, Severity, cannot_tell
 from dejabatch.observe.record import Observation
+
+# Share of samples that a random number leaves as they were, where it decides on some.
+_SOME = 0.1
 
 UNLESS = {"cached-augmentation", "reseed-in-getitem"}
 
@@ -59,8 +63,11 @@ def _drawn_when_made(
         "made again"
     )
     fix = None
-    resembles = resembling.get(drawn.part, any(resembling.values()) or not resembling)
-    if severity == "warning" and not resembles:
+    # Random data have no item that stays: a part of their samples that was not drawn
+    # again, or some samples that are as they were.
+    shows_items = any(resembling.values()) or not resembling
+    stays = drawn.unchanged >= max(FEWEST_EQUAL, _SOME * drawn.compared)
+    if severity == "warning" and not (shows_items or stays):
         severity = "note"
         seen += ", and none resembles the earlier one"
         fix = (

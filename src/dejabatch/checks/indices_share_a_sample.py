@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.facts import map_style
-from dejabatch.findings import Diagnosis, cannot_tell
+from dejabatch.findings import Diagnosis, Severity, cannot_tell
 from dejabatch.observe.record import BLANK, NO_CONTENT, SMALL_CONTENT, Observation
 
 UNLESS = {
@@ -26,6 +26,8 @@ UNLESS = {
 # A few images come twice in most collections.
 _FEWEST = 3
 _SMALLEST_SHARE = 0.05
+# Two of many points in one image may be the same.
+_LARGEST_SHARE = 0.9
 
 
 def check(
@@ -66,8 +68,12 @@ def check(
             "Store a copy for each index: `copy.deepcopy(item)`, or `item.clone()`, "
             "before the item is changed and stored."
         )
+    severity: Severity = "note" if observation.random else "warning"
+    if severity == "warning" and not references and _told_apart(contents, observation):
+        severity = "note"
+        evidence += ", and samples with one content differ in small parts"
     return Diagnosis(
-        severity="note" if observation.random else "warning",
+        severity=severity,
         where=where,
         evidence=evidence,
         fix=fix,
@@ -87,6 +93,33 @@ def _contents(observation: Observation) -> Mapping[int, bytes]:
     else:
         found |= answers.contents or {}
     return {index: c for index, c in found.items() if c not in {BLANK, NO_CONTENT}}
+
+
+def _told_apart(contents: Mapping[int, bytes], observation: Observation) -> bool:
+    """Return whether small parts tell samples with one content from each other.
+
+    Several questions about an image are an example, or candidates for a history. A number
+    that each index has for itself is no such part, and neither is a label.
+    """
+    details: dict[int, bytes] = {}
+    for fetch in observation.fetches:
+        details |= dict(fetch.details_by_index())
+    if _differ_in_groups(contents, details):
+        return True
+    return any(
+        len(set(part.values())) < len(part) and _differ_in_groups(contents, part)
+        for part in observation.parts_by_index(0).values()
+    )
+
+
+def _differ_in_groups(
+    contents: Mapping[int, bytes], parts: Mapping[int, bytes]
+) -> bool:
+    """Return whether almost every index has a part of its own within its content."""
+    values = [(content, parts[i]) for i, content in contents.items() if i in parts]
+    varied = len({part for _, part in values})
+    fewest = _LARGEST_SHARE * len(contents)
+    return len(set(values)) >= fewest and 2 * varied > len(values)
 
 
 def _are_rows(counts: Counter[bytes]) -> bool:

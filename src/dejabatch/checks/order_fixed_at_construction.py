@@ -1,9 +1,10 @@
-"""The sampler shuffled once, when it was made."""
+"""The sampler, or the dataset, shuffled once, when it was made."""
 
 import numpy as np
 
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.facts import FUNCTION, facts_of
+from dejabatch.evidence.frozen import reordered
 from dejabatch.evidence.orders import (
     batches_of,
     not_cut_otherwise,
@@ -29,7 +30,9 @@ def check(
     if fixed:
         return None
     if order is None:
-        return _fixed_batches(observation, evidence)
+        return _fixed_batches(observation, evidence) or _shuffled_dataset(
+            observation, evidence
+        )
     if facts.shuffles or facts.sampler_epoch is not None:
         return None
     if fixed is None and (rebuilt is None or not rebuilt.orders()):
@@ -46,6 +49,36 @@ def check(
         where=facts.sampler_path,
         evidence=f"{len(observation.orders())} epochs have the same {len(order)} indices "
         "in the same order",
+    )
+
+
+def _shuffled_dataset(
+    observation: Observation, evidence: Evidence[Observation]
+) -> Diagnosis | None:
+    """Look for samples that another making has under other indices, read in one order.
+
+    A list of files that is shuffled with a seed of its own is right for validation.
+    """
+    if observation.rebuilt is None or not observation.rebuilt.orders():
+        return None
+    first, *others = observation.orders()
+    if facts_of(observation).shuffles or not others:
+        return None
+    if any(not np.array_equal(first, other) for other in others):
+        return None
+    found = evidence.of(reordered)
+    if found is None:
+        return None
+    samples = f"part {found.part} of the samples" if found.part else "the samples"
+    meant = observation.expect.fixed_order is None
+    return Diagnosis(
+        severity="warning" if meant else "error",
+        where="dataset.__init__",
+        evidence=f"{samples} of {found.moved} of {found.compared} indices change places "
+        "when the loader is made again, and every epoch has the same order",
+        fix="Let the loader shuffle in each epoch: `DataLoader(..., shuffle=True)`. If one "
+        "order is meant, shuffle the list with `random.Random(seed)`, or pass "
+        "`expect=Expect(fixed_order=True)` to `audit`.",
     )
 
 

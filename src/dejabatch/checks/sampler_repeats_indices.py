@@ -81,8 +81,10 @@ def _left_out(observation: Observation, facts: Facts) -> Diagnosis | None:
         return None
     first, *others = draws.epochs
     same = all(np.array_equal(np.unique(first), np.unique(other)) for other in others)
-    if not same or all(np.array_equal(first, other) for other in others):
+    if not same:
         return None
+    if all(np.array_equal(first, other) for other in others):
+        return _no_last_batch(observation, facts, first)
     never = facts.length - len(draws.indices()) if facts.length is not None else 0
     return Diagnosis(
         severity="note",
@@ -91,6 +93,28 @@ def _left_out(observation: Observation, facts: Facts) -> Diagnosis | None:
         f"in other orders, and never the other {never}",
         title="Some samples are never drawn",
         fix="Shuffle all indices first, and cut the end off afterwards.",
+    )
+
+
+def _no_last_batch(
+    observation: Observation, facts: Facts, order: npt.NDArray[np.int64]
+) -> Diagnosis | None:
+    """Look for a sampler of the user's that drops a last, shorter batch in each epoch."""
+    never = (facts.length or 0) - len(order)
+    sizes = [len(f.indices) for f in observation.fetches if f.indices is not None]
+    own = not facts.sampler.startswith("torch.utils.data")
+    if not own or facts.drop_last or never >= max(sizes, default=0):
+        return None
+    if not np.array_equal(np.sort(order), np.arange(len(order))):
+        return None
+    return Diagnosis(
+        severity="note",
+        where=facts.sampler_path,
+        evidence=f"every epoch has the indices 0 to {len(order) - 1}, and the last {never} "
+        f"of {facts.length} are in no batch",
+        title="The last samples are never drawn",
+        fix="Yield the last, shorter batch as well, unless dropping it is meant: "
+        "`range(0, len(dataset), batch_size)` has one start for each batch.",
     )
 
 

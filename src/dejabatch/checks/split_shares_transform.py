@@ -1,4 +1,4 @@
-"""Two halves of a dataset have one transform."""
+"""Two halves of a dataset have one transform, or validation data are augmented."""
 
 import re
 
@@ -14,8 +14,11 @@ _NAME = re.compile(r"\.(?!\w*target)\w*(transform|tfm|aug|preproc)\w*$")
 def check(
     observation: Observation, _evidence: Evidence[Observation]
 ) -> Diagnosis | None:
-    """Look for a transform of a subset, which has no effect."""
-    return _without_effect(map_style(observation))
+    """Look for a transform of a subset, which has no effect.
+
+    Samples that are said to be deterministic must not vary.
+    """
+    return _without_effect(map_style(observation)) or _varies(observation)
 
 
 def check_pair(pair: Pair, _evidence: Evidence[Pair]) -> Diagnosis | None:
@@ -36,6 +39,28 @@ def check_pair(pair: Pair, _evidence: Evidence[Pair]) -> Diagnosis | None:
         severity="error" if pair.b.random else "note",
         where=min(paths, key=len),
         evidence=evidence,
+    )
+
+
+def _varies(observation: Observation) -> Diagnosis | None:
+    answers = observation.answers
+    if not observation.expect.deterministic or answers is None:
+        return None
+    one, other = observation.by_index(0), observation.by_index(1)
+    common = one.keys() & other.keys()
+    varying = sum(one[index] != other[index] for index in common)
+    # Other checks name the causes that are not random.
+    if not varying or answers.changes_by_itself or not answers.random:
+        return None
+    return Diagnosis(
+        severity="error",
+        where="dataset",
+        evidence=f"{varying} of {len(common)} indices have another sample in the second "
+        f"epoch, and samples change with {', '.join(answers.depends_on)}",
+        title="Samples vary although they are expected to be deterministic",
+        fix="Give this dataset a transform without random operations, such as "
+        "`CenterCrop` in place of `RandomCrop`, or draw from a generator that is seeded "
+        "with the index.",
     )
 
 

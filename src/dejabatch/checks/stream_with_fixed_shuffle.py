@@ -49,6 +49,15 @@ def check(
         cannot_tell(
             "the dataset has a set_epoch", "check that your loop calls set_epoch"
         )
+    if not at_start and _shuffled_when_made(observation):
+        return Diagnosis(
+            severity="error" if fixed is False else "warning",
+            where="dataset.__init__",
+            evidence="all epochs have the same samples in the same order, which is another "
+            "one when the loader is made again",
+            fix="Shuffle in `__iter__`, with a generator that differs in each epoch; or "
+            "pass `expect=Expect(fixed_order=True)` to `audit` if one order is meant.",
+        )
     if not at_start and fixed is None:
         cannot_tell(
             "all epochs have the same samples in the same order",
@@ -60,6 +69,18 @@ def check(
     if at_start:
         evidence += ", and with new workers they do not"
     return Diagnosis(severity="error", where="dataset.__iter__", evidence=evidence)
+
+
+def _shuffled_when_made(observation: Observation) -> bool:
+    """Return whether another making has the same samples in another order."""
+    rebuilt = observation.rebuilt
+    if rebuilt is None:
+        return False
+    one, other = (
+        [row.tobytes() for stream in seen.streams().values() for row in stream]
+        for seen in (observation, rebuilt)
+    )
+    return one != other and sorted(one) == sorted(other)
 
 
 def _counts_epochs(observation: Observation) -> bool:

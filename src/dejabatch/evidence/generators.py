@@ -82,9 +82,10 @@ def repeated(
             "holds too many objects"
         )
     if undecided and not found:
+        map_style = observation.facts is None or observation.facts.map_style
         cannot_tell(
             f"{min(undecided, key=len)} repeats its epochs, or is seeded for each sample",
-            "shuffle=True would tell",
+            "shuffle=True would tell" if map_style else "",
         )
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -91,6 +92,39 @@ def digest_of_content(sample: Any, digests: Mapping[str, bytes]) -> bytes:
     if all(_is_blank(parts[path]) for path in large):
         return BLANK
     return fingerprint([digests[path] for path in large])
+
+
+def digest_of_details(sample: Any, digests: Mapping[str, bytes]) -> bytes:
+    """Return a digest of the small parts that tell a sample from another.
+
+    These are texts of several words and arrays of several numbers, such as a question
+    about an image or a point in it. Labels, numbers and names tell nothing.
+
+    Parameters
+    ----------
+    sample : object
+        The sample.
+    digests : mapping of str to bytes
+        The result of `digest_of_parts` for the sample.
+
+    Returns
+    -------
+    bytes
+        `NO_CONTENT` if there are none.
+    """
+    details = [
+        digests[path]
+        for path, part in parts_of(sample).items()
+        if _num_bytes(part) < _FEWEST_BYTES and _tells_apart(part)
+    ]
+    return fingerprint(details) if details else NO_CONTENT
+
+
+def _tells_apart(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value.split()) > 1
+    shape = getattr(value, "shape", None)
+    return bool(shape) and math.prod(shape) > 1
 
 
 def _is_row(value: Any) -> bool:

@@ -304,6 +304,10 @@ class Fetch:
         (samples, 16); `BLANK` or `NO_CONTENT` for a sample without any.
     collated : bytes
         Fingerprint of the batch that ``collate_fn`` made; empty if it was not taken.
+    details : numpy.ndarray or None
+        Fingerprint of the small parts of each sample that are texts of several words or
+        arrays of several numbers, uint8 of shape (samples, 16); `NO_CONTENT` for a sample
+        without any.
 
     Examples
     --------
@@ -328,6 +332,7 @@ class Fetch:
     parts: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
     contents: npt.NDArray[np.uint8] | None = None
     collated: bytes = b""
+    details: npt.NDArray[np.uint8] | None = None
 
     def pairs(self) -> list[tuple[int, bytes]]:
         """Return each index with the fingerprint of its sample.
@@ -369,10 +374,34 @@ class Fetch:
         >>> [index for index, _ in seen.fetches[0].content_by_index()]
         [0, 1]
         """
-        if self.contents is None:
+        return self._by_index(self.contents)
+
+    def details_by_index(self) -> list[tuple[int, bytes]]:
+        """Return each index with the fingerprint of the details of its sample.
+
+        Returns
+        -------
+        list of tuple of int and bytes
+            Empty where `pairs` is, and if no details were recorded.
+
+        Examples
+        --------
+        >>> import dejabatch
+        >>> from torch.utils.data import DataLoader
+        >>> loader = DataLoader([{"x": [0.5] * 9}, {"x": [0.5] * 9}], batch_size=2)
+        >>> seen = dejabatch.audit(loader, epochs=1).observation
+        >>> [index for index, _ in seen.fetches[0].details_by_index()]
+        [0, 1]
+        """
+        return self._by_index(self.details)
+
+    def _by_index(
+        self, digests: npt.NDArray[np.uint8] | None
+    ) -> list[tuple[int, bytes]]:
+        if digests is None:
             return []
-        contents = (row.tobytes() for row in self.contents)
-        return [(i, row) for (i, _), row in zip(self.pairs(), contents, strict=False)]
+        rows = (row.tobytes() for row in digests)
+        return [(i, row) for (i, _), row in zip(self.pairs(), rows, strict=False)]
 
 
 @dataclass(frozen=True, slots=True)

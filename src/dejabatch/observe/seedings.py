@@ -9,7 +9,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
@@ -18,12 +18,30 @@ from torch.utils.data import DataLoader
 from dejabatch.observe.record import Seeding
 from dejabatch.state.reach import walk
 
+Loader = TypeVar("Loader")
+
 _SEEDING: dict[str, tuple[Any, str]] = {
     "random": (random, "seed"),
     "np.random": (np.random, "seed"),
     "torch": (torch, "manual_seed"),
 }
 _PARTS = ("dataset", "sampler", "batch_sampler", "collate_fn")
+
+
+def noting_seeds(make: Callable[[], Loader]) -> tuple[Loader, SeedingConstructors]:
+    """Return what a function makes, and the constructors that seeded a generator.
+
+    numba cannot compile a call of a seeding function that is replaced. The function is
+    called once more where that may have been the reason of an exception.
+    """
+    constructors = SeedingConstructors()
+    try:
+        with constructors:
+            return make(), constructors
+    except Exception:
+        if "numba" not in sys.modules:
+            raise
+    return make(), SeedingConstructors()
 
 
 class SeedingConstructors:

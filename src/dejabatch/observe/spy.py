@@ -26,6 +26,7 @@ from dejabatch.loaders import never_deleted
 from dejabatch.observe.batches import (
     count_different_rows,
     digest_of_content,
+    digest_of_details,
     digest_of_parts,
     labels_of,
     rows_of,
@@ -66,7 +67,7 @@ from dejabatch.observe.record import (
     WorkerStart,
     as_indices,
 )
-from dejabatch.observe.seedings import SeedingConstructors
+from dejabatch.observe.seedings import noting_seeds
 from dejabatch.observe.sources import sources_of
 from dejabatch.state import generators
 from dejabatch.state.attributes import attribute
@@ -178,8 +179,7 @@ class _Reading:
     def __call__(self, send: Send) -> None:
         deadline = time.monotonic() + self.time_limit
         self.program.before_reading()
-        with SeedingConstructors() as constructors:
-            loader = self.make_loader()
+        loader, constructors = noting_seeds(self.make_loader)
         limits: _Limits = {
             "epochs": self.epochs,
             "max_batches": self.max_batches,
@@ -434,7 +434,7 @@ class _Seen:
         Types whose content cannot be read.
     connections : set of str
         Paths of connections that the worker inherited, and uses.
-    digests, rows, labels, census, parts, contents, collated
+    digests, rows, labels, census, parts, contents, collated, details
         As in `Fetch`.
     """
 
@@ -448,6 +448,7 @@ class _Seen:
     parts: dict[str, npt.NDArray[np.uint8]]
     contents: npt.NDArray[np.uint8]
     collated: bytes
+    details: npt.NDArray[np.uint8]
     connections: set[str]
 
     def fetch(
@@ -466,6 +467,7 @@ class _Seen:
             self.parts,
             self.contents,
             self.collated,
+            self.details,
         )
 
 
@@ -512,6 +514,7 @@ class _Spy:
         digests = _as_array(fingerprint(item, opaque=opaque) for item in items)
         parts = [digest_of_parts(item) for item in items]
         contents = _as_array(map(digest_of_content, items, parts))
+        details = _as_array(map(digest_of_details, items, parts))
         with blame("collate_fn"):
             batch = self._collate(samples)
         rows, collated = None, b""
@@ -533,6 +536,7 @@ class _Spy:
             parts=_columns(parts),
             contents=contents,
             collated=collated,
+            details=details,
             connections={path for path, one in self._inherited if one.sock is not None},
         )
 
@@ -555,16 +559,19 @@ class _RecordedSampler:
         self._sampler = sampler
         self._role = role
         self._deadline = deadline
-        self._last: object = None
         self.batches: list[Any] = []
         self.list_reused = False
         self.states_at_first_index: Census = {}
 
     def __iter__(self) -> Iterator[Any]:
+        last: object = None
+        given: Any = None
         with blame(self._role):
             for batch in self._sampler:
-                self.list_reused |= isinstance(batch, list) and batch is self._last
-                self._last = batch
+                # Batches that are stored are the same lists in every epoch, unchanged.
+                if isinstance(batch, list) and batch is last:
+                    self.list_reused |= not _same_objects(batch, given)
+                last = batch
                 if not self.states_at_first_index:
                     self.states_at_first_index = _global_census()
                 # Some batch samplers yield one list again and again. Which batches then
@@ -575,6 +582,10 @@ class _RecordedSampler:
 
     def __len__(self) -> int:
         return len(self._sampler)  # type: ignore[arg-type]
+
+
+def _same_objects(one: list[Any], other: list[Any]) -> bool:
+    return len(one) == len(other) and all(map(operator.is_, one, other))
 
 
 class _Indices(list[Any]):

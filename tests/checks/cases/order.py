@@ -2,6 +2,7 @@
 
 import numpy as np
 from observations import (
+    answers,
     digest,
     epochs,
     facts,
@@ -26,6 +27,52 @@ WHOLE = EpochEnd(0, True)
 
 def read(*orders, **changes):
     return observation(epochs(orders), **changes)
+
+
+def stored(contents, order=ORDER, *, epochs=2, **changes):
+    """Return epochs in this order, whose samples have these contents by index."""
+    changes.setdefault("answers", answers())
+    orders = [ORDER, order][:epochs]
+    return observation(
+        [
+            fetch(
+                [contents[i] for i in one],
+                epoch=epoch,
+                indices=one,
+                contents=[contents[i] for i in one],
+            )
+            for epoch, one in enumerate(orders)
+        ],
+        **changes,
+    )
+
+
+def named(names, **changes):
+    """Return two epochs of random images, each with a fixed name."""
+    return observation(
+        [
+            fetch(
+                [(epoch, i) for i in ORDER],
+                epoch=epoch,
+                indices=ORDER,
+                parts={"['image']": [(epoch, i) for i in ORDER], "['name']": names},
+            )
+            for epoch in range(2)
+        ],
+        answers=random_answers("torch", fixed_parts=("['name']",)),
+        **changes,
+    )
+
+
+def drawn_in_order(length, sampler="mine.Batches"):
+    """Return epochs with the first indices of sixteen, in batches of four."""
+    order = np.arange(length)
+    return read(
+        order.tolist(),
+        order.tolist(),
+        facts=facts(sampler=sampler),
+        draws=Draws((order,) * 4, complete=True),
+    )
 
 
 def delivers(
@@ -155,6 +202,40 @@ BROKEN = {
         read(SHUFFLED, SHUFFLED, expect=Expect(fixed_order=False)),
         ("error", "sampler"),
         "2 epochs have the same 16 indices",
+    ),
+    "samples shuffled at construction": (
+        "order-fixed-at-construction",
+        stored(ORDER, rebuilt=stored(SHUFFLED, epochs=1)),
+        ("warning", "dataset.__init__"),
+        "change places when the loader is made again",
+    ),
+    "the beginning of a long list shuffled at construction": (
+        "order-fixed-at-construction",
+        stored(ORDER, rebuilt=stored([*SHUFFLED[:10], *range(90, 96)], epochs=1)),
+        ("warning", "dataset.__init__"),
+        "indices change places",
+    ),
+    "random samples with names that are shuffled at construction": (
+        "order-fixed-at-construction",
+        named(ORDER, rebuilt=named(SHUFFLED)),
+        ("warning", "dataset.__init__"),
+        "part ['name'] of the samples of",
+    ),
+    "samples shuffled at construction, said to vary": (
+        "order-fixed-at-construction",
+        stored(
+            ORDER,
+            rebuilt=stored(SHUFFLED, epochs=1),
+            expect=Expect(fixed_order=False),
+        ),
+        ("error", "dataset.__init__"),
+        "every epoch has the same order",
+    ),
+    "a last batch that is never drawn": (
+        "sampler-repeats-indices",
+        drawn_in_order(13),
+        ("note", "sampler"),
+        "every epoch has the indices 0 to 12, and the last 3 of 16 are in no batch",
     ),
     "batches cut at construction": (
         "order-fixed-at-construction",
@@ -306,6 +387,26 @@ RIGHT = {
     "sorted by length": (
         "order-fixed-at-construction",
         read(SHUFFLED, SHUFFLED, rebuilt=read(SHUFFLED)),
+    ),
+    "samples shuffled at construction, and again by the loader": (
+        "order-fixed-at-construction",
+        stored(ORDER, SHUFFLED, rebuilt=stored(SHUFFLED, epochs=1)),
+    ),
+    "samples shuffled by a generator of their own": (
+        "order-fixed-at-construction",
+        stored(ORDER, rebuilt=stored(ORDER, epochs=1)),
+    ),
+    "samples that are random as a whole": (
+        "order-fixed-at-construction",
+        stored(ORDER, rebuilt=stored(range(50, 66), epochs=1)),
+    ),
+    "a first part of the samples for training": (
+        "sampler-repeats-indices",
+        drawn_in_order(12),
+    ),
+    "a last batch that torch's sampler drops": (
+        "sampler-repeats-indices",
+        drawn_in_order(13, sampler="torch.utils.data.sampler.SequentialSampler"),
     ),
     "batches of samples of one length": (
         "order-fixed-at-construction",

@@ -654,6 +654,16 @@ OPEN = {
         worker_runs(RNG, EACH_EPOCH, indices={(e, w): [w, w + 2] for e, w in PLACES}),
         "shuffle=True would tell",
     ),
+    "reseeded for each sample of a stream, or in each epoch": (
+        "rng-object-on-dataset",
+        worker_runs(
+            RNG,
+            EACH_EPOCH,
+            facts=facts(map_style=False, num_workers=2),
+            indices={(e, w): [w, w + 2] for e, w in PLACES},
+        ),
+        r"seeded for each sample$",
+    ),
     "a seed of the index in workers": (
         "reseed-in-getitem",
         observation(

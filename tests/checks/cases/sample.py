@@ -82,6 +82,30 @@ def shared(contents, **changes):
     return observation([fetch(ORDER, indices=ORDER, contents=contents)], **changes)
 
 
+def described(details, parts=None):
+    """Return four images, each under four indices, with small parts of their own."""
+    contents = [i // 4 for i in ORDER]
+    one = fetch(
+        ORDER, indices=ORDER, contents=contents, details=details, parts=parts or {}
+    )
+    return observation([one], answers=answers())
+
+
+def pairs(negatives, **changes):
+    """Return items, each with another item as its negative."""
+    parts = {"['item']": ORDER, "['negative']": negatives}
+    return observation(
+        [fetch(list(zip(ORDER, negatives, strict=True)), indices=ORDER, parts=parts)],
+        answers=answers(fixed_parts=tuple(parts)),
+        **changes,
+    )
+
+
+# Eleven and twelve of the sixteen items.
+NEGATIVES = [3, 3, 9, 12, 1, 1, 14, 5, 5, 0, 8, 8, 2, 15, 3, 7]
+OTHER_NEGATIVES = [11, 6, 6, 4, 10, 13, 13, 10, 4, 11, 6, 2, 9, 3, 1, 10]
+
+
 def row(number):
     """Return the digest of a row of a table."""
     return SMALL_CONTENT + bytes(10) + bytes([number])
@@ -305,6 +329,63 @@ BROKEN = {
         ),
         ("warning", "dataset.__init__"),
         "16 of 16 are new when the loader is made again",
+    ),
+    "negatives that were drawn at construction": (
+        "augmented-once",
+        pairs(NEGATIVES, rebuilt=pairs(OTHER_NEGATIVES), resembling={LATENT[0]: True}),
+        ("warning", "dataset.__init__"),
+        "part ['negative'] of each sample is the same",
+    ),
+    "a few negatives that were drawn at construction": (
+        "augmented-once",
+        pairs(
+            NEGATIVES,
+            rebuilt=pairs([*NEGATIVES[:8], *OTHER_NEGATIVES[8:]]),
+            resembling={"['negative']": False},
+        ),
+        ("warning", "dataset.__init__"),
+        "8 of 16 are new when the loader is made again",
+    ),
+    "random numbers beside a number of the sample": (
+        "augmented-once",
+        pairs(
+            NEGATIVES,
+            rebuilt=pairs(OTHER_NEGATIVES),
+            resembling={"['negative']": False, "['item']": False},
+        ),
+        ("note", "dataset.__init__"),
+        "and none resembles the earlier one",
+    ),
+    "questions about images": (
+        "indices-share-a-sample",
+        described([f"what is {i}" for i in ORDER]),
+        ("note", "dataset.__getitem__"),
+        "samples with one content differ in small parts",
+    ),
+    "candidates for a history": (
+        "indices-share-a-sample",
+        described([NO_CONTENT] * 16, parts={"['item']": [i % 15 for i in ORDER]}),
+        ("note", "dataset.__getitem__"),
+        "differ in small parts",
+    ),
+    "equal contents with a number for each index": (
+        "indices-share-a-sample",
+        described([NO_CONTENT] * 16, parts={"['id']": ORDER}),
+        ("warning", "dataset.__getitem__"),
+        "16 indices have 4 different contents",
+    ),
+    "validation samples that vary": (
+        "split-shares-transform",
+        observation(
+            [
+                fetch([(epoch, i) for i in ORDER], epoch=epoch, indices=ORDER)
+                for epoch in range(2)
+            ],
+            answers=random_answers("torch"),
+            expect=Expect(deterministic=True),
+        ),
+        ("error", "dataset"),
+        "16 of 16 indices have another sample in the second epoch",
     ),
     "data that are random as a whole": (
         "augmented-once",
@@ -567,6 +648,25 @@ RIGHT = {
         once(answers=answers()),
     ),
     "one way to a sample": ("getitems-bypass", once(answers=answers(by_getitem=b"0"))),
+    "partners that change places at construction": (
+        "augmented-once",
+        pairs(list(range(16)), rebuilt=pairs([*range(8, 16), *range(8)])),
+    ),
+    "random crops that a cache keeps, said to be deterministic": (
+        "split-shares-transform",
+        observation(
+            [fetch(ORDER, epoch=epoch, indices=ORDER) for epoch in range(2)],
+            answers=random_answers("torch"),
+            expect=Expect(deterministic=True),
+        ),
+    ),
+    "random samples of which nothing is said": (
+        "split-shares-transform",
+        observation(
+            [fetch([(e, i) for i in ORDER], epoch=e, indices=ORDER) for e in range(2)],
+            answers=random_answers("torch"),
+        ),
+    ),
     "unique samples": ("wrong-length", once(answers=answers())),
     "equal neighbours": (
         "wrong-length",

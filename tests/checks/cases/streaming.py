@@ -112,6 +112,12 @@ BROKEN = {
         ("error", "dataset.__iter__"),
         "with new workers they do not",
     ),
+    "a list that was shuffled at construction": (
+        "stream-with-fixed-shuffle",
+        two_epochs(range(12), range(12), rebuilt=read(streams(range(11, -1, -1)))),
+        ("warning", "dataset.__init__"),
+        "another one when the loader is made again",
+    ),
     "one shard for each batch of a shuffled stream": (
         "one-shard-per-batch",
         shards(again=True),

@@ -89,13 +89,25 @@ class _Comparing:
             path: [[parts[path] for parts in making] for making in makings]
             for path in paths
         }
-        send({path: resemble(*column) for path, column in columns.items()})
+        send({path: shows_identity(*column) for path, column in columns.items()})
 
     def _samples(self, number: int) -> Iterator[Any]:
         loader = InOtherStates(self.make_loader, number)()
         batched = loader.batch_sampler is not None
         for index in self.indices:
             yield fetched(loader.dataset, index, batched=batched)
+
+
+def shows_identity(one: list[Values], other: list[Values]) -> bool:
+    """Return whether a part shows that an index has the same item in both makings.
+
+    A part that was not drawn again shows it as well, unless the part is a single number
+    or the same under all indices: random data have a label, a number or a mask, too.
+    """
+    if all(map(np.array_equal, one, other)):
+        different = {values.tobytes() for values in one}
+        return len(different) == len(one) and min(map(len, one)) > 1
+    return resemble(one, other)
 
 
 def resemble(one: list[Values], other: list[Values]) -> bool:
