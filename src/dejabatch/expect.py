@@ -20,7 +20,8 @@ class Expect:
         Whether different indices may have the same sample; for a stream, whether its
         workers may draw from the same samples.
     deterministic : bool or None
-        Whether an index is to give the same sample in every epoch, as in validation.
+        Whether an index is to give the same sample in every epoch, as in validation. A
+        random sample is an error if True, and a fixed augmentation if False.
     fixed_order : bool or None
         Whether every epoch is to have the same order.
     same_data : sequence of sequence of int, tuple, or None

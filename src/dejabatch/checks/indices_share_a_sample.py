@@ -98,8 +98,8 @@ def _contents(observation: Observation) -> Mapping[int, bytes]:
 def _told_apart(contents: Mapping[int, bytes], observation: Observation) -> bool:
     """Return whether small parts tell samples with one content from each other.
 
-    Several questions about an image are an example, or candidates for a history. A number
-    that each index has for itself is no such part, and neither is a label.
+    Several questions about an image are an example, or candidates for a history. Labels do
+    not count, and neither does a number that each index has for itself.
     """
     details: dict[int, bytes] = {}
     for fetch in observation.fetches:

@@ -3,6 +3,7 @@
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.answers import (
     answers_of,
+    changed,
     counts_its_calls,
     edited_object,
     hidden_generator,
@@ -18,6 +19,8 @@ _COPIES = {
     "value": "Edit a copy: `copy.deepcopy(record)`, before the numbers in it are replaced.",
     "replaced": "Compute the new value in a local variable, and store nothing in the "
     "dataset.",
+    "cache": "Edit a copy of what the cached function returns: call `.copy()` on the array, "
+    "or `.clone()` on the tensor, before the edit.",
     "container": "Edit a copy: `copy.deepcopy(record)`, before items are added or removed.",
 }
 
@@ -30,6 +33,9 @@ def check(
     if not answers.changes_by_itself or counts_its_calls(answers):
         return None
     found = edited_object(answers)
+    kept = changed(answers, "cache")
+    if found is None and kept and answers.after_other_index == answers.first:
+        found = kept, "cache"  # a mosaic's cache changes the samples of other indices
     if found is None:
         if hidden := hidden_generator(answers):
             cannot_tell(f"{hidden} may draw random numbers from a state out of reach")

@@ -30,13 +30,18 @@ def check_pair(pair: Pair, _evidence: Evidence[Pair]) -> Diagnosis | None:
     if not paths:
         return None
     answers = pair.b.answers
+    # Two loaders that shuffle may both train, as on labelled and unlabelled images.
+    both_shuffle = all(seen.facts and seen.facts.shuffles for seen in (pair.a, pair.b))
     evidence = "both loaders have this object"
     if answers is not None and answers.random:
-        evidence += f", and samples change with {', '.join(answers.depends_on)}"
+        names = ", ".join(answers.depends_on) or "random generators"
+        evidence += f", and samples change with {names}"
+        if both_shuffle:
+            evidence += "; both loaders shuffle, which is right if both train"
     else:
         evidence += ", so that neither can be augmented without the other"
     return Diagnosis(
-        severity="error" if pair.b.random else "note",
+        severity="error" if pair.b.random and not both_shuffle else "note",
         where=min(paths, key=len),
         evidence=evidence,
     )
@@ -46,6 +51,7 @@ def _varies(observation: Observation) -> Diagnosis | None:
     answers = observation.answers
     if not observation.expect.deterministic or answers is None:
         return None
+    names = ", ".join(answers.depends_on) or "random generators"
     one, other = observation.by_index(0), observation.by_index(1)
     common = one.keys() & other.keys()
     varying = sum(one[index] != other[index] for index in common)
@@ -56,7 +62,7 @@ def _varies(observation: Observation) -> Diagnosis | None:
         severity="error",
         where="dataset",
         evidence=f"{varying} of {len(common)} indices have another sample in the second "
-        f"epoch, and samples change with {', '.join(answers.depends_on)}",
+        f"epoch, and samples change with {names}",
         title="Samples vary although they are expected to be deterministic",
         fix="Give this dataset a transform without random operations, such as "
         "`CenterCrop` in place of `RandomCrop`, or draw from a generator that is seeded "

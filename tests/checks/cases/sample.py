@@ -209,6 +209,16 @@ BROKEN = {
         ("error", "dataset.records[0]['box']"),
         "dataset.records[0]['box'] has changed",
     ),
+    "an edited result of a cached function": (
+        "inplace-edit-of-stored-data",
+        once(
+            answers=answers(
+                same_states=b"2", changed_objects={"type(dataset).load": "cache"}
+            )
+        ),
+        ("error", "type(dataset).load"),
+        "gives another sample the second time",
+    ),
     "a key that is gone": (
         "inplace-edit-of-stored-data",
         once(
@@ -805,6 +815,16 @@ TRANSFORM = ("dataset.dataset.transform", "dataset.dataset.transform", "mine")
 RANDOM = once(answers=random_answers("torch"))
 
 BROKEN |= {
+    "a random transform of two loaders that shuffle": (
+        "split-shares-transform",
+        pair(
+            once(facts=facts(shuffles=True)),
+            once(answers=random_answers("torch"), facts=facts(shuffles=True)),
+            shared=[TRANSFORM],
+        ),
+        ("note", TRANSFORM[1]),
+        "both loaders shuffle, which is right if both train",
+    ),
     "a transform of both halves": (
         "split-shares-transform",
         pair(once(), RANDOM, shared=[TRANSFORM]),
