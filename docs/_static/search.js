@@ -15,17 +15,27 @@ var Scorer = {
   title: 50,
 };
 
+// Words in questions that do not describe a symptom, and are not in Sphinx's own list.
+for (const word of ["across", "anyone", "can", "ever", "get", "gets", "getting", "help", "just",
+  "make", "makes", "need", "please", "problem", "question", "really", "seem", "seems", "true",
+  "use", "used", "uses", "using", "way", "will", "within", "without"]) stopwords.add(word);
+// "Aren't" is a word to ignore, and not the words "aren" and "t".
+const splitWords = splitQuery;
+splitQuery = (query) => splitWords(query.replace(/[a-z]+['’][a-z]+/gi, (word) =>
+  stopwords.has(word.toLowerCase().replace("’", "'")) ? "" : word.split(/['’]/)[0]));
+
 Search.performTermsSearch = (searchTerms) => {
   const { alltitles, docnames, filenames, terms, titles, titleterms } = Search._index;
   const stemmer = new Stemmer();
   const stems = (text) => splitQuery(text.toLowerCase()).map((word) => stemmer.stemWord(word));
   const list = docnames.indexOf("reference/failure-modes");
   // Places are pages, and after them the records without a page.
-  const places = docnames.map((name, page) => ({ page, title: titles[page], own: [titles[page]] }));
-  for (const [name, slug, own] of RECORDS) {
+  const rank = RECORDS.length;
+  const places = docnames.map((name, page) => ({ page, title: titles[page], own: [titles[page]], rank }));
+  for (const [i, [name, slug, own]] of RECORDS.entries()) {
     const place = places[docnames.indexOf(name)];
-    if (place) place.own.push(...own);
-    else places.push({ page: list, title: own[0], own, anchor: `#${slug}` });
+    if (place) Object.assign(place, { own: [...place.own, ...own], rank: i });
+    else places.push({ page: list, title: own[0], own, rank: i, anchor: `#${slug}` });
   }
   for (const place of places) place.words = place.own.flatMap(stems);
   const pagesWith = (word) =>
@@ -47,17 +57,22 @@ Search.performTermsSearch = (searchTerms) => {
   const scores = new Map();
   const dropped = [];
   let best = 0;
-  for (const word of searchTerms) {
+  // A set that is added to in the loop: its new words come at the end.
+  const words = new Set(searchTerms);
+  for (const word of words) {
     let [inOwn, found] = matching((other) => other === word);
     // A part of a word, such as "distributed".
     if (!found.size && word.length > 2) {
       [inOwn, found] = matching((other) => other.includes(word));
     }
     if (!found.size) {
-      dropped.push(word);
+      // An option or argument of another program, such as "same_on_batch".
+      const parts = word.split("_").filter((part) => part !== word && !stopwords.has(part));
+      if (!parts.length) dropped.push(word);
+      for (const part of parts) if (part) words.add(stemmer.stemWord(part));
       continue;
     }
-    const weight = Math.log(1 + places.length / found.size);
+    const weight = Math.log(1 + places.length / (found.size + 5));
     best += weight;
     for (const place of found) {
       const score = weight * (inOwn.has(place) ? 1 : 1 / 3);
@@ -76,14 +91,26 @@ Search.performTermsSearch = (searchTerms) => {
       id ? `${title}: ${heading}` : title,
       anchor ?? (id ? `#${id}` : ""),
       null,
-      Math.round((100 * score) / best),
+      // Records are in the order of how often people ask for them.
+      (100 * score) / best - places[place].rank * 0.05,
       filenames[page],
       SearchResultKind.text,
     ];
   };
   // A page that has only the most common word does not answer. Sphinx fetches each result.
-  const answers = [...scores].filter(([, score]) => score >= best / 4);
+  const highest = Math.max(...scores.values());
+  const answers = [...scores].filter(([, score]) => score >= highest / 2);
   return answers.sort(([, one], [, other]) => other - one).slice(0, 20).map(result);
+};
+
+// The excerpt of a page is its symptom, cause and fix, or else its text without path and title.
+const toText = Search.htmlToText;
+Search.htmlToText = (html, anchor) => {
+  const page = new DOMParser().parseFromString(html, "text/html");
+  const summary = page.querySelector("ul:has(+ .repair)");
+  if (summary && !anchor) return summary.textContent.trim();
+  for (const part of page.querySelectorAll("main nav, main h1, .note")) part.remove();
+  return toText(page.documentElement.outerHTML, anchor).trim();
 };
 
 // Says which of the typed words no page has; Sphinx gives their stems.

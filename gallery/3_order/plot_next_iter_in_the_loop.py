@@ -17,8 +17,8 @@ next(iter(dataloader)) returns the first batch at every step
   shuffling, every step gets the same batch.
 * **Because:** ``next(iter(loader))`` starts a new pass over the data and takes its
   first batch.
-* **Do:** Write ``for batch in loader``; to count steps, create one iterator and call
-  ``next`` on it.
+* **Do:** Write ``for batch in loader``; to count steps, call ``next`` on an iterator
+  that starts a new pass after each epoch.
 """
 
 # %%

@@ -18,11 +18,13 @@ RECORDS = (
             "loss stuck on one batch",
             "while True training loop",
             "steps instead of epochs",
+            "StopIteration after one epoch",
+            "iterator ends after one epoch",
         ),
         cause="`next(iter(loader))` starts a new pass over the data and takes its "
         "first batch.",
-        fix="Write `for batch in loader`; to count steps, create one iterator and "
-        "call `next` on it.",
+        fix="Write `for batch in loader`; to count steps, call `next` on an iterator "
+        "that starts a new pass after each epoch.",
     ),
     FailureMode(
         slug="itertools-cycle",

@@ -200,6 +200,8 @@ RECORDS = (
             "AlbumentationsX",
             "same augmentation in every worker",
             "random transforms repeat",
+            "identical augmentation at each batch position",
+            "Compose",
         ),
         cause="The library keeps random generators in its transforms. Every worker "
         "gets a copy, and nothing reseeds the copies.",

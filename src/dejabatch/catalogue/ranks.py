@@ -23,6 +23,9 @@ RECORDS = (
             "duplicated training",
             "each process reads all batches",
             "no sampler",
+            "whole dataset on every GPU",
+            "sampler not used in DDP",
+            "same batch in distributed training",
         ),
         cause="The loader has no `DistributedSampler`, so each rank draws from the "
         "whole dataset.",
@@ -45,6 +48,7 @@ RECORDS = (
             "shuffle not working in DDP",
             "Accelerate",
             "Lightning",
+            "identical data order in all epochs",
         ),
         cause="`DistributedSampler` shuffles by its seed and its epoch, and the epoch "
         "stays 0 until you call `set_epoch`.",
@@ -86,6 +90,10 @@ RECORDS = (
             "double sharding",
             "fewer steps than expected",
             "missing samples",
+            "data split twice",
+            "double data splitting",
+            "len(dataloader) is halved by prepare",
+            "already sharded",
         ),
         cause="The program splits the data between ranks, and `accelerator.prepare`, "
         "`Trainer` or Lightning splits each part once more.",
@@ -106,6 +114,8 @@ RECORDS = (
             "gather_for_metrics",
             "validation accuracy differs on multi gpu",
             "duplicate samples test set",
+            "wrong test accuracy in DDP",
+            "redundant samples",
         ),
         cause="`DistributedSampler` and `accelerator.prepare` repeat the first samples, "
         "so that all ranks have the same number.",

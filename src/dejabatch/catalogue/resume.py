@@ -40,6 +40,8 @@ RECORDS = (
             "resume dataloader state",
             "StatefulDataLoader",
             "continue from step",
+            "resumption",
+            "checkpoint in the middle of an epoch",
         ),
         cause="A DataLoader does not store its position: a new iterator draws a new "
         "order, whose first batches are not those that were read.",

@@ -36,6 +36,7 @@ RECORDS = (
             "iterator or counter in __getitem__",
             "duplicates",
             "data right with num_workers=0",
+            "workers duplicate and drop batches",
         ),
         cause="`__getitem__` counts its calls instead of using the index, and each "
         "worker has its own counter.",
@@ -84,6 +85,7 @@ RECORDS = (
             "augmentation in __init__",
             "random transform applied once",
             "augmentation not random",
+            "random augmentations are not random",
         ),
         cause="The random numbers are drawn once, when the dataset or the transform is "
         "created.",
@@ -192,6 +194,8 @@ RECORDS = (
             "Kornia",
             "same flip for all images",
             "GPU augmentation",
+            "same_on_batch",
+            "RandomResizedCrop at the same location",
         ),
         cause="Most torchvision transforms draw random parameters once per call, and "
         "each call here gets a whole batch.",

@@ -21,6 +21,8 @@ RECORDS = (
             "Hugging Face streaming",
             "epoch longer with more workers",
             "webdataset split_by_worker",
+            "epoch size changes with num_workers",
+            "multi-process loading returns duplicate data",
         ),
         cause="Every worker has a copy of the dataset and reads the whole stream.",
         fix="In `__iter__`, call `get_worker_info()` and skip the samples of the "
@@ -96,6 +98,9 @@ RECORDS = (
             "same order every epoch",
             "streaming shuffle same order",
             "set_epoch for IterableDataset",
+            "streaming dataset has identical order",
+            "same tar files in every epoch",
+            "starts at the first file in every epoch",
         ),
         cause="`__iter__` creates its generator from the same seed in every epoch.",
         fix="Seed the generator from the run's seed and the epoch.",

@@ -19,6 +19,7 @@ RECORDS = (
             "set_epoch ignored",
             "epoch stays 0 in workers",
             "change attribute of worker dataset",
+            "same samples every epoch with persistent_workers",
         ),
         cause="With `persistent_workers=True`, each worker keeps the copy of the "
         "dataset that it got when it started.",
