@@ -218,5 +218,6 @@ if __name__ == "__main__":
 # --------
 # * The samples differ, but each worker augments them in the same way:
 #   :doc:`/gallery/2_randomness/plot_rng_object_on_dataset`.
+# * The samples differ, and the model's outputs are equal: :doc:`/symptoms/elsewhere`.
 # * PyTorch's documentation of map-style datasets: :class:`torch.utils.data.Dataset` and
 #   :class:`torch.utils.data.DataLoader`.

@@ -8,8 +8,8 @@
 # ]
 # ///
 """
-Half of the data is on no GPU
-=============================
+Data is split twice between GPUs, and half is never read
+========================================================
 
 A framework does not know that your sampler has split the data already.
 

@@ -16,7 +16,7 @@
 Resuming in the middle of an epoch repeats and skips samples
 ============================================================
 
-A resumed run skips the batches that it has read, but of another order.
+A resumed run skips as many batches as it has read, but in another order.
 
 * **You see:** After a restart in the middle of an epoch, some samples come again and as
   many never come.

@@ -50,6 +50,51 @@ FROM_THREADS = {
     "both processes have all batches without a sampler": "no_distributed_sampler",
     "shuffle=True same order in every run": r"symptoms/runs|reference/meant",
     "accelerate set_seed same augmentation on every device": "ranks_augment_alike",
+    # Titles as their askers wrote them.
+    "repeats the same underlying samples across epochs with persistent_workers=True": (
+        "stale_worker_copy"
+    ),
+    "DataLoader epoch size changes when setting `num_workers`>1": (
+        "stream_not_split_by_worker"
+    ),
+    "Duplicate data returned when use `num_workers` param (multi-processing)": (
+        "stream_not_split_by_worker|stateful_cursor"
+    ),
+    "Same Training Data on Resume": "resume_replays",
+    "Distributed sampler puts all data on all machines in DDP": (
+        "no_distributed_sampler"
+    ),
+    "DistributedSampler not used when using DDPPlugin": "no_distributed_sampler",
+    "Same batch in distributed backends": "no_distributed_sampler",
+    "Double data splitting in get_train_dataloader for multi-gpu setting?": (
+        "data_split_twice"
+    ),
+    "wrong test acc because redundant data in ddp mode": "padded_evaluation",
+    "Random augmentations aren't random?": "rng_object_on_dataset|augmented_once",
+    "Workers produce identical augmentations per batch position across epochs": (
+        "library_holds_its_own_rng|rng_object_on_dataset"
+    ),
+    "Does the \"shuffle\" really work?": "reseed_every_epoch|no_set_epoch",
+    "Support same_on_batch option for transforms": "one_draw_for_the_whole_batch",
+    "Data augmentation on the validation set": "split_shares_transform",
+    "Streaming Dataset Missing set_epoch() Causes Identical Data Order": (
+        "stream_with_fixed_shuffle"
+    ),
+    "Resume from mid steps inside an epoch": "mid_epoch_resume",
+    "Unable to get mid-epoch resumption working": "mid_epoch_resume",
+    "Non-reproducible results with num_workers=0": "workers_change_the_augmentation",
+    "batches_outstanding == 0 in dataloader during iteration, StopIteration": (
+        "next_iter_in_the_loop|exhausted_stream"
+    ),
+    "The shuffling order of DataLoader in pytorch": "reseed_every_epoch",
+    "identical composed random/elastic transforms on image pair for segmentation": (
+        "reseed_in_getitem|image-and-mask"
+    ),
+    "Data on the same dp rank is inconsistent after prepare": (
+        "model_parallel_ranks_differ|data_split_twice"
+    ),
+    "Loss is not changing. Its remaining constant": "symptoms/elsewhere",
+    "Outputs of EfficientNetB0 all the same": "symptoms/elsewhere",
 }
 OTHERS = {
     "same crop": "one_draw_for_the_whole_batch",
@@ -106,6 +151,31 @@ def test_right_page_is_among_the_first_three(tab):
         if not any(re.search(right, address) for address in addresses):
             missed[words] = addresses
     assert len(missed) <= MISSED_AT_MOST, missed
+
+
+# The filter of the front page has fewer words: it shows the right row among the first five.
+PASTED = (
+    "Workers produce identical augmentations per batch position across epochs",
+    "Streaming Dataset Missing set_epoch() Causes Identical Data Order",
+    "wrong test acc because redundant data in ddp mode",
+    "Does the \"shuffle\" really work?",
+)
+
+
+@pytest.mark.parametrize("title", PASTED)
+def test_filter_shows_the_row_for_a_pasted_title(tab, title):
+    tab.goto("index.html")
+    tab.locator("input.filter").fill(title)
+    rows = tab.locator("table.filterable tbody tr:visible")
+    pages = [row.get_by_role("link").get_attribute("href") for row in rows.all()[:5]]
+    assert any(re.search(FROM_THREADS[title], page) for page in pages), pages
+
+
+def test_excerpt_of_a_failure_begins_with_its_symptom(tab, expect):
+    first_three("Data augmentation on the validation set", tab)
+    excerpt = tab.locator("ul.search > li:first-child > p.context")
+    expect(excerpt).to_contain_text("You see:")
+    expect(excerpt).not_to_contain_text("Gallery")
 
 
 def test_word_that_no_page_has_is_dropped_and_said(tab, expect):

@@ -76,7 +76,7 @@ RECORDS = (
     ),
     FailureMode(
         slug="data-split-twice",
-        title="Half of the data is on no GPU",
+        title="Data is split twice between GPUs, and half is never read",
         section="6_ranks",
         symptom="On two ranks an epoch has a quarter of the steps instead of half, and "
         "half of the samples are never read.",
@@ -90,7 +90,6 @@ RECORDS = (
             "double sharding",
             "fewer steps than expected",
             "missing samples",
-            "data split twice",
             "double data splitting",
             "len(dataloader) is halved by prepare",
             "already sharded",
