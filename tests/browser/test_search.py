@@ -74,7 +74,7 @@ FROM_THREADS = {
     "Workers produce identical augmentations per batch position across epochs": (
         "library_holds_its_own_rng|rng_object_on_dataset"
     ),
-    "Does the \"shuffle\" really work?": "reseed_every_epoch|no_set_epoch",
+    'Does the "shuffle" really work?': "reseed_every_epoch|no_set_epoch",
     "Support same_on_batch option for transforms": "one_draw_for_the_whole_batch",
     "Data augmentation on the validation set": "split_shares_transform",
     "Streaming Dataset Missing set_epoch() Causes Identical Data Order": (
@@ -158,7 +158,7 @@ PASTED = (
     "Workers produce identical augmentations per batch position across epochs",
     "Streaming Dataset Missing set_epoch() Causes Identical Data Order",
     "wrong test acc because redundant data in ddp mode",
-    "Does the \"shuffle\" really work?",
+    'Does the "shuffle" really work?',
 )
 
 
