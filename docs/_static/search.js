@@ -19,6 +19,8 @@ var Scorer = {
 for (const word of ["across", "anyone", "can", "ever", "get", "gets", "getting", "help", "just",
   "make", "makes", "need", "please", "problem", "question", "really", "seem", "seems", "true",
   "use", "used", "uses", "using", "way", "will", "within", "without"]) stopwords.add(word);
+// Sphinx ignores "once", which is a symptom here: "once per worker".
+stopwords.delete("once");
 // "Aren't" is a word to ignore, and not the words "aren" and "t".
 const splitWords = splitQuery;
 splitQuery = (query) => splitWords(query.replace(/[a-z]+['’][a-z]+/gi, (word) =>
@@ -103,14 +105,18 @@ Search.performTermsSearch = (searchTerms) => {
   return answers.sort(([, one], [, other]) => other - one).slice(0, 20).map(result);
 };
 
-// The excerpt of a page is its symptom, cause and fix, or else its text without path and title.
-const toText = Search.htmlToText;
-Search.htmlToText = (html, anchor) => {
+// The excerpt of a failure's page is its symptom and cause, from their beginning. The excerpt of
+// another page is Sphinx's, without the path and the title that stand above it.
+const summarize = Search.makeSearchSummary;
+Search.makeSearchSummary = (html, keywords, anchor) => {
   const page = new DOMParser().parseFromString(html, "text/html");
-  const summary = page.querySelector("ul:has(+ .repair)");
-  if (summary && !anchor) return summary.textContent.trim();
   for (const part of page.querySelectorAll("main nav, main h1, .note")) part.remove();
-  return toText(page.documentElement.outerHTML, anchor).trim();
+  const [symptom, cause] = page.querySelectorAll("ul:has(+ .repair) > li");
+  if (!cause) return summarize(page.documentElement.outerHTML, keywords, anchor);
+  const excerpt = document.createElement("p");
+  excerpt.className = "context";
+  excerpt.textContent = `${symptom.textContent} ${cause.textContent}`;
+  return excerpt;
 };
 
 // Says which of the typed words no page has; Sphinx gives their stems.
