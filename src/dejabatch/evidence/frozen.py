@@ -167,8 +167,8 @@ def reordered(
         cannot_tell("the loader was not made a second time")
     if observation.facts.subset != rebuilt.facts.subset:
         return None
-    if moved := _moved_contents(observation, rebuilt):
-        return moved
+    if contents := _moved_contents(observation, rebuilt):
+        return contents
     here, there = observation.parts_by_index(0), rebuilt.parts_by_index(0)
     found = []
     for part in evidence.of(fixed_parts):

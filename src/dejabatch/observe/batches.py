@@ -123,7 +123,7 @@ def digest_of_details(sample: Any, digests: Mapping[str, bytes]) -> bytes:
 def _tells_apart(value: Any) -> bool:
     if isinstance(value, str):
         return len(value.split()) > 1
-    shape = getattr(value, "shape", None)
+    shape: Any = getattr(value, "shape", None)
     return bool(shape) and math.prod(shape) > 1
 
 

@@ -190,10 +190,12 @@ def known_states(num_workers: int) -> dict[str, bytes]:
         states[numpy_recipe(worker)] = generators.digest(recipe)
     # MT19937 has its seed as its first word
     # (https://github.com/numpy/numpy/blob/main/numpy/random/src/mt19937/mt19937.c).
-    words: Any = np.random.get_state()[1]
-    seeded = generators.digest(np.random.RandomState(int(words[0])))
-    if seeded == generators.digest(generators.global_rngs()["np.random"]):
-        states[SEEDED_NUMPY] = seeded
+    state: dict[str, Any] = np.random.get_state(legacy=False)
+    if state["bit_generator"] == "MT19937":
+        seed = int(state["state"]["key"][0])
+        seeded = generators.digest(np.random.RandomState(seed))
+        if seeded == generators.digest(generators.global_rngs()["np.random"]):
+            states[SEEDED_NUMPY] = seeded
     return states
 
 
