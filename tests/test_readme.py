@@ -34,7 +34,7 @@ def test_named_sessions_exist():
     named = {
         session
         for page in pages
-        for sessions in re.findall(r"nox -s ((?:[a-z]+ ?)+)", page)
+        for sessions in re.findall(r"nox -s ((?:[a-z_]+ ?)+)", page)
         for session in sessions.split()
     }
     assert named >= {"docs", "tests", "lint", "typing", "linkcheck"}

@@ -219,7 +219,9 @@ if __name__ == "__main__":
             wds.DataPipeline(shards, wds.split_by_worker, read)
         )
         whole = times_of_keys(wds.WebDataset(urls, shardshuffle=False))
-        resampled = wds.WebDataset(urls, resampled=True).with_epoch(16)
+        resampled = wds.WebDataset(
+            urls, resampled=True, shardshuffle=False
+        ).with_epoch(16)
         epochs = [times_of_keys(resampled, num_workers=0) for _ in range(9)]
     print("DataPipeline:", unsplit.total(), "samples in an epoch of 16")
     print("with split_by_worker:", split.total(), "samples")

@@ -1,6 +1,7 @@
 # /// script
 # requires-python = ">=3.11"
 # dependencies = [
+#   # dejabatch: a build of the site adds its wheel here
 #   "matplotlib",
 #   "torch",
 # ]
@@ -26,10 +27,13 @@ Workers of an endless loader fetch the next epoch before the current one is over
 
 # sphinx_gallery_tags = ["same in every epoch", "same order", "DistributedSampler"]
 # sphinx_gallery_parallel = False
+# sphinx_gallery_repair = ["Repeat", "RepeatAndCount"]
 
 import os
 import socket
+import sys
 import tempfile
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
@@ -52,14 +56,17 @@ class Repeat:
 
 
 class EndlessLoader(DataLoader):
-    def __init__(self, repeat):
+    def __init__(self):
         sampler = DistributedSampler(dataset)
         options = {"batch_size": 3, "num_workers": 1, "sampler": sampler}
         super().__init__(dataset, **options)
         self.batches = len(self.batch_sampler)
         # DataLoader refuses an ordinary assignment.
-        object.__setattr__(self, "batch_sampler", repeat(self.batch_sampler))
+        object.__setattr__(self, "batch_sampler", self.endless())
         self.iterator = super().__iter__()
+
+    def endless(self):
+        return Repeat(self.batch_sampler)
 
     def __iter__(self):
         for _ in range(self.batches):
@@ -67,7 +74,7 @@ class EndlessLoader(DataLoader):
 
 
 def broken():
-    return EndlessLoader(Repeat)
+    return EndlessLoader()
 
 
 def run_rank(rank, port, folder, function, arguments):
@@ -155,8 +162,13 @@ class RepeatAndCount(Repeat):
             epoch += 1
 
 
+class EndlessLoaderInTime(EndlessLoader):
+    def endless(self):
+        return RepeatAndCount(self.batch_sampler)
+
+
 def fixed():
-    return EndlessLoader(RepeatAndCount)
+    return EndlessLoaderInTime()
 
 
 if __name__ == "__main__":
@@ -214,20 +226,21 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Compare the first batches of the first two epochs. With shuffling, they should differ.
+# Run ``python -m dejabatch lint`` on your code. Here the lint reads this page. In a
+# run, the first batches of the first two epochs differ if the epoch arrives in time.
 
-
-def same_first_batch(ranks):
-    (first, second, *_), _ = ranks[0]
-    return first[:3] == second[:3]
-
+from dejabatch.lint import lint_paths
 
 if __name__ == "__main__":
-    print(
-        "broken:", same_first_batch(late), "fixed:", same_first_batch(in_time)
-    )
-    assert same_first_batch(late)
-    assert not same_first_batch(in_time)
+    for ranks, are_equal in ((late, True), (in_time, False)):
+        (first, second, *_), _ = ranks[0]
+        assert (first[:3] == second[:3]) == are_equal
+    script = Path(sys.argv[0])
+    if script.stem.startswith("plot_"):  # a notebook has no file to read
+        places = lint_paths([script])
+        for place in places:
+            print(f"line {place.line}: {place.slug}")
+        assert {place.slug for place in places} == {"epoch-arrives-late"}
 
 # %%
 # See also
