@@ -243,9 +243,8 @@ if __name__ == "__main__":
     assert not of_fixed
 
 # %%
-# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`), which
-# reads the loader in a separate process. The audit reports an order that repeats but
-# changes with new workers.
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`). It reports
+# an order that repeats but changes with new workers.
 #
 # A constant seed may be right, for example for validation. The audit then reports nothing
 # unless you pass ``Expect(fixed_order=False)``.

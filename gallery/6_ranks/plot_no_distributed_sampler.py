@@ -174,7 +174,7 @@ if __name__ == "__main__":
 # Print ``len(loader)`` on each rank: two ranks should have half of the batches of one.
 #
 # Or call ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) on every
-# rank. The ranks compare what they read, and all get the same report. Or run a command:
+# rank: all get the same report. Or run a command:
 # ``torchrun --nproc-per-node 2 -m dejabatch audit train:make_loader``.
 
 import dejabatch

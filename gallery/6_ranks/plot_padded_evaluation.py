@@ -112,7 +112,7 @@ if __name__ == "__main__":
 # once more, so that every rank has four. The ranks then run the same number of steps, as
 # training needs. Training hardly notices a sample that comes twice, but a metric does.
 #
-# ``drop_last=True`` does not help. It leaves samples out instead.
+# ``drop_last=True`` leaves samples out instead.
 
 
 def cut():

@@ -119,8 +119,8 @@ if __name__ == "__main__":
 # %%
 # Why
 # ---
-# The indices are disjoint, as they should be. Index 5 is one file on rank 0, and another
-# on rank 1, because each process shuffles with a random state of its own. As many files
+# The indices are disjoint. Index 5 is one file on rank 0, and another on rank 1,
+# because each process shuffles with a random state of its own. As many files
 # are on both ranks as on none.
 #
 # ``os.listdir`` and ``glob`` return files in an order that may differ between machines.
