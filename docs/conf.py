@@ -246,6 +246,8 @@ def hide_factories(*arguments):
 
 # Text of the pages on which a script has something to do.
 NEEDED_BY = {
+    "clipboard.min.js": 'class="highlight',
+    "copybutton.js": 'class="highlight',
     "filter.js": "filterable",
     "repair.js": "copy-repair",
     "sg-tags.js": "sg-tag-list",
