@@ -956,8 +956,6 @@ CASES = (
         "An image has one row for each person in it",
         "nkolot/SPIN/issues/92",
         loader(PeopleInImages, shuffle=True),
-        because="the images are equal, and the boxes are too small to count as content. "
-        "Pass `expect=Expect(repeats=True)`.",
     ),
     Case(
         "A mosaic takes images from a buffer, and repeats some",

@@ -4,7 +4,7 @@ import re
 
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.facts import map_style
-from dejabatch.findings import Diagnosis
+from dejabatch.findings import Diagnosis, Severity
 from dejabatch.observe.record import Facts, Observation, Pair
 
 # Names of attributes that hold a transform. A transform of targets belongs to both halves.
@@ -40,8 +40,9 @@ def check_pair(pair: Pair, _evidence: Evidence[Pair]) -> Diagnosis | None:
             evidence += "; both loaders shuffle, which is right if both train"
     else:
         evidence += ", so that neither can be augmented without the other"
+    severity: Severity = "warning" if both_shuffle else "error"
     return Diagnosis(
-        severity="error" if pair.b.random and not both_shuffle else "note",
+        severity=severity if pair.b.random else "note",
         where=min(paths, key=len),
         evidence=evidence,
     )

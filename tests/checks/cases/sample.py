@@ -822,7 +822,7 @@ BROKEN |= {
             once(answers=random_answers("torch"), facts=facts(shuffles=True)),
             shared=[TRANSFORM],
         ),
-        ("note", TRANSFORM[1]),
+        ("warning", TRANSFORM[1]),
         "both loaders shuffle, which is right if both train",
     ),
     "a transform of both halves": (
