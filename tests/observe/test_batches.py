@@ -8,6 +8,7 @@ from dejabatch.observe.batches import (
     digest_of_content,
     digest_of_details,
     digest_of_parts,
+    parts_of,
 )
 from dejabatch.observe.record import NO_CONTENT, SMALL_CONTENT
 
@@ -15,7 +16,8 @@ ROW = [0.5, 1.0, -2.25, 3.0]
 
 
 def content(sample):
-    return digest_of_content(sample, digest_of_parts(sample))
+    parts = parts_of(sample)
+    return digest_of_content(parts, digest_of_parts(parts))
 
 
 @pytest.mark.parametrize(
@@ -53,5 +55,5 @@ def test_labels_and_names_are_no_content(sample):
     ],
 )
 def test_short_texts_and_positions_tell_samples_with_one_image_apart(part, tells):
-    sample = {"image": torch.rand(3, 8, 8), "part": part}
-    assert (digest_of_details(sample, digest_of_parts(sample)) != NO_CONTENT) is tells
+    parts = parts_of({"image": torch.rand(3, 8, 8), "part": part})
+    assert (digest_of_details(parts, digest_of_parts(parts)) != NO_CONTENT) is tells

@@ -192,12 +192,10 @@ def _moved_contents(observation: Observation, rebuilt: Observation) -> Reordered
         _contents(seen, epoch)
         for seen, epoch in ((observation, 0), (rebuilt, 0), (observation, 1))
     )
-    common, unchanged = _agreement(one, other)
-    if _agreement(one, again)[0] != _agreement(one, again)[1] or len(
-        set(one.values())
-    ) < len(one):
-        return None
     known = set(one.values())
+    if len(known) < len(one) or any(one[i] != again[i] for i in one.keys() & again):
+        return None
+    common, unchanged = _agreement(one, other)
     moved = sum(other[i] in known and other[i] != one.get(i) for i in other)
     if moved < FEWEST_EQUAL or unchanged > _MOST_MOVED * common:
         return None

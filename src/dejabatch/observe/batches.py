@@ -61,20 +61,20 @@ def _add_parts(parts: dict[str, Any], path: str, value: Any, levels: int) -> Non
             _add_parts(parts, f"{path}[{position}]", item, levels - 1)
 
 
-def digest_of_parts(sample: Any) -> dict[str, bytes]:
+def digest_of_parts(parts: Mapping[str, Any]) -> dict[str, bytes]:
     """Return the fingerprint of each part of a sample, by path."""
-    return {path: fingerprint(part) for path, part in parts_of(sample).items()}
+    return {path: fingerprint(part) for path, part in parts.items()}
 
 
-def digest_of_content(sample: Any, digests: Mapping[str, bytes]) -> bytes:
+def digest_of_content(parts: Mapping[str, Any], digests: Mapping[str, bytes]) -> bytes:
     """Return a digest of a sample without labels, sizes and other small parts.
 
     Parameters
     ----------
-    sample : object
-        The sample.
+    parts : mapping of str to object
+        The result of `parts_of` for the sample.
     digests : mapping of str to bytes
-        The result of `digest_of_parts` for the sample.
+        The result of `digest_of_parts` for these parts.
 
     Returns
     -------
@@ -82,7 +82,6 @@ def digest_of_content(sample: Any, digests: Mapping[str, bytes]) -> bytes:
         `NO_CONTENT` if all parts are small, and `BLANK` if all large parts are blank. The
         digest of rows of fractions begins with `SMALL_CONTENT`.
     """
-    parts = parts_of(sample)
     large = [path for path, part in parts.items() if _num_bytes(part) >= _FEWEST_BYTES]
     if not large:
         rows = [digests[path] for path, part in parts.items() if _is_row(part)]
@@ -94,7 +93,7 @@ def digest_of_content(sample: Any, digests: Mapping[str, bytes]) -> bytes:
     return fingerprint([digests[path] for path in large])
 
 
-def digest_of_details(sample: Any, digests: Mapping[str, bytes]) -> bytes:
+def digest_of_details(parts: Mapping[str, Any], digests: Mapping[str, bytes]) -> bytes:
     """Return a digest of the small parts that tell a sample from another.
 
     These are texts of several words and arrays of several numbers, such as a question
@@ -102,10 +101,10 @@ def digest_of_details(sample: Any, digests: Mapping[str, bytes]) -> bytes:
 
     Parameters
     ----------
-    sample : object
-        The sample.
+    parts : mapping of str to object
+        The result of `parts_of` for the sample.
     digests : mapping of str to bytes
-        The result of `digest_of_parts` for the sample.
+        The result of `digest_of_parts` for these parts.
 
     Returns
     -------
@@ -114,7 +113,7 @@ def digest_of_details(sample: Any, digests: Mapping[str, bytes]) -> bytes:
     """
     details = [
         digests[path]
-        for path, part in parts_of(sample).items()
+        for path, part in parts.items()
         if _num_bytes(part) < _FEWEST_BYTES and _tells_apart(part)
     ]
     return fingerprint(details) if details else NO_CONTENT

@@ -29,6 +29,7 @@ from dejabatch.observe.batches import (
     digest_of_details,
     digest_of_parts,
     labels_of,
+    parts_of,
     rows_of,
 )
 from dejabatch.observe.errors import (
@@ -512,9 +513,10 @@ class _Spy:
         if self._index_lists:
             items = rows_of(samples) or items
         digests = _as_array(fingerprint(item, opaque=opaque) for item in items)
-        parts = [digest_of_parts(item) for item in items]
-        contents = _as_array(map(digest_of_content, items, parts))
-        details = _as_array(map(digest_of_details, items, parts))
+        taken_apart = [parts_of(item) for item in items]
+        parts = [digest_of_parts(one) for one in taken_apart]
+        contents = _as_array(map(digest_of_content, taken_apart, parts))
+        details = _as_array(map(digest_of_details, taken_apart, parts))
         with blame("collate_fn"):
             batch = self._collate(samples)
         rows, collated = None, b""

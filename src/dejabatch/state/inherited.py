@@ -89,6 +89,7 @@ class Inherited:
         """
         replace_shared_memory()
         bytes_left = _MOST_BYTES
+        has_proc = _has_proc()
         # Garbage collection in this process may close descriptors during the loop. A
         # connection that is opened later could get the number of such a descriptor.
         with _dead_connection() as dead:
@@ -100,7 +101,7 @@ class Inherited:
                         descriptor, status
                     ):
                         _put(dead.fileno(), descriptor)
-                    elif stat.S_ISREG(status.st_mode) and _has_proc():
+                    elif stat.S_ISREG(status.st_mode) and has_proc:
                         bytes_left -= _reopen(descriptor, status, bytes_left)
 
 

@@ -505,8 +505,8 @@ class _Questions:
         found: dict[int, bytes] = {}
         deadline = time.monotonic() + _SECONDS_FOR_CONTENTS
         for index in self._suspects[:_MOST_CONTENTS]:
-            sample = self._samples.make(Step(index))
-            found[index] = digest_of_content(sample, digest_of_parts(sample))
+            parts = parts_of(self._samples.make(Step(index)))
+            found[index] = digest_of_content(parts, digest_of_parts(parts))
             if time.monotonic() > deadline:
                 break
         return found

@@ -20,7 +20,12 @@ from typing import Any
 import numpy as np
 from torch.utils.data import get_worker_info
 
-from dejabatch.observe.batches import digest_of_parts, largest_part, small_parts
+from dejabatch.observe.batches import (
+    digest_of_parts,
+    largest_part,
+    parts_of,
+    small_parts,
+)
 from dejabatch.observe.children import can_fork
 from dejabatch.observe.isolate import NoAnswer, in_fork
 from dejabatch.state import generators
@@ -289,7 +294,7 @@ class Samples:
                     raise
                 self._note_error(trial, error)
                 continue
-            parts = digest_of_parts(sample)
+            parts = digest_of_parts(parts_of(sample))
             trial.parts.append(parts)
             trial.digests.append(self.digest_of(sample, parts))
             trial.errors.append(None)
@@ -348,7 +353,8 @@ class Samples:
     def digest(self, step: Step) -> bytes:
         """Make one sample in this process, and return its digest."""
         sample = self.make(step)
-        return self.digest_of(sample, digest_of_parts(sample) if self.ignored else {})
+        parts = digest_of_parts(parts_of(sample)) if self.ignored else {}
+        return self.digest_of(sample, parts)
 
     def digest_of(self, sample: Any, parts: Mapping[str, bytes]) -> bytes:
         """Return the digest of a sample without the parts that are ignored."""
