@@ -84,7 +84,7 @@ if __name__ == "__main__":
 # Why
 # ---
 # ``list.append`` stores a reference. The three entries are one dictionary, and each crop
-# replaces the crop before. Length, order and labels look right.
+# replaces the crop before. Length and order look right.
 
 if __name__ == "__main__":
     first, second, third, other = broken.dataset.samples[:4]

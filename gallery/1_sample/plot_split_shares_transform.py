@@ -156,9 +156,9 @@ if __name__ == "__main__":
     assert val.dataset.images is train.dataset.images
 
 # %%
-# torchvision's datasets for segmentation and detection read ``transforms``, and not
+# Some datasets of torchvision, such as ``VOCSegmentation``, read ``transforms``, and not
 # ``transform``. There, assign ``transforms`` of the copy. Assigning ``transform`` has no
-# effect. Two datasets, as above, need no assignment.
+# effect.
 
 
 def segmentation(folder):

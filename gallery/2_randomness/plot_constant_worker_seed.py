@@ -161,8 +161,8 @@ if __name__ == "__main__":
 # %%
 # In Lightning, call ``seed_everything(0, workers=True)`` once, in the main program.
 # Lightning then gives each loader a ``worker_init_fn``, unless it has one. The seeds
-# differ by worker, rank and epoch, and runs repeat. A ``worker_init_fn`` that calls
-# ``seed_everything(42)`` is the constant seed again.
+# differ by worker and epoch, and runs repeat. The loader ``broken`` keeps its
+# ``worker_init_fn``, and so its constant seed.
 
 
 def crops_in_lightning(loader):

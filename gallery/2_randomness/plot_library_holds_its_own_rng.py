@@ -27,8 +27,8 @@ Transforms of albumentations 2.0.8 and MONAI hold generators, which every worker
 # See it happen
 # -------------
 # This dataset uses Albumentations 2.0.8, the last release under the MIT licence. The
-# dataset creates no generator of its own. AlbumentationsX 2.3.10 and 2.5.1 are right in
-# workers, and 2.3.0 is not: :doc:`/evidence/libraries` measures them.
+# dataset creates no generator of its own. :doc:`/evidence/libraries` has the measurements
+# of other releases, AlbumentationsX and other libraries.
 
 # sphinx_gallery_tags = ["same across workers", "same in every epoch", "transform", "library"]
 # sphinx_gallery_parallel = False

@@ -268,9 +268,8 @@ if __name__ == "__main__":
 
 # %%
 # Hugging Face's ``Trainer`` takes no ``worker_init_fn``. There, rebuild the generator
-# before the first sample of each worker. This dataset also works in Lightning, Accelerate
-# and a loop of your own. ``torch.initial_seed()`` is new in each worker, and ``Trainer``
-# adds the rank to it.
+# before the first sample of each worker, where ``torch.initial_seed()`` is new. A loop of
+# your own can read the same dataset.
 
 
 class SeedsItself(RandomCrops):
@@ -312,6 +311,8 @@ if __name__ == "__main__":
         distinct = count_distinct(crops_in_trainer(make()))
         print(f"Trainer, {make.__name__}: {distinct} distinct crops of 8")
         assert least <= distinct <= most
+    own_loop = DataLoader(SeedsItself(), batch_size=1, num_workers=WORKERS)
+    assert count_distinct(crops(own_loop) + crops(own_loop)) >= 7
 
 # %%
 # Each kind of generator takes a large seed in its own way.

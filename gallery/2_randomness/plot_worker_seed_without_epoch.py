@@ -215,7 +215,7 @@ if __name__ == "__main__":
 #   :doc:`/gallery/2_randomness/plot_constant_worker_seed`.
 # * ``worker_init_fn`` calls ``np.random.get_state()``, and every epoch repeats:
 #   :doc:`/gallery/2_randomness/plot_get_state_recipe`.
-# * In Lightning, ``seed_everything(0, workers=True)`` replaces your ``worker_init_fn``:
+# * In Lightning, use ``seed_everything(0, workers=True)`` instead of ``worker_init_fn``:
 #   :doc:`/gallery/2_randomness/plot_constant_worker_seed`. Releases 2.4 to 2.6.0 repeat
 #   every epoch: :doc:`/gallery/2_randomness/plot_seeds_equal_in_32_bits`.
 # * Epochs repeat without a ``worker_init_fn``:
