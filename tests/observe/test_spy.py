@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_in
 
 from dejabatch import FAILURE_MODES
 from dejabatch.finders import found_by
-from dejabatch.observe.record import MAIN_PROCESS
+from dejabatch.observe.facts import known_states
+from dejabatch.observe.record import MAIN_PROCESS, SEEDED_NUMPY
 from dejabatch.observe.spy import observe
 from dejabatch.state import generators as rngs
 from dejabatch.state.fingerprint import fingerprint
@@ -229,9 +230,26 @@ class OneList(StoredBatches):
             yield batch
 
 
+class EachTwice(StoredBatches):
+    def __iter__(self):
+        return (batch for batch in self.batches for _ in range(2))
+
+
 @pytest.mark.parametrize(
-    ("sampler", "reused"), [(StoredBatches, False), (OneList, True)]
+    ("sampler", "reused"),
+    [(StoredBatches, False), (EachTwice, False), (OneList, True)],
 )
 def test_only_a_list_with_other_indices_is_reused(sampler, reused):
     seen = observe(lambda: DataLoader(Squares(6), batch_sampler=sampler()))
     assert [end.list_reused for end in seen.ends] == [reused, reused]
+
+
+@pytest.mark.parametrize("draws", [0, 1])
+def test_numpy_is_seeded_until_the_first_draw(draws):
+    state = np.random.get_state()
+    try:
+        np.random.seed(42)
+        np.random.random(draws)
+        assert (SEEDED_NUMPY in known_states(0)) is (draws == 0)
+    finally:
+        np.random.set_state(state)

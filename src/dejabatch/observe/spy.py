@@ -570,7 +570,7 @@ class _RecordedSampler:
         given: Any = None
         with blame(self._role):
             for batch in self._sampler:
-                # Batches that are stored are the same lists in every epoch, unchanged.
+                # A stored batch may come twice in a row, and is unchanged.
                 if isinstance(batch, list) and batch is last:
                     self.list_reused |= not _same_objects(batch, given)
                 last = batch

@@ -47,6 +47,15 @@ def stored(contents, order=ORDER, *, epochs=2, **changes):
     )
 
 
+def drawn_from_few(*epochs_of_contents, **changes):
+    """Return epochs in which each index has another content each time."""
+    fetches = [
+        fetch(contents, epoch=epoch, indices=ORDER, contents=contents)
+        for epoch, contents in enumerate(epochs_of_contents)
+    ]
+    return observation(fetches, answers=random_answers("torch"), **changes)
+
+
 def named(names, **changes):
     """Return two epochs of random images, each with a fixed name."""
     return observation(
@@ -399,6 +408,10 @@ RIGHT = {
     "samples that are random as a whole": (
         "order-fixed-at-construction",
         stored(ORDER, rebuilt=stored(range(50, 66), epochs=1)),
+    ),
+    "samples that are drawn from a few contents": (
+        "order-fixed-at-construction",
+        drawn_from_few(ORDER, SHUFFLED, rebuilt=drawn_from_few(SHUFFLED)),
     ),
     "a first part of the samples for training": (
         "sampler-repeats-indices",
