@@ -80,7 +80,7 @@ def rows() -> list[Row]:
     found = []
     for library in NAMES:
         measured = _measured(library)
-        for name in measured[-1]["results"] if measured else ():
+        for name in _names(library):
             said = {word(run, [name]) for run in measured}
             by_answer = {answer: _spans(library, [name], answer) for answer in said}
             found.append(Row(library, behaviours()[name], by_answer))
@@ -91,8 +91,7 @@ def versions_in_libraries(slug: str) -> str:
     """Return the libraries and releases with a failure, or ""."""
     found = []
     for library, said in NAMES.items():
-        names = {r.behaviour.name for r in rows() if r.library == library}
-        names = {name for name in names if behaviours()[name].slug == slug}
+        names = {n for n in _names(library) if behaviours()[n].slug == slug}
         if present := _spans(library, names, "yes"):
             found.append(f"{said} {present}")
     return "; ".join(found)
@@ -100,6 +99,11 @@ def versions_in_libraries(slug: str) -> str:
 
 def _measured(library: str) -> list[Run]:
     return [run for run in runs() if run["library"] == library and "results" in run]
+
+
+def _names(library: str) -> list[str]:
+    """Return the probes of a library, as its newest measured release answered them."""
+    return [name for run in _measured(library)[-1:] for name in run["results"]]
 
 
 def _spans(library: str, names: Iterable[str], answer: str) -> str:
