@@ -15,6 +15,7 @@ SHOWN = {
     "constant-worker-seed",
     "data-split-twice",
     "default-torch-generator",
+    "epoch-arrives-late",
     "error-fallback-sample",
     "get-state-recipe",
     "itertools-cycle",
