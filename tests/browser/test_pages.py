@@ -84,20 +84,16 @@ BLANK_REPEATED_CODE = f"""() => {{
 RUN_AXE = """async ([context, options]) => (await axe.run(context,
     {preload: false, resultTypes: ["violations"], ...options})).violations"""
 COLOURS = ["color-contrast", "link-in-text-block"]
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # A figure's twin is there in one scheme only; all else is the same in both.
 OF_EACH_SCHEME = {"runOnly": [*COLOURS, "image-alt"]}
 AROUND_THE_ARTICLE = {"include": ["html"], "exclude": ["article"]}
 ALL_BUT_COLOURS = {
-    "runOnly": [
-        "wcag2a",
-        "wcag2aa",
-        "wcag21a",
-        "wcag21aa",
-        "wcag22aa",
-        "best-practice",
-    ],
+    "runOnly": STANDARDS,
     "rules": {rule: {"enabled": False} for rule in COLOURS},
 }
+# What is around an article is the same on all pages of a folder.
+FIRST_OF_FOLDER = set({path.split("/")[0]: path for path in reversed(PAGES)}.values())
 # Without controls that are for scripts only.
 LINES = """() => {
   for (const e of document.querySelectorAll("#sg-tag-list, .copy-repair, .filter-room")) e.remove();
@@ -144,6 +140,20 @@ def test_pages_are_light(address, launch, chromium_path):
     assert not heavy, f"more than {HEAVIEST} kB"
 
 
+def looks(page, width):
+    """List what axe looks at: a part of the page, the rules, and the colour scheme.
+
+    An article has the same colours at any width; what is around it has not.
+    """
+    if width == WIDTHS[0]:
+        everything = {"runOnly": STANDARDS}
+        return [("html", everything, "light"), ("html", OF_EACH_SCHEME, "dark")]
+    rest = [("html", ALL_BUT_COLOURS, "light")]
+    if page in FIRST_OF_FOLDER:
+        rest += [(AROUND_THE_ARTICLE, OF_EACH_SCHEME, s) for s in ("light", "dark")]
+    return rest
+
+
 # One test of all that a page shows: loading and looking take longer than any check.
 @pytest.mark.parametrize("page", PAGES)
 def test_everybody_can_read_it(page, address, chromium, axe):
@@ -162,18 +172,16 @@ def test_everybody_can_read_it(page, address, chromium, axe):
             with_scripts = set(tab.evaluate(LINES))
             tab.evaluate(axe)
             tab.evaluate(UNWRAP_TOKENS)
-            found = tab.evaluate(RUN_AXE, ["html", ALL_BUT_COLOURS])
             tab.evaluate(BLANK_REPEATED_CODE)
             # Colours that fade into each other have any contrast on the way.
             tab.add_style_tag(content="* {transition: none !important}")
-            # An article has the same colours at any width; what is around it has not.
-            where = "html" if width == WIDTHS[0] else AROUND_THE_ARTICLE
-            for scheme in ("light", "dark"):
+            found = []
+            for where, options, scheme in looks(page, width):
                 tab.emulate_media(color_scheme=scheme)
                 tab.wait_for_function(
                     f"document.documentElement.dataset.theme == '{scheme}'"
                 )
-                found += tab.evaluate(RUN_AXE, [where, OF_EACH_SCHEME])
+                found += tab.evaluate(RUN_AXE, [where, options])
             seen.wrong += [
                 f"{rule['id']} at {node['target']}: {node['failureSummary']}"
                 for rule in found
