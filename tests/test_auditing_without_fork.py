@@ -13,10 +13,14 @@ from dejabatch.finders import found_by
 
 PROGRAM = Path(__file__).with_name("no_fork.py")
 ROOT = PROGRAM.parents[1]
+# A broken loader that cannot be sent to another process, and what prevents it.
+NOT_SENT = {"one-shot-sampler": "loader.sampler"}
+# The loaders of the section about ranks need a process group, and this one needs fork.
 PAGES = sorted(
     slug
     for slug, mode in FAILURE_MODES.items()
-    if mode.has_page and "audit" in found_by(slug)
+    if mode.has_page and mode.section != "6_ranks" and "audit" in found_by(slug)
+    if slug != "file-opened-before-fork"
 )
 
 
@@ -46,4 +50,5 @@ def test_ranks_resume_without_fork():
 @pytest.mark.parametrize("slug", PAGES)
 def test_pages_loaders_are_named_without_fork(slug):
     page = ROOT / "gallery" / FAILURE_MODES[slug].page
-    assert found_by_the_program(page) == {"broken": [slug], "fixed": []}
+    found = [NOT_SENT.get(slug, slug)]
+    assert found_by_the_program(page) == {"broken": found, "fixed": []}

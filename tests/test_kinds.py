@@ -472,6 +472,33 @@ class RepeatsAugmentation(LosesIndices):
         return iter([index for index in order for _ in range(3)][:LENGTH])
 
 
+class EditsStream(IterableDataset):
+    def __init__(self):
+        self.rows = [np.full(4, float(i)) for i in range(LENGTH)]
+
+    def __iter__(self):
+        for row in self.rows:
+            np.add(row, 0.5, out=row)
+            yield torch.from_numpy(row).clone()
+
+
+class EditsCopies(EditsStream):
+    """Counts its passes, and shuffles what it has stored by this number."""
+
+    def __init__(self):
+        super().__init__()
+        self.epoch = 0
+        self.order = np.arange(LENGTH)
+
+    def __iter__(self):
+        self.epoch += 1
+        rng = np.random.default_rng(self.epoch)
+        rng.shuffle(self.rows)
+        rng.shuffle(self.order)
+        for index in self.order:
+            yield torch.from_numpy(self.rows[index] + rng.random())
+
+
 class CountsEpochs(IterableDataset):
     epoch = 0
 
@@ -616,6 +643,11 @@ KINDS = {
         load(Images(), sampler=Grows()),
         load(Images(), sampler=GrowsACopy()),
         ("sampler-repeats-indices", "sampler"),
+    ),
+    "rows of a stream": (
+        load(EditsStream()),
+        load(EditsCopies()),
+        ("inplace-edit-of-stored-data", "dataset.rows[0]"),
     ),
     "epochs that workers count": (
         load(CountsEpochs(), num_workers=2),

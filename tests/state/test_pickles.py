@@ -35,6 +35,15 @@ def test_tensor_in_shared_memory_is_copied():
     assert tensor.tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize(("size", "shared"), [(1, True), (1_000_000, False)])
+def test_number_that_workers_share_is_shared_by_the_copies_workers(size, shared):
+    dataset = Holder(epoch=torch.zeros(size).share_memory_())
+    dataset.same = dataset.epoch
+    copy = Packed.of(dataset).open()
+    assert copy.epoch.is_shared() is shared
+    assert copy.same is copy.epoch
+
+
 def test_function_without_a_name_is_sent_as_code():
     offset = 5
     assert Packed.of(lambda x: x + offset).open()(1) == 6

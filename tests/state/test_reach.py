@@ -14,6 +14,7 @@ from dejabatch.state.reach import (
     lengths,
     library_of,
     memory_address,
+    rearranged,
     stored_values,
     walk,
 )
@@ -161,3 +162,23 @@ def test_growth_of_a_cache_changes_no_entry():
     before = stored_values(roots)
     cache[1] = np.ones(2)
     assert edits(before, stored_values(roots)) == {"dataset.cache": "container"}
+
+
+@pytest.mark.parametrize(
+    ("stored", "change", "containers"),
+    [
+        ([1, 2, 3], lambda x: x.reverse(), {"dataset.x"}),
+        ([1, 2, 3], lambda x: x.append(x.pop() + 1), set()),
+        (
+            {"box": [1, 2]},
+            lambda x: x["box"].reverse(),
+            {"dataset.x", "dataset.x['box']"},
+        ),
+        (list(range(MOST_OBJECTS)), lambda x: x.append(0), {"dataset.x"}),  # unseen
+    ],
+)
+def test_values_that_change_places_are_told_from_edits(stored, change, containers):
+    roots = {"dataset": Dataset(x=stored)}
+    before = stored_values(roots)
+    change(stored)
+    assert rearranged(before, stored_values(roots)) == containers

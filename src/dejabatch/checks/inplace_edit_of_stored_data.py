@@ -7,7 +7,9 @@ from dejabatch.evidence.answers import (
     counts_its_calls,
     edited_object,
     hidden_generator,
+    likeliest_edit,
 )
+from dejabatch.evidence.facts import facts_of
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
 
@@ -29,6 +31,9 @@ def check(
     observation: Observation, _evidence: Evidence[Observation]
 ) -> Diagnosis | None:
     """Look for a sample that differs when made again, and stored data that was edited."""
+    facts = facts_of(observation)
+    if facts.data_loader and not facts.map_style:
+        return _edited_by_pass(observation)
     answers = answers_of(observation)
     if not answers.changes_by_itself or counts_its_calls(answers):
         return None
@@ -53,6 +58,29 @@ def check(
         severity="error",
         where=where,
         evidence=f"index {answers.index} {again}, with all random generators restored, "
+        f"and {where} has changed",
+        fix=_COPIES[kind],
+    )
+
+
+def _edited_by_pass(observation: Observation) -> Diagnosis | None:
+    """Look for a pass over an iterable dataset that edits what the next pass yields.
+
+    Workers that end with the epoch take their edits with them.
+    """
+    facts, answers = facts_of(observation), answers_of(observation, again=False)
+    if facts.num_workers > 0 and not facts.persistent_workers:
+        return None
+    edited = answers.edited_by_pass
+    # A single number may count the passes.
+    found = likeliest_edit(edited, local=len(edited) > 1)
+    if found is None:
+        return None
+    where, kind = found
+    return Diagnosis(
+        severity="error",
+        where=where,
+        evidence="a second pass yields other samples, with all random generators restored, "
         f"and {where} has changed",
         fix=_COPIES[kind],
     )

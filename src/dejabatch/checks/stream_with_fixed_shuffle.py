@@ -5,6 +5,8 @@ from dejabatch.evidence.facts import iterable_style, more_epochs
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
 
+UNLESS = {"itertools-cycle"}
+
 
 def check(
     observation: Observation, _evidence: Evidence[Observation]

@@ -1,5 +1,6 @@
 """Conditions that a dataset's answers must meet before a check can judge by them."""
 
+from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from dejabatch.findings import cannot_tell
@@ -106,12 +107,29 @@ def edited_object(answers: Answers) -> tuple[str, str] | None:
         return None
     if hidden_generator(answers):
         return None
-    edited = answers.edited_objects
+    # A list that grows may be a cache. It is an edit if it makes this sample another one.
+    local = answers.after_other_index == answers.first
+    return likeliest_edit(answers.edited_objects, local=local)
+
+
+def likeliest_edit(edited: Mapping[str, str], *, local: bool) -> tuple[str, str] | None:
+    """Return which of several edits explains that samples have changed.
+
+    Parameters
+    ----------
+    edited : mapping of str to str
+        Paths with the kinds that `dejabatch.state.reach.edits` returns.
+    local : bool
+        Whether each sample changes only what it reads itself.
+
+    Returns
+    -------
+    path, kind : str
+        As for `edited_object`.
+    """
     arrays = [path for path, kind in edited.items() if kind == "array"]
     if arrays:
         return min(arrays, key=len), "array"
-    # A list that grows may be a cache. It is an edit if it makes this sample another one.
-    local = answers.after_other_index == answers.first
     values = [path for path, kind in edited.items() if kind == "value"]
     if values and (local or len(values) > 1):
         return _common_holder(values), "value"

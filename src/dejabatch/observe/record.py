@@ -687,6 +687,10 @@ class Answers:
     second_pass_differs : bool or None
         For an iterable dataset, whether a second pass in one process has the same samples
         in another order, from the same states; None if it was not asked.
+    edited_by_pass : mapping of str to str
+        For an iterable dataset whose second pass in one process has other samples, from
+        the same states, what that pass edited in place. Each path has its kind, as in
+        `edited_objects`, but never ``"replaced"``. Empty for a dataset whose samples depend on a generator.
 
     Examples
     --------
@@ -736,6 +740,7 @@ class Answers:
     several_images: bool = False
     set_epoch_changes_order: bool | None = None
     second_pass_differs: bool | None = None
+    edited_by_pass: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def reproducible(self) -> bool:

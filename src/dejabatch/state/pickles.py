@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import cloudpickle  # type: ignore[import-untyped]  # it has no types
+import torch
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from dejabatch.state.attributes import attribute
 from dejabatch.state.generators import get_state, global_rngs, set_state
 
 _DEEPEST: Final = 8
+# A program's number for all workers is small; larger tensors could fill /dev/shm.
+_MOST_SHARED_BYTES: Final = 1 << 16
 
 
 class StoppedIterator:
@@ -30,7 +33,8 @@ class Unpicklable(ValueError):
 class Packed:
     """A pickled object with the states of this process's global random generators.
 
-    Tensors are copied: the pickles of multiprocessing would share their memory.
+    Tensors are copied: the pickles of multiprocessing would share their memory. The copy
+    of a small tensor in shared memory is in shared memory of its own.
 
     Attributes
     ----------
@@ -85,19 +89,30 @@ class Packed:
         return value
 
 
-class _StopsIterators:
+def _is_small_and_shared(tensor: torch.Tensor) -> bool:
+    if tensor.device.type != "cpu" or tensor.layout is not torch.strided:
+        return False
+    if tensor.requires_grad:
+        return False
+    is_shared: bool = tensor.is_shared()  # type: ignore[no-untyped-call]
+    return is_shared and tensor.nbytes <= _MOST_SHARED_BYTES
+
+
+class _Copies:
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, _BaseDataLoaderIter):
             return StoppedIterator, ()
+        if type(value) is torch.Tensor and _is_small_and_shared(value):
+            return torch.Tensor.share_memory_, (value.detach().clone(),)
         inherited: Any = getattr(super(), "reducer_override", None)
         return NotImplemented if inherited is None else inherited(value)
 
 
-class _ByReference(_StopsIterators, pickle.Pickler):
+class _ByReference(_Copies, pickle.Pickler):
     pass
 
 
-class _ByCode(_StopsIterators, cloudpickle.Pickler):  # type: ignore[misc]  # as above
+class _ByCode(_Copies, cloudpickle.Pickler):  # type: ignore[misc]  # as above
     pass
 
 

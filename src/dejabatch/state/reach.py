@@ -230,7 +230,7 @@ def edits(
         same = after.get(path)
         if same is None or same == (kind, content, identity):
             continue
-        holder = path[: path.rfind("[")] if path.endswith("]") else ""
+        holder = holder_of(path) if path.endswith("]") else ""
         if kind == "value":
             in_one_holder = holder in before and holder in after
             same_object = in_one_holder and before[holder][2] == after[holder][2]
@@ -241,6 +241,47 @@ def edits(
         elif kind in {"array", "value"}:
             edited[path] = "replaced"
     return edited
+
+
+def rearranged(
+    before: Mapping[str, tuple[str, object, int]],
+    after: Mapping[str, tuple[str, object, int]],
+) -> set[str]:
+    """Return the containers whose values may only have changed places.
+
+    Parameters
+    ----------
+    before, after : mapping of str to (str, object, int)
+        Two results of `stored_values`.
+
+    Returns
+    -------
+    set of str
+        Paths of containers that have the same values as before in another order, or more
+        items than `stored_values` looks at.
+    """
+    found = set()
+    one, other = _contents_by_holder(before), _contents_by_holder(after)
+    for holder, values in one.items():
+        all_seen = holder in before and before[holder][1] == len(values)
+        if not all_seen or sorted(values) == sorted(other.get(holder, [])):
+            found.add(holder)
+    return found
+
+
+def _contents_by_holder(
+    stored: Mapping[str, tuple[str, object, int]],
+) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for path, (_, content, _) in stored.items():
+        if path.endswith("]"):
+            found.setdefault(holder_of(path), []).append(str(content))
+    return found
+
+
+def holder_of(path: str) -> str:
+    """Return the path of the container of an item."""
+    return path[: path.rfind("[")]
 
 
 def holders(

@@ -153,7 +153,28 @@ MIXED = np.random.default_rng(0).permutation(SORTED).tolist()
 # Every third index below 300, and of these again every index below 100.
 INNER = list(range(0, 300, 3))
 
+
+def cycled(passed=ORDER, *, dataset="itertools.cycle", **changes):
+    """Return two passes over `passed`, in batches of four."""
+    kind = facts(map_style=False, data_loader=False, dataset=dataset)
+    batches = [passed[4 * (i % 4) :][:4] for i in range(8)]
+    fetches = [fetch(batch, batch=i) for i, batch in enumerate(batches)]
+    return observation(fetches, facts=kind, **changes)
+
+
 BROKEN = {
+    "batches of itertools.cycle": (
+        "itertools-cycle",
+        cycled(rebuilt=cycled(SHUFFLED)),
+        ("error", "loader"),
+        "repeats the first 4 batches; when the loader is made again, it has others",
+    ),
+    "one pass of itertools.cycle": (
+        "itertools-cycle",
+        cycled(),
+        ("warning", "loader"),
+        "itertools.cycle repeats the first 4 batches",
+    ),
     "a list of indices that is reused": (
         "batch-sampler-reuses-its-list",
         read(
@@ -370,6 +391,14 @@ BROKEN = {
 }
 
 RIGHT = {
+    "the same batches in any pass of itertools.cycle": (
+        "itertools-cycle",
+        cycled(rebuilt=cycled()),
+    ),
+    "batches of another iterator": (
+        "itertools-cycle",
+        cycled(dataset="builtins.generator"),
+    ),
     "lists of their own": (
         "batch-sampler-reuses-its-list",
         read(ORDER, facts=facts(num_workers=2)),

@@ -37,6 +37,14 @@ def once(**changes):
     return observation(epochs([ORDER]), **changes)
 
 
+def passed(edited, **changes):
+    """Return a stream whose second pass has other samples, and what it edited."""
+    kind = facts(map_style=False, length=None, **changes)
+    return observation(
+        streams(ORDER), facts=kind, answers=answers(edited_by_pass=edited)
+    )
+
+
 def rebuilt(contents):
     return observation([fetch(contents, indices=ORDER)])
 
@@ -240,6 +248,18 @@ BROKEN = {
         ),
         ("error", "dataset.r[0].box[1]"),
         "has changed",
+    ),
+    "records that a pass over a stream edits": (
+        "inplace-edit-of-stored-data",
+        passed(BOX),
+        ("error", "dataset.records[0]['box']"),
+        "a second pass yields other samples",
+    ),
+    "arrays that a pass edits in workers that stay": (
+        "inplace-edit-of-stored-data",
+        passed({"dataset.rows[0]": "array"}, num_workers=2, persistent_workers=True),
+        ("error", "dataset.rows[0]"),
+        "a second pass yields other samples",
     ),
     "a part that was drawn at construction": (
         "augmented-once",
@@ -516,6 +536,14 @@ RIGHT = {
     "a counter is not an edit": (
         "inplace-edit-of-stored-data",
         once(answers=answers(**CURSOR, changed_objects={"dataset.n": "array"})),
+    ),
+    "an item that counts the passes": (
+        "inplace-edit-of-stored-data",
+        passed({"dataset.stats['epoch']": "value"}),
+    ),
+    "arrays that a pass edits in workers that end": (
+        "inplace-edit-of-stored-data",
+        passed({"dataset.rows[0]": "array"}, num_workers=2),
     ),
     "a cache that grows": (
         "inplace-edit-of-stored-data",

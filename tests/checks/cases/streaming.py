@@ -217,6 +217,15 @@ OPEN = {
         "one-shard-per-batch",
     )
 } | {
+    "an iterator that may have no end": (
+        "exhausted-stream",
+        read(
+            SAME,
+            kind=facts(map_style=False, length=None, one_shot=True),
+            complete=False,
+        ),
+        "no pass was read to its end",
+    ),
     "a stream without a second epoch": ("exhausted-stream", read(SAME), "two epochs"),
     "one worker": (
         "stream-not-split-by-worker",

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
+import numpy as np
 from torch.utils.data import (
     DataLoader,
     IterableDataset,
@@ -57,7 +58,15 @@ from dejabatch.observe.record import (
 from dejabatch.state import GLOBAL_NAMES, generators
 from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
-from dejabatch.state.reach import edits, holders, lengths, stored_values
+from dejabatch.state.reach import (
+    edits,
+    holder_of,
+    holders,
+    lengths,
+    rearranged,
+    stored_values,
+    walk,
+)
 
 _MOST_GENERATORS = 16
 _MOST_SIZES = 8
@@ -207,6 +216,17 @@ def _are_others(made: list[bytes], expected: list[bytes]) -> bool:
     return len(before & set(made)) <= _MOST_UNCHANGED * len(before)
 
 
+def _sorted_integers(roots: Mapping[str, object]) -> dict[str, bytes]:
+    """Return the content of each array of integers, whatever its order, by path."""
+    return {
+        path: np.sort(value).tobytes()
+        for path, value in walk(roots)
+        if isinstance(value, np.ndarray)
+        and value.ndim == 1
+        and value.dtype.kind in "iu"
+    }
+
+
 class _Questions:
     """All questions to a dataset, in the process that makes its samples."""
 
@@ -264,7 +284,11 @@ class _Questions:
         if callable(getattr(self._samples.dataset, "set_epoch", None)):
             changes = self._samples.attempt(self._set_epoch_changes_order)
             yield {"set_epoch_changes_order": changes}
-        yield {"depends_on": self._content_depends_on()}
+        depends_on = self._content_depends_on()
+        yield {"depends_on": depends_on}
+        if not depends_on:
+            edited = self._samples.attempt(self._edited_by_second_pass)
+            yield {"edited_by_pass": edited or {}}
 
     def _first_of_stream(self) -> tuple[bytes, bool]:
         """Return the first sample, and whether the next three samples change it."""
@@ -311,6 +335,26 @@ class _Questions:
             if all(one and _are_others(one, expected) for one in made):
                 found.append(name)
         return tuple(found)
+
+    def _edited_by_second_pass(self) -> dict[str, str]:
+        """Return what a second pass edits, if it has other samples than the first."""
+        roots = {"dataset": self._samples.dataset}
+        first = self._start_from(Step(0))
+        before, orders = stored_values(roots), _sorted_integers(roots)
+        second = self._start_from(Step(0))
+        if not first or not _are_others(second, first):
+            return {}
+        after = stored_values(roots)
+        moved = rearranged(before, after)
+        shuffled = orders.items() & _sorted_integers(roots).items()
+        return {
+            path: kind
+            for path, kind in edits(before, after).items()
+            # An attribute with another value may count the passes.
+            if kind != "replaced"
+            and not (kind == "value" and holder_of(path) in moved)
+            and path not in dict(shuffled)
+        }
 
     def _start_from(self, step: Step) -> list[bytes]:
         self._samples.set_states(step)
