@@ -58,6 +58,7 @@ def fetch(
     parts: dict[str, Sequence[object]] | None = None,
     contents: Sequence[object] | None = None,
     details: Sequence[object] | None = None,
+    missing: int = 0,
 ) -> Fetch:
     """Return a batch whose samples have the digests of some contents."""
     return Fetch(
@@ -72,6 +73,7 @@ def fetch(
         parts={path: _digests(column) for path, column in (parts or {}).items()},
         contents=None if contents is None else _digests(contents),
         details=None if details is None else _digests(details),
+        missing=missing,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import torch
@@ -120,11 +120,21 @@ def renew_iterators(loader: Any) -> None:
         holder = inside
 
 
-def with_set_epoch(loader: DataLoader[Any]) -> dict[str, Any]:
-    """Return the objects in a loader that have a ``set_epoch``, by path, each once."""
+def with_set_epoch(
+    loader: DataLoader[Any], within: Sequence[str] = _WRAPPED
+) -> dict[str, Any]:
+    """Return the objects in a loader that have a ``set_epoch``, by path, each once.
+
+    Parameters
+    ----------
+    loader : torch.utils.data.DataLoader
+        The loader.
+    within : sequence of str
+        Attributes of the loader to look in.
+    """
     found: dict[str, Any] = {}
     seen: set[int] = set()
-    queue = [(name, getattr(loader, name)) for name in reversed(_WRAPPED)]
+    queue = [(name, getattr(loader, name)) for name in reversed(within)]
     while queue:
         path, value = queue.pop()
         if value is None or id(value) in seen:

@@ -10,6 +10,8 @@ def check(
     observation: Observation, _evidence: Evidence[Observation]
 ) -> Diagnosis | None:
     """Look for a sample that came from elsewhere after an exception."""
+    if found := _filled(observation):
+        return found
     answers = answers_of(observation)
     swallowed = required(answers, answers.swallowed_errors)
     if not swallowed:
@@ -25,4 +27,29 @@ def check(
         where="dataset.__getitem__",
         evidence=f"__getitem__ {met}, and returns another sample in its place; "
         f"{len(swallowed)} of the tried indices do so",
+    )
+
+
+def _filled(observation: Observation) -> Diagnosis | None:
+    """Look for batches in which copies of other samples stand for those that are None.
+
+    A row of its own for them, such as one of zeros, is another row.
+    """
+    batches = [f for f in observation.fetches if f.missing and f.rows is not None]
+    missing, samples = 0, 0
+    for fetch in batches:
+        others = len({digest.tobytes() for digest in fetch.digests}) - 1
+        if fetch.rows is None or fetch.rows > others:
+            return None
+        missing, samples = missing + fetch.missing, samples + len(fetch.digests)
+    if not missing:
+        return None
+    return Diagnosis(
+        severity="error",
+        where="collate_fn",
+        evidence=f"{missing} of {samples} samples are None, and the batches have copies of "
+        "other samples in their places",
+        title="A missing sample is replaced by a copy of another one",
+        fix="Leave the samples that are None out of the batch, or their indices out of the "
+        "dataset.",
     )

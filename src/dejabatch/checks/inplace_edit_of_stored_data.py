@@ -35,6 +35,14 @@ def check(
     if facts.data_loader and not facts.map_style:
         return _edited_by_pass(observation)
     answers = answers_of(observation)
+    if collated := likeliest_edit(answers.edited_by_collate, local=True):
+        where, kind = collated
+        return Diagnosis(
+            severity="error",
+            where=where,
+            evidence=f"collate_fn edits {where}, and a sample that is made again differs",
+            fix=_COPIES[kind],
+        )
     if not answers.changes_by_itself or counts_its_calls(answers):
         return None
     found = edited_object(answers)

@@ -47,7 +47,30 @@ def check(
         )
     if delivered is observation:
         return None
+    if lost := _lost(observation, first):
+        return lost
     return _same_epochs(observation, epochs) or _reseeds(evidence)
+
+
+def _lost(observation: Observation, first: list[bytes]) -> Diagnosis | None:
+    """Look for a batch that comes twice in an epoch that torch's iteration has no longer.
+
+    torch's own epochs must have no batch twice.
+    """
+    inside = _batches(observation).get(0, [])
+    if len(set(inside)) < len(inside) or len(first) != len(inside):
+        return None
+    if not (twice := len(first) - len(set(first))):
+        return None
+    return Diagnosis(
+        severity="error",
+        where="loader.__iter__",
+        evidence=f"{twice} of {len(first)} batches of an epoch come again, so as many are "
+        "never delivered",
+        title="A DataLoader subclass loses batches",
+        fix="Yield each batch of `super().__iter__()` once: keep the batch in a local "
+        "variable before you fetch the next one.",
+    )
 
 
 def _same_epochs(

@@ -10,6 +10,9 @@ from dejabatch.evidence.facts import complete_epochs, facts_of
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Facts, Observation
 
+# A sampler may leave out the last, smaller block or batch.
+_LENGTH_TOLERANCE = 0.05
+
 UNLESS = {"class-weights-as-sample-weights"}
 
 
@@ -134,9 +137,11 @@ def _whole_epoch(observation: Observation) -> npt.NDArray[np.int64]:
 
 def _may_be_meant(facts: Facts, counts: npt.NDArray[np.int64]) -> bool:
     """Return whether repeated indices look like a choice of the user."""
-    if facts.draws_with_replacement or facts.given_indices:
+    if facts.given_indices or not facts.sampler or facts.length is None:
         return True
-    if not facts.sampler or facts.length is None:
+    # An epoch as long as the dataset, with nothing to choose by, looks like a permutation.
+    as_long = abs(int(counts.sum()) - facts.length) <= _LENGTH_TOLERANCE * facts.length
+    if facts.draws_with_replacement and (facts.sampler_holds_items or not as_long):
         return True
     # Repeated augmentation draws each index equally often; the epoch's end cuts one.
     often = np.bincount(counts)

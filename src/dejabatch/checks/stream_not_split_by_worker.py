@@ -1,5 +1,7 @@
 """Every worker reads the whole stream."""
 
+from collections import Counter
+
 import numpy as np
 import numpy.typing as npt
 
@@ -7,6 +9,9 @@ from dejabatch.evidence import Evidence
 from dejabatch.evidence.facts import iterable_style, whole_epochs
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
+
+# Smallest share of samples that two workers have by more than a few equal ones.
+_LEAST_SHARED = 0.1
 
 _Stream = npt.NDArray[np.uint8]
 
@@ -25,6 +30,8 @@ def check(
     if len(streams) < 2:
         cannot_tell("there are no two workers with samples")
     certain = _same_samples(streams)
+    if not certain and (found := _shuffled_before_the_split(observation)):
+        return found
     if not certain:
         replay = observation.replay
         if replay is None or not _same_samples(replay.streams()):
@@ -45,6 +52,41 @@ def check(
         where="dataset.__iter__",
         evidence=evidence,
     )
+
+
+def _shuffled_before_the_split(observation: Observation) -> Diagnosis | None:
+    """Look for samples of two workers that share none when they shuffle alike."""
+    replay = observation.replay
+    if replay is None or observation.expect.repeats:
+        return None
+    contents = _contents(observation)
+    shared, samples = _shared(contents), sum(map(len, contents))
+    again = samples - sum(len(set(content)) for content in contents)
+    if shared < max(2, _LEAST_SHARED * samples) or again > shared / 4:
+        return None
+    alike = _contents(replay)
+    if len(alike) < 2 or min(map(len, alike)) < 2 or _shared(alike):
+        return None
+    return Diagnosis(
+        severity="error",
+        where="dataset.__iter__",
+        evidence=f"{shared} samples of an epoch come from more than one worker, and none "
+        "do when all workers have the same random states",
+        title="Workers shuffle a stream differently before they split it",
+        fix="Shuffle in the same way in every worker, with `random.Random(seed + epoch)`, "
+        "or shuffle after the split.",
+    )
+
+
+def _contents(observation: Observation) -> list[list[bytes]]:
+    streams = observation.streams().values()
+    return [[row.tobytes() for row in stream] for stream in streams]
+
+
+def _shared(contents: list[list[bytes]]) -> int:
+    """Return how many different samples more than one worker has."""
+    workers = Counter(sample for content in contents for sample in set(content))
+    return sum(count > 1 for count in workers.values())
 
 
 def _same_samples(streams: dict[int, _Stream]) -> bool:

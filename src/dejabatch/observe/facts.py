@@ -77,6 +77,7 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         # The loader's own drop_last is False if a batch sampler was passed to it.
         drop_last=stored(loader.batch_sampler, "drop_last") is True,
         draws_with_replacement=_draws_with_replacement(sampler),
+        sampler_holds_items=_holds_items(sampler),
         given_indices=isinstance(
             sampler, (list, tuple, range, np.ndarray, torch.Tensor, SubsetRandomSampler)
         ),
@@ -244,6 +245,13 @@ def _draws_with_replacement(sampler: object) -> bool:
             if is_a(function, types.FunctionType):
                 names |= names_in(function.__code__)
     return bool(names & _REPEATING)
+
+
+def _holds_items(sampler: object) -> bool:
+    """Return whether an attribute of a sampler, but not its dataset, has several items."""
+    stored = attribute(sampler, "__dict__", {}).values()
+    kinds = (list, tuple, dict, set, np.ndarray, torch.Tensor)
+    return any(is_a(value, kinds) and len(value) > 1 for value in stored)
 
 
 def _repeated_references(dataset: Any, length: int | None) -> dict[str, int]:

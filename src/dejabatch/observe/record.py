@@ -107,6 +107,9 @@ class Facts:
     draws_with_replacement : bool
         Whether the code of the sampler's own class names a function that draws with
         replacement or repeats, such as ``choices`` or ``cycle``.
+    sampler_holds_items : bool
+        Whether the sampler stores a container or an array, such as weights or the indices
+        of each class.
     given_indices : bool
         Whether the sampler only has indices that it was given, such as a list.
     num_weights : int or None
@@ -171,6 +174,7 @@ class Facts:
     dataset_has_epoch: bool = False
     drop_last: bool = False
     draws_with_replacement: bool = False
+    sampler_holds_items: bool = False
     given_indices: bool = False
     num_weights: int | None = None
     holds_lock: bool = False
@@ -308,6 +312,8 @@ class Fetch:
         Fingerprint of the small parts of each sample that are texts of several words or
         arrays of several numbers, uint8 of shape (samples, 16); `NO_CONTENT` for a sample
         without any.
+    missing : int
+        How many samples are None.
 
     Examples
     --------
@@ -333,6 +339,7 @@ class Fetch:
     contents: npt.NDArray[np.uint8] | None = None
     collated: bytes = b""
     details: npt.NDArray[np.uint8] | None = None
+    missing: int = 0
 
     def pairs(self) -> list[tuple[int, bytes]]:
         """Return each index with the fingerprint of its sample.
@@ -687,6 +694,9 @@ class Answers:
     second_pass_differs : bool or None
         For an iterable dataset, whether a second pass in one process has the same samples
         in another order, from the same states; None if it was not asked.
+    edited_by_collate : mapping of str to str
+        What ``collate_fn`` edited in place in the dataset, if samples that were made again
+        then differed. Each path has its kind, as in `edited_objects`.
     edited_by_pass : mapping of str to str
         For an iterable dataset whose second pass in one process has other samples, from
         the same states, what that pass edited in place. Each path has its kind, as in
@@ -740,6 +750,7 @@ class Answers:
     several_images: bool = False
     set_epoch_changes_order: bool | None = None
     second_pass_differs: bool | None = None
+    edited_by_collate: Mapping[str, str] = field(default_factory=dict)
     edited_by_pass: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -435,7 +435,7 @@ class _Seen:
         Types whose content cannot be read.
     connections : set of str
         Paths of connections that the worker inherited, and uses.
-    digests, rows, labels, census, parts, contents, collated, details
+    digests, rows, labels, census, parts, contents, collated, details, missing
         As in `Fetch`.
     """
 
@@ -451,6 +451,7 @@ class _Seen:
     collated: bytes
     details: npt.NDArray[np.uint8]
     connections: set[str]
+    missing: int
 
     def fetch(
         self, epoch: int, batch: int, indices: npt.NDArray[np.int64] | None
@@ -469,6 +470,7 @@ class _Seen:
             self.contents,
             self.collated,
             self.details,
+            self.missing,
         )
 
 
@@ -540,6 +542,7 @@ class _Spy:
             collated=collated,
             details=details,
             connections={path for path, one in self._inherited if one.sock is not None},
+            missing=sum(item is None for item in items),
         )
 
     def census(self) -> Census:

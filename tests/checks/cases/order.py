@@ -273,6 +273,12 @@ BROKEN = {
         ("warning", "sampler"),
         "4 batches hold the same indices in every epoch",
     ),
+    "an epoch as long as the dataset drawn with replacement": (
+        "sampler-repeats-indices",
+        read(TWICE, facts=facts(draws_with_replacement=True)),
+        ("warning", "sampler"),
+        "indices more than once",
+    ),
     "indices drawn twice, said to be drawn once": (
         "sampler-repeats-indices",
         read(TWICE, expect=Expect(replacement=False)),
@@ -363,6 +369,12 @@ BROKEN = {
         ),
         ("warning", "loader.__iter__"),
         "4 of 8 batches of an epoch are different",
+    ),
+    "a batch that is lost": (
+        "loader-repeats-batches",
+        delivers([[0, 1, 2, 2]]),
+        ("error", "loader.__iter__"),
+        "1 of 4 batches of an epoch come again",
     ),
     "one epoch again": (
         "loader-repeats-batches",
@@ -615,7 +627,12 @@ OPEN = {
     ),
     "replacement that may be meant": (
         "sampler-repeats-indices",
-        read(TWICE, facts=facts(draws_with_replacement=True)),
+        read(TWICE, facts=facts(draws_with_replacement=True, sampler_holds_items=True)),
+        r"Expect\(replacement=True\) if that is meant",
+    ),
+    "a short epoch drawn with replacement": (
+        "sampler-repeats-indices",
+        read(TWICE, facts=facts(draws_with_replacement=True, length=64)),
         r"Expect\(replacement=True\) if that is meant",
     ),
     "repeated augmentation": (

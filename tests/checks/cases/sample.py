@@ -45,6 +45,12 @@ def passed(edited, **changes):
     )
 
 
+def filled(rows):
+    """Return a batch of three samples and a missing one, with so many different rows."""
+    fetches = [fetch([None, 1, 2, 3], indices=range(4), rows=rows, missing=1)]
+    return observation(fetches, answers=answers())
+
+
 def rebuilt(contents):
     return observation([fetch(contents, indices=ORDER)])
 
@@ -248,6 +254,18 @@ BROKEN = {
         ),
         ("error", "dataset.r[0].box[1]"),
         "has changed",
+    ),
+    "a list that collate_fn pads": (
+        "inplace-edit-of-stored-data",
+        once(answers=answers(edited_by_collate={"dataset.rows[0]": "container"})),
+        ("error", "dataset.rows[0]"),
+        "collate_fn edits dataset.rows[0]",
+    ),
+    "a batch that is filled with copies": (
+        "error-fallback-sample",
+        filled(rows=3),
+        ("error", "collate_fn"),
+        "1 of 4 samples are None",
     ),
     "records that a pass over a stream edits": (
         "inplace-edit-of-stored-data",
@@ -536,6 +554,10 @@ RIGHT = {
     "a counter is not an edit": (
         "inplace-edit-of-stored-data",
         once(answers=answers(**CURSOR, changed_objects={"dataset.n": "array"})),
+    ),
+    "a missing sample that becomes a row of zeros": (
+        "error-fallback-sample",
+        filled(rows=4),
     ),
     "an item that counts the passes": (
         "inplace-edit-of-stored-data",

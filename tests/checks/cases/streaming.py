@@ -87,6 +87,12 @@ BROKEN = {
         ("warning", "dataset.__iter__"),
         "when their random generators are in the same states",
     ),
+    "workers that shuffle differently before they split": (
+        "stream-not-split-by-worker",
+        read(streams(range(12), range(8, 20)), replay=read(SPLIT)),
+        ("error", "dataset.__iter__"),
+        "4 samples of an epoch come from more than one worker",
+    ),
     "one order, said to vary": (
         "stream-with-fixed-shuffle",
         two_epochs(range(12), range(12), expect=Expect(fixed_order=False)),
@@ -160,6 +166,14 @@ RIGHT = {
     "a split stream in the same states": (
         "stream-not-split-by-worker",
         read(SPLIT, replay=read(SPLIT)),
+    ),
+    "a stream with some samples twice": (
+        "stream-not-split-by-worker",
+        read(streams(range(12), range(8, 20)), replay=read(streams("abc", "cde"))),
+    ),
+    "a stream that draws with replacement": (
+        "stream-not-split-by-worker",
+        read(streams([0, 0, 1, 1, 2, 3], [2, 2, 3, 3, 4, 4]), replay=read(SPLIT)),
     ),
     "blank samples": (
         "stream-not-split-by-worker",

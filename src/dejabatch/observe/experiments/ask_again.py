@@ -72,6 +72,7 @@ _MOST_GENERATORS = 16
 _MOST_SIZES = 8
 _MOST_SUSPECTS = 48
 _MOST_CONTENTS = 128
+_MOST_COLLATED = 8
 _SECONDS_FOR_CONTENTS = 2.0
 # As many samples of a stream are read to see what they depend on.
 _LONG_STREAM = 256
@@ -507,6 +508,7 @@ class _Questions:
             yield {"getitems_of_copies": attempt(self._getitems_of_copies, index)}
         if self._batched and self._collate not in {default_collate, default_convert}:
             yield {"batch_of_copies": attempt(self._batch_of_copies, index)}
+            yield {"edited_by_collate": attempt(self._edited_by_collate) or {}}
         contents = attempt(self._contents)
         yield {"contents": contents}
         swallowed = attempt(self._swallowed_errors, contents or {})
@@ -529,6 +531,21 @@ class _Questions:
             copies = [copy.deepcopy(sample) for _ in range(COPIES_IN_BATCH)]
             batches.append(rows_of(self._collate(copies), COPIES_IN_BATCH))
         return compare_rows(batches)
+
+    def _edited_by_collate(self) -> dict[str, str]:
+        """Return what ``collate_fn`` edits, if a sample made again then differs."""
+        roots = {"dataset": self._samples.dataset}
+        steps = [Step(index) for index in self._suspects[:_MOST_COLLATED]]
+        samples = [self._samples.make(step) for step in steps]
+        first = [fingerprint(sample) for sample in samples]
+        positions = {step.index for step in steps}
+        before = stored_values(roots, positions=positions)
+        self._samples.set_states(steps[0])
+        self._collate(samples)
+        edited = edits(before, stored_values(roots, positions=positions))
+        if not edited or [self._samples.digest(step) for step in steps] == first:
+            return {}
+        return edited
 
     def _getitems_of_copies(self, index: int) -> CopiesInBatch:
         """Return whether samples vary together when they are asked for at once."""

@@ -53,9 +53,9 @@ class _SetEpoch:
     def __call__(self, send: Send) -> None:
         paths: list[str] = []
         loader = self.make_loader()
-        for path, target in (with_set_epoch(loader) | _functions(loader)).items():
-            if "sampler" in path.partition(".")[0]:
-                continue
+        # A sampler may hold the dataset as well.
+        targets = with_set_epoch(loader, ["dataset"]) | _functions(loader)
+        for path, target in targets.items():
             roots = {"dataset": target}
             if any(_is_of_multiprocessing(value) for _, value in walk(roots)):
                 return  # shared by means that could not be restored
