@@ -243,3 +243,33 @@ def test_two_training_loaders_of_one_dataset_are_a_warning():
     (finding,) = compare(load(DATA, shuffle=True), load(DATA, shuffle=True)).findings
     assert (finding.slug, finding.severity) == ("samples-in-both-loaders", "warning")
     assert "right if both are for training" in finding.evidence
+
+
+class OwnRows(Dataset):
+    """Noise, on rows of its own."""
+
+    def __init__(self, seed, *, augment):
+        self.rows = torch.randn(40, 3, generator=torch.Generator().manual_seed(seed))
+        self.labels = [0, 1] * 20
+        self.augment = augment
+
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, index):
+        noise = torch.rand(3) if self.augment else 0
+        return self.rows[index] + noise, self.labels[index]
+
+
+@pytest.mark.parametrize(
+    ("other_seed", "common"), [(0, "10 of the 20 indices"), (1, None)]
+)
+def test_indices_of_two_datasets_with_the_same_data_are_those_of_one(
+    other_seed, common
+):
+    train = Subset(OwnRows(0, augment=True), range(30))
+    val = Subset(OwnRows(other_seed, augment=False), range(20, 40))
+    report = compare(DataLoader(train), DataLoader(val))
+    found = [f.evidence for f in report.findings if f.slug == "samples-in-both-loaders"]
+    assert len(found) == (common is not None)
+    assert not found or found[0].startswith(common)

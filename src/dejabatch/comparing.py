@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -25,6 +26,7 @@ from dejabatch.observe.record import Pair
 from dejabatch.report import Report
 from dejabatch.splits import splits_of
 from dejabatch.state import generators
+from dejabatch.state.fingerprint import fingerprint
 from dejabatch.state.live import Held, held_by, listed, parts_of
 from dejabatch.state.reach import LEAVES, is_a, walk
 from dejabatch.state.shared_memory import SharedMemory
@@ -216,6 +218,10 @@ def _shared_objects(
     return list(shared.values())
 
 
+_ITEMS: Final = (list, tuple, dict, np.ndarray, torch.Tensor)
+# Longer lists would take more than a second to compare.
+_MOST_COMPARED: Final = 200_000
+
 _Drawn: TypeAlias = tuple[DataLoader[Any], npt.NDArray[np.int64] | None]
 
 
@@ -228,13 +234,36 @@ def _common_indices(a: _Drawn, b: _Drawn) -> tuple[int, int, int] | None:
         The common samples, those of `a` and those of `b`, for the source with the most
         common samples; None if there is no common source.
     """
-    sources = {id(source): (source, set(i)) for source, i in _drawn_sources(*a)}
+    # A source is kept, because another object could get its id.
+    sources = {_identity(source): (source, set(i)) for source, i in _drawn_sources(*a)}
     common = []
     for source, indices in _drawn_sources(*b):
-        if id(source) in sources:
-            one, other = sources[id(source)][1], set(indices)
+        if (identity := _identity(source)) in sources:
+            one, other = sources[identity][1], set(indices)
             common.append((len(one & other), len(one), len(other)))
     return max(common, default=None)
+
+
+def _identity(source: Any) -> object:
+    """Return what is equal for two datasets of one class that store the same data.
+
+    Booleans and functions do not count: they say how samples are augmented. A dataset
+    that stores nothing of its length is equal to itself alone.
+    """
+    if not isinstance(source, Dataset) or type(source) is Subset:
+        return id(source)
+    stored = {n: v for n, v in vars(source).items() if _is_data(v)}
+    items = [v for v in stored.values() if is_a(v, _ITEMS)]
+    if _length(source) not in map(_length, items):
+        return id(source)
+    if any(len(value) > _MOST_COMPARED for value in items if is_a(value, (list, dict))):
+        return id(source)
+    return type(source), fingerprint(stored, sparse=True)
+
+
+def _is_data(value: object) -> bool:
+    kinds = (*_ITEMS, str, bytes, int, float, PurePath)
+    return is_a(value, kinds) and not is_a(value, bool)
 
 
 def _drawn_sources(
