@@ -1,8 +1,13 @@
-"""A stream depends on a generator if another state gives other samples."""
+"""What many answers about a sample say together."""
 
+import functools
+
+import numpy as np
 import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset
 
-from dejabatch.observe.experiments.ask_again import _are_others
+from dejabatch.observe.experiments.ask_again import _are_others, _Questions
 
 EXPECTED = [b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7"]
 
@@ -18,3 +23,30 @@ EXPECTED = [b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7"]
 )
 def test_few_samples_may_be_equal_by_chance(made, are_others):
     assert _are_others(made, EXPECTED) is are_others
+
+
+class RarelyReversed(Dataset):
+    def __init__(self):
+        self.rng = np.random.default_rng(0)
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        row = torch.arange(4) + index
+        return row.flip(0) if self.rng.random() < 0.2 else row
+
+
+class KeepsFirst(RarelyReversed):
+    @functools.lru_cache  # noqa: B019 - this is what the class is for
+    def __getitem__(self, index):
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "kept"), [(RarelyReversed, set()), (KeepsFirst, {""})]
+)
+def test_rarely_changed_part_is_not_kept(dataset, kept):
+    questions = _Questions(DataLoader(dataset()), [0], [], seconds=30)
+    questions()
+    assert questions._kept_from_now_on(0, {""}) == kept

@@ -79,6 +79,8 @@ _LONG_STREAM = 256
 # Largest share of a stream's samples that another state may leave as they were: a short
 # row of tokens is masked in the same way by chance.
 _MOST_UNCHANGED = 0.25
+# With `OTHER_STATES`, enough for a transform with a probability of one in five.
+_MORE_STATES = range(len(OTHER_STATES) + 1, 33)
 # Share of the time limit for questions; the rest is for making the loader.
 _ASKING = 0.9
 
@@ -494,9 +496,19 @@ class _Questions:
             digests += fresh.digests
             parts = fresh.parts[0]
             kept = {p for p in same if p in parts and parts[p] != first[p]}
+            kept = self._kept_from_now_on(index, kept) if kept else kept
             if kept:
                 return tuple(digests), tuple(sorted(kept)), tuple(sorted(same - kept))
         return (), (), tuple(sorted(same))
+
+    def _kept_from_now_on(self, index: int, paths: set[str]) -> set[str]:
+        """Return the parts that are the same in all of many more states.
+
+        A transform that is rarely applied leaves a part as it is several times in a row.
+        """
+        steps = [Step(index), *(Step(index, state) for state in _MORE_STATES)]
+        first, *others = self._samples.trial(*steps).parts
+        return {p for p in paths if all(o.get(p) == first.get(p) for o in others)}
 
     def _about_parts(self, index: int) -> Iterator[dict[str, Any]]:
         """Look at what takes part in making a sample or a batch."""

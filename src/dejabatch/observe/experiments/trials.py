@@ -56,7 +56,7 @@ class Step:
     index : int
         The sample's index.
     state : int
-        0 for the generators' own states, else a number in `OTHER_STATES`.
+        0 for the generators' own states, else any number, such as one in `OTHER_STATES`.
     only : str or None
         Path of the one generator to reseed; None for all of them.
     """
