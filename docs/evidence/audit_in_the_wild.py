@@ -925,9 +925,6 @@ CASES = (
         "microsoft/nni/issues/3428",
         lambda: itertools.cycle(DataLoader(NumpyJitter(), batch_size=4, shuffle=True)),
         "itertools-cycle",
-        because="`audit` gets the iterator and says that it sees batches only, so the "
-        "answer is incomplete. The finding is wrong: the iterator never ends. "
-        "`dejabatch lint` names the call.",
     ),
     Case(
         "`next(iter(loader))` in a loop returns the first batch",

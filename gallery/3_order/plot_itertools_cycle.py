@@ -34,6 +34,7 @@ itertools.cycle(dataloader) repeats the first epoch
 import itertools
 import sys
 import tracemalloc
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -57,6 +58,9 @@ def cycled_batches(loader):
     return itertools.cycle(loader)
 
 
+broken = partial(cycled_batches, loader)
+
+
 def read_passes(batches, count=3):
     """Return the indices and random numbers of the first passes."""
     return [
@@ -70,7 +74,7 @@ def read_passes(batches, count=3):
 
 
 if __name__ == "__main__":
-    broken_passes = read_passes(cycled_batches(loader))
+    broken_passes = read_passes(broken())
     distinct = len(set(map(tuple, broken_passes)))
     print("broken:", distinct, "distinct pass of 3")
     for number, samples in enumerate(broken_passes):
@@ -140,8 +144,10 @@ def endless_batches(loader):
         yield from loader
 
 
+fixed = partial(endless_batches, loader)
+
 if __name__ == "__main__":
-    fixed_passes = read_passes(endless_batches(loader))
+    fixed_passes = read_passes(fixed())
     print("fixed:", len(set(map(tuple, fixed_passes))), "distinct passes of 3")
     draws = [draw for samples in fixed_passes for _, draw in samples]
     assert len(set(draws)) >= 34
@@ -217,6 +223,18 @@ if __name__ == "__main__":
         for place in places:
             print(f"line {place.line}: {place.slug}")
         assert {place.slug for place in places} == {"itertools-cycle"}
+
+# %%
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`) on a function
+# that returns your batches. The report names the failure.
+
+if __name__ == "__main__":
+    report = dejabatch.audit(broken)
+    print(report)
+    assert [(f.slug, f.where) for f in report.findings] == [
+        ("itertools-cycle", "loader")
+    ]
+    assert not dejabatch.audit(fixed).findings
 
 # %%
 # See also

@@ -270,4 +270,8 @@ def test_table_has_each_case_and_says_why_an_answer_is_wrong():
 def test_stored_answer_is_still_the_answer(case):
     rows, _ = stored_rows()
     (stored,) = [row for row in rows if row[0] == case.symptom]
-    assert wild.answer_of(case, wild.report_of(case)) == (stored[2], stored[3])
+    said, word = wild.answer_of(case, wild.report_of(case))
+    assert word == stored[3]
+    # A shuffled loader is asked for another index each time.
+    one, other = (re.sub(r"\[\d+\]", "[n]", text) for text in (said, stored[2]))
+    assert one == other

@@ -200,6 +200,7 @@ def watch_loaders_of(page):
         mode
         for mode in FAILURE_MODES.values()
         if mode.has_page and {*found_by(mode.slug)} & {"audit", "compare"}
+        if mode.section != "6_ranks"  # these need a process group
     ],
     ids=lambda mode: mode.slug,
 )

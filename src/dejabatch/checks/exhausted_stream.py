@@ -1,7 +1,7 @@
 """The iterable dataset has one pass."""
 
 from dejabatch.evidence import Evidence
-from dejabatch.evidence.facts import iterable_style, whole_epochs
+from dejabatch.evidence.facts import iterable_style
 from dejabatch.evidence.orders import empty_epochs
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
@@ -18,7 +18,7 @@ def check(
     copied = facts.num_workers > 0 and not facts.persistent_workers
     if facts.one_shot and not again and not copied:
         if not ended and facts.length is None:  # an endless one needs no other pass
-            cannot_tell("no pass was read to its end", whole_epochs(observation))
+            cannot_tell("no pass was read to its end")
         seen = "the dataset is an iterator, which has one pass"
     elif empty := evidence.of(empty_epochs):
         seen = f"epoch {empty[0]}, counted from 0, has no batch"
