@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from dejabatch.observe.experiments.ask_again import _are_others, _Questions
 
@@ -50,3 +50,25 @@ def test_rarely_changed_part_is_not_kept(dataset, kept):
     questions = _Questions(DataLoader(dataset()), [0], [], seconds=30)
     questions()
     assert questions._kept_from_now_on(0, {""}) == kept
+
+
+class WindowBesideStored(IterableDataset):
+    """Yields one window again and again, beside a view of what is stored."""
+
+    def __init__(self, *, stored):
+        self.series = torch.arange(9.0)
+        self.window = torch.zeros(2) if stored else None
+
+    def __iter__(self):
+        window = torch.zeros(2) if self.window is None else self.window
+        for value in self.series:
+            window += 1
+            yield window, value
+
+
+@pytest.mark.parametrize(("stored", "held"), [(False, ()), (True, ("dataset.window",))])
+def test_part_that_changes_is_told_from_the_rest_of_the_sample(stored, held):
+    loader = DataLoader(WindowBesideStored(stored=stored), batch_size=4)
+    answers = _Questions(loader, [], [], seconds=30)()
+    assert answers.overwritten
+    assert answers.held_by_dataset == held

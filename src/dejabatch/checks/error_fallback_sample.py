@@ -3,7 +3,7 @@
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.answers import answers_of, required
 from dejabatch.findings import Diagnosis
-from dejabatch.observe.record import Observation
+from dejabatch.observe.record import BLANK, Observation
 
 
 def check(
@@ -22,11 +22,13 @@ def check(
         if name
         else (f"asks itself for another index than {index}")
     )
+    blank = (answers.contents or {}).get(index) == BLANK
     return Diagnosis(
         severity="error",
         where="dataset.__getitem__",
-        evidence=f"__getitem__ {met}, and returns another sample in its place; "
-        f"{len(swallowed)} of the tried indices do so",
+        evidence=f"__getitem__ {met}, and returns {'a blank' if blank else 'another'} "
+        f"sample in its place; {len(swallowed)} of the tried indices do so",
+        title="A sample that cannot be made is replaced without a word",
     )
 
 

@@ -24,8 +24,12 @@ def check(
         )
     method = "__getitem__" if facts.map_style else "__iter__"
     held = answers.held_by_dataset
+    fix = None
+    if not held and not facts.map_style:
+        fix = "Yield a copy of the array or list that the next sample changes."
     return Diagnosis(
         severity="error" if facts.batched or facts.num_workers else "warning",
         where=held[0] if held else f"dataset.{method}",
         evidence="the content of a sample changed when the next sample was made",
+        fix=fix,
     )

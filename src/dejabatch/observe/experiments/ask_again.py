@@ -13,7 +13,7 @@ import itertools
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -219,6 +219,15 @@ def _are_others(made: list[bytes], expected: list[bytes]) -> bool:
     return len(before & set(made)) <= _MOST_UNCHANGED * len(before)
 
 
+def _changing_parts(sample: object, later: Iterable[object]) -> object:
+    """Return the parts of a sample that change while later ones are made, or else all."""
+    parts = parts_of(sample)
+    before = {path: fingerprint(part) for path, part in parts.items()}
+    for _later in later:
+        pass
+    return [p for path, p in parts.items() if fingerprint(p) != before[path]] or sample
+
+
 def _sorted_integers(roots: Mapping[str, object]) -> dict[str, bytes]:
     """Return the content of each array of integers, whatever its order, by path."""
     return {
@@ -370,7 +379,8 @@ class _Questions:
     def _held_by_stream(self) -> tuple[str, ...]:
         stream = iter(self._samples.dataset)
         roots = {"dataset": self._samples.dataset, "stream": stream}
-        return tuple(holders(roots, next(stream)))
+        later = itertools.islice(stream, 3)
+        return tuple(holders(roots, _changing_parts(next(stream), later)))
 
     # Map-style datasets --------------------------------------------------------------
 
@@ -450,6 +460,8 @@ class _Questions:
         }
         if overwritten or first != same_states or kept:
             changed, edited, held = samples.apart(self._changed_and_held, index)
+            if overwritten:
+                held = samples.apart(self._held_and_overwritten, index, other)
             yield {
                 "changed_objects": changed,
                 "edited_objects": edited,
@@ -744,6 +756,12 @@ class _Questions:
             edited |= edits(before, after)
             before = after
         return changed, edited, held
+
+    def _held_and_overwritten(self, index: int, other: int) -> tuple[str, ...]:
+        roots = {"dataset": self._samples.dataset}
+        sample = self._samples.make(Step(index))
+        later = (self._samples.make(Step(other)) for _ in range(1))
+        return tuple(holders(roots, _changing_parts(sample, later), positions={index}))
 
     def _reseeded(self, trial: Trial) -> tuple[str, ...]:
         """Return generators that are in one state after every sample.
