@@ -59,6 +59,7 @@ def fetch(
     contents: Sequence[object] | None = None,
     details: Sequence[object] | None = None,
     missing: int = 0,
+    collated: bytes = b"",
 ) -> Fetch:
     """Return a batch whose samples have the digests of some contents."""
     return Fetch(
@@ -74,6 +75,7 @@ def fetch(
         contents=None if contents is None else _digests(contents),
         details=None if details is None else _digests(details),
         missing=missing,
+        collated=collated,
     )
 
 

@@ -2,7 +2,7 @@
 
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.answers import answers_of
-from dejabatch.evidence.generators import same_variation_in_workers
+from dejabatch.evidence.generators import same_draws_from_opencv
 from dejabatch.findings import Diagnosis
 from dejabatch.observe.record import Observation
 
@@ -13,8 +13,8 @@ UNLESS = {"rng-object-on-dataset"}
 def check(
     observation: Observation, evidence: Evidence[Observation]
 ) -> Diagnosis | None:
-    """Look for one index that varies with OpenCV's generator equally in all workers."""
+    """Look for workers in which OpenCV's generator is in one state."""
     if "cv2" not in answers_of(observation).depends_on:
         return None
-    same = evidence.of(same_variation_in_workers)
+    same = evidence.of(same_draws_from_opencv)
     return None if same is None else Diagnosis("error", "cv2", same)

@@ -139,6 +139,31 @@ def same_variation_in_workers(
     )
 
 
+def same_draws_from_opencv(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> str | None:
+    """Return that OpenCV draws the same in all workers after the same samples.
+
+    Returns
+    -------
+    str or None
+        The evidence; None if workers differ.
+
+    Raises
+    ------
+    dejabatch.findings.CannotTell
+        If there are not two workers to compare.
+    """
+    replay = observation.replay
+    firsts = {} if replay is None else replay.first_fetches()
+    drawn = [one.collated for (epoch, _), one in firsts.items() if not epoch]
+    if len(drawn) < 2 or not all(drawn):
+        cannot_tell("OpenCV draws numbers, and there are not two workers to compare")
+    if len(set(drawn)) > 1:
+        return None
+    return f"{len(drawn)} workers that made the same samples draw the same number next"
+
+
 @dataclass(frozen=True, slots=True)
 class RecipeStarts:
     """Worker starts in the state in which a well-known recipe leaves NumPy.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,8 @@ def same_work(
     """Observe the loader while all its workers have the same work.
 
     Each worker of a map-style dataset makes one sample three times in each of two epochs.
+    If the sample depends on OpenCV's generator, the workers begin with all other generators
+    in the same states, and each batch is a number that OpenCV draws after the samples.
     Each worker of an iterable dataset begins its stream with all its generators in the
     same states.
 
@@ -50,7 +53,10 @@ def same_work(
     workers = facts.num_workers
     if facts.map_style:
         index = None if answers is None else answers.index
-        make: Callable[[], DataLoader[Any]] = _OneIndex(make_loader, index, workers)
+        draws = answers is not None and "cv2" in answers.depends_on
+        make: Callable[[], DataLoader[Any]] = _OneIndex(
+            make_loader, index, workers, draw_from_opencv=draws
+        )
         epochs, batches = 2, _BATCHES * workers
     else:
         make = _OneStart(make_loader)
@@ -65,15 +71,25 @@ class _OneIndex:
     make_loader: Callable[[], DataLoader[Any]]
     index: int | None
     workers: int
+    draw_from_opencv: bool
 
     def __call__(self) -> DataLoader[Any]:
         loader = copy.copy(self.make_loader())
+        if self.draw_from_opencv:
+            loader.__dict__["worker_init_fn"] = _SameStates(loader.worker_init_fn)
+            loader.__dict__["collate_fn"] = _draw_from_opencv
         if loader.batch_sampler is None:
             loader.__dict__["sampler"] = [self.index] * _BATCHES * self.workers
         else:
             batches = [[self.index] * _BATCHES] * self.workers
             loader.__dict__["batch_sampler"] = batches
         return loader
+
+
+def _draw_from_opencv(_samples: Any) -> Any:
+    """Return a number in place of a batch; nothing else shows the generator's state."""
+    cv2 = importlib.import_module("cv2")
+    return cv2.randu(np.zeros(1), 0, 1)
 
 
 @dataclass(frozen=True, slots=True)
