@@ -34,7 +34,7 @@ EVERY_SCRIPT = pytest.mark.parametrize("page", SCRIPTS, ids=[p.stem for p in SCR
 # what it leaves. The names after it have to be loaders. The page is the program's __main__, so that spawned workers find it.
 RUNNER = """
 import gc, multiprocessing, runpy, sys
-from torch.utils.data import DataLoader
+from collections.abc import Iterable
 
 _, method, page, *loaders = sys.argv
 multiprocessing.set_start_method(method)
@@ -47,7 +47,7 @@ names = runpy.run_path(page, run_name="__main__")
 for name in loaders:
     value = names[name]() if callable(names[name]) else names[name]
     for loader in value if isinstance(value, tuple) else (value,):
-        assert isinstance(loader, DataLoader), f"{name} is a {type(loader)}"
+        assert isinstance(loader, Iterable), f"{name} is a {type(loader)}"
 names.clear()
 value = loader = None
 gc.collect()  # the workers of persistent loaders end with them
