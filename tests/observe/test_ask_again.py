@@ -72,3 +72,51 @@ def test_part_that_changes_is_told_from_the_rest_of_the_sample(stored, held):
     answers = _Questions(loader, [], [], seconds=30)()
     assert answers.overwritten
     assert answers.held_by_dataset == held
+
+
+class Lists(Dataset):
+    def __init__(self):
+        self.rows = [[index] * (index + 1) for index in range(4)]
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return self.rows[index]
+
+
+def pad(samples):
+    for sample in samples:
+        sample.extend([0] * (4 - len(sample)))
+    return torch.tensor(samples)
+
+
+def pad_copies(samples):
+    return pad([list(sample) for sample in samples])
+
+
+@pytest.mark.parametrize(
+    ("collate_fn", "edited"),
+    [(pad, {"dataset.rows[0]": "container"}), (pad_copies, {})],
+)
+def test_collate_fn_that_edits_stored_lists_is_seen(collate_fn, edited):
+    loader = DataLoader(Lists(), batch_size=4, collate_fn=collate_fn)
+    answers = _Questions(loader, [0, 1], [0, 1], seconds=30)()
+    assert dict(list(answers.edited_by_collate.items())[:1]) == edited
+
+
+class EditsRows(IterableDataset):
+    def __init__(self, step):
+        self.rows = [np.full(2, float(i)) for i in range(4)]
+        self.step = step
+
+    def __iter__(self):
+        for row in self.rows:
+            np.add(row, self.step, out=row)
+            yield row.copy()
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_pass_that_edits_stored_arrays_is_seen(step):
+    answers = _Questions(DataLoader(EditsRows(step)), [], [], seconds=30)()
+    assert set(answers.edited_by_pass.values()) == ({"array"} if step else set())
