@@ -26,6 +26,7 @@ from dejabatch.observe.record import Pair
 from dejabatch.report import Report
 from dejabatch.splits import splits_of
 from dejabatch.state import generators
+from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
 from dejabatch.state.live import Held, held_by, listed, parts_of
 from dejabatch.state.reach import LEAVES, is_a, walk
@@ -252,7 +253,8 @@ def _identity(source: Any) -> object:
     """
     if not isinstance(source, Dataset) or type(source) is Subset:
         return id(source)
-    stored = {n: v for n, v in vars(source).items() if _is_data(v)}
+    attributes = attribute(source, "__dict__", {})
+    stored = {name: v for name, v in attributes.items() if _is_data(v)}
     items = [v for v in stored.values() if is_a(v, _ITEMS)]
     if _length(source) not in map(_length, items):
         return id(source)
