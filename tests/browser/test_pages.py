@@ -92,7 +92,7 @@ ALL_BUT_COLOURS = {
     "runOnly": STANDARDS,
     "rules": {rule: {"enabled": False} for rule in COLOURS},
 }
-# What is around an article is the same on all pages of a folder.
+# All pages of a folder have the same parts around their articles.
 FIRST_OF_FOLDER = set({path.split("/")[0]: path for path in reversed(PAGES)}.values())
 # Without controls that are for scripts only.
 LINES = """() => {

@@ -1,4 +1,4 @@
-"""What many answers about a sample say together."""
+"""Answers about a sample say more together than each of them alone."""
 
 import functools
 
