@@ -120,3 +120,20 @@ class EditsRows(IterableDataset):
 def test_pass_that_edits_stored_arrays_is_seen(step):
     answers = _Questions(DataLoader(EditsRows(step)), [], [], seconds=30)()
     assert set(answers.edited_by_pass.values()) == ({"array"} if step else set())
+
+
+class Masks:
+    def __init__(self, seed_each_batch):
+        self.rng = np.random.default_rng(0)
+        self.seed_each_batch = seed_each_batch
+
+    def __call__(self, samples):
+        rng = np.random.default_rng(1) if self.seed_each_batch else self.rng
+        return [[rng.random() for _ in sample] for sample in samples]
+
+
+@pytest.mark.parametrize(("again", "paths"), [(False, ("collate_fn.rng",)), (True, ())])
+def test_batch_depends_on_the_generator_that_collate_fn_draws_from(again, paths):
+    loader = DataLoader(Lists(), batch_size=4, collate_fn=Masks(again))
+    answers = _Questions(loader, [0, 1], [0, 1], seconds=30)()
+    assert answers.batch_depends_on == paths

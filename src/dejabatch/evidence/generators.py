@@ -57,7 +57,9 @@ def repeated(
     found: dict[str, set[Axis]] = {}
     undecided: set[str] = set()
     answers = observation.answers
-    matters = set() if answers is None else set(answers.depends_on)
+    matters = set()
+    if answers is not None:
+        matters = {*answers.depends_on, *answers.batch_depends_on}
     for one, other in combinations(sorted(firsts), 2):
         axis: Axis
         if one[0] == other[0]:

@@ -694,6 +694,9 @@ class Answers:
     second_pass_differs : bool or None
         For an iterable dataset, whether a second pass in one process has the same samples
         in another order, from the same states; None if it was not asked.
+    batch_depends_on : tuple of str
+        Paths of the generators of ``collate_fn`` that change a batch of the same samples
+        when they alone are reseeded.
     edited_by_collate : mapping of str to str
         What ``collate_fn`` edited in place in the dataset, if samples that were made again
         then differed. Each path has its kind, as in `edited_objects`.
@@ -750,6 +753,7 @@ class Answers:
     several_images: bool = False
     set_epoch_changes_order: bool | None = None
     second_pass_differs: bool | None = None
+    batch_depends_on: tuple[str, ...] = ()
     edited_by_collate: Mapping[str, str] = field(default_factory=dict)
     edited_by_pass: Mapping[str, str] = field(default_factory=dict)
 

@@ -312,6 +312,16 @@ BROKEN = {
         ("error", "collate_fn.rng"),
         "the 2 workers draw the same numbers from it",
     ),
+    "a generator of collate_fn, and batches of several sizes": (
+        "rng-in-collate",
+        worker_runs(
+            "collate_fn.rng",
+            SIZES,
+            answers=answers(batch_depends_on=("collate_fn.rng",)),
+        ),
+        ("error", "collate_fn.rng"),
+        "the 2 workers draw the same numbers from it",
+    ),
     "one seed for all workers": (
         "constant-worker-seed",
         worker_runs("torch", COPIED, facts=WITH_INIT),
@@ -429,6 +439,10 @@ BROKEN = {
 }
 
 RIGHT = {
+    "batches of several sizes that do not depend on a generator": (
+        "rng-in-collate",
+        worker_runs("collate_fn.rng", SIZES, answers=answers()),
+    ),
     "samples of several sizes that do not depend on a generator": (
         "rng-object-on-dataset",
         worker_runs(RNG, SIZES, answers=random_answers("torch")),

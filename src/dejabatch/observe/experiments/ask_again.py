@@ -534,6 +534,7 @@ class _Questions:
         if self._batched and self._collate not in {default_collate, default_convert}:
             yield {"batch_of_copies": attempt(self._batch_of_copies, index)}
             yield {"edited_by_collate": attempt(self._edited_by_collate) or {}}
+            yield {"batch_depends_on": attempt(self._batch_depends_on) or ()}
         contents = attempt(self._contents)
         yield {"contents": contents}
         swallowed = attempt(self._swallowed_errors, contents or {})
@@ -566,11 +567,28 @@ class _Questions:
         positions = {step.index for step in steps}
         before = stored_values(roots, positions=positions)
         self._samples.set_states(steps[0])
-        self._collate(samples)
+        self._samples.collate_fn(samples)
         edited = edits(before, stored_values(roots, positions=positions))
         if not edited or [self._samples.digest(step) for step in steps] == first:
             return {}
         return edited
+
+    def _batch_depends_on(self) -> tuple[str, ...]:
+        """Return the generators of ``collate_fn`` that change a batch of the same samples."""
+        found = self._samples.generators()
+        names = [name for name in found if name.startswith("collate_fn")]
+        steps = [Step(index) for index in self._suspects[:_MOST_COLLATED]]
+        samples = [self._samples.make(step) for step in steps] if names else []
+
+        def batch(state: int, name: str) -> bytes:
+            self._samples.set_states(Step(steps[0].index, state, name))
+            return fingerprint(self._samples.collate_fn(copy.deepcopy(samples)))
+
+        return tuple(
+            name
+            for name in names[:_MOST_GENERATORS]
+            if any(batch(state, name) != batch(0, name) for state in OTHER_STATES)
+        )
 
     def _getitems_of_copies(self, index: int) -> CopiesInBatch:
         """Return whether samples vary together when they are asked for at once."""
