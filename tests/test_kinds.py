@@ -499,6 +499,39 @@ class EditsCopies(EditsStream):
             yield torch.from_numpy(self.rows[index] + rng.random())
 
 
+class SplitsItself(IterableDataset):
+    def __init__(self):
+        self.rows = torch.arange(4.0 * LENGTH).reshape(-1, 4)
+
+    def __iter__(self):
+        info = get_worker_info()
+        yield from self.rows[info.id :: info.num_workers] if info else self.rows
+
+
+def keep_part(worker_id):
+    info = get_worker_info()
+    info.dataset.rows = info.dataset.rows[worker_id :: info.num_workers]
+
+
+class Limited(Dataset):
+    limit = 0
+
+    def __len__(self):
+        return LENGTH
+
+    def __getitem__(self, index):
+        return torch.arange(8)[: 1 + self.limit % 4] + index
+
+
+class SetsLimit(DataLoader):
+    epoch = 0
+
+    def __iter__(self):
+        self.dataset.limit = self.epoch
+        self.epoch += 1
+        return super().__iter__()
+
+
 class CountsEpochs(IterableDataset):
     epoch = 0
 
@@ -648,6 +681,16 @@ KINDS = {
         load(EditsStream()),
         load(EditsCopies()),
         ("inplace-edit-of-stored-data", "dataset.rows[0]"),
+    ),
+    "a stream that is split twice": (
+        load(SplitsItself(), worker_init_fn=keep_part, num_workers=2),
+        load(SplitsItself(), num_workers=2),
+        ("data-split-twice", "dataset.__iter__"),
+    ),
+    "an attribute that the loader sets": (
+        SetsLimit(Limited(), persistent_workers=True, **TWO),
+        SetsLimit(Limited(), **TWO),
+        ("stale-worker-copy", "dataset.limit"),
     ),
     "epochs that workers count": (
         load(CountsEpochs(), num_workers=2),

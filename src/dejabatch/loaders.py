@@ -185,9 +185,31 @@ def changed_in_this_process(target: Any, epoch: int) -> tuple[str, ...]:
     """
     before = _contents(target)
     target.set_epoch(epoch)
+    return _changed(before, _contents(target))
+
+
+def changed_between_epochs(loader: DataLoader[Any]) -> tuple[str, ...]:
+    """Begin two epochs, and return what changes in the dataset of this process alone.
+
+    Returns
+    -------
+    tuple of str
+        As for `changed_in_this_process`.
+    """
+    seen = []
+    for _ in range(2):
+        batches = iter(loader)
+        next(batches, None)
+        seen.append(_contents(loader.dataset))
+    return _changed(*seen)
+
+
+def _changed(
+    before: Mapping[str, tuple[bytes, bool]], after: Mapping[str, tuple[bytes, bool]]
+) -> tuple[str, ...]:
     changed = {
         path: shared
-        for path, (content, shared) in _contents(target).items()
+        for path, (content, shared) in after.items()
         if path not in before or before[path][0] != content
     }
     return () if any(changed.values()) else tuple(changed)

@@ -1,5 +1,6 @@
 """Answers about a sample say more together than each of them alone."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -137,3 +138,16 @@ def test_batch_depends_on_the_generator_that_collate_fn_draws_from(again, paths)
     loader = DataLoader(Lists(), batch_size=4, collate_fn=Masks(again))
     answers = _Questions(loader, [0, 1], [0, 1], seconds=30)()
     assert answers.batch_depends_on == paths
+
+
+@dataclasses.dataclass
+class Unhashable:
+    def __call__(self, samples):
+        return pad_copies(samples)
+
+
+def test_collate_fn_without_a_hash_is_asked():
+    loader = DataLoader(Lists(), batch_size=4, collate_fn=Unhashable())
+    answers = _Questions(loader, [0, 1], [0, 1], seconds=30)()
+    assert answers.error is None
+    assert answers.batch_of_copies is not None

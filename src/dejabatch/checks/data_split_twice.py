@@ -1,4 +1,4 @@
-"""Two objects split the data between ranks, one after the other."""
+"""Two objects split the data between ranks or workers, one after the other."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,37 @@ from dejabatch.evidence.ranks import (
     one_dataset,
     splits_by_kind,
 )
-from dejabatch.findings import CannotTell, Diagnosis
+from dejabatch.findings import CannotTell, Diagnosis, cannot_tell
+from dejabatch.observe.record import Observation
 
 # A split that takes effect leaves at most half of what there was.
 _MOST_OF_A_PART = 0.75
+
+
+def check(
+    observation: Observation, _evidence: Evidence[Observation]
+) -> Diagnosis | None:
+    """Look for samples of an iterable dataset that no worker yields."""
+    whole = observation.whole_stream
+    if whole is None:
+        cannot_tell(
+            "no stream was read in several workers and in a process without any"
+        )
+    if observation.expect.repeats:
+        return None
+    read = observation.contents()
+    # Workers that make samples of their own do not split the stream.
+    if not read < whole or len(read) > _MOST_OF_A_PART * len(whole):
+        return None
+    workers = len(observation.streams())
+    return Diagnosis(
+        severity="warning",
+        where="dataset.__iter__",
+        evidence=f"a pass without workers has {len(whole)} different samples, and the "
+        f"{workers} workers together yield {len(read)} of them",
+        title="The workers leave out a part of the stream",
+        fix="Split once: in the dataset's `__iter__` or in `worker_init_fn`.",
+    )
 
 
 def check_ranks(_ranks: Ranks, evidence: Evidence[Ranks]) -> Diagnosis | None:

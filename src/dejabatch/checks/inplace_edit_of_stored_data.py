@@ -18,7 +18,7 @@ UNLESS = {"rng-object-on-dataset", "stateful-cursor"}
 _COPIES = {
     "array": "Edit a copy: call `.copy()` on the array, or `.clone()` on the tensor, "
     "before the edit.",
-    "value": "Edit a copy: `copy.deepcopy(record)`, before the numbers in it are replaced.",
+    "value": "Edit a copy: `copy.deepcopy(record)`, before it is changed.",
     "replaced": "Compute the new value in a local variable, and store nothing in the "
     "dataset.",
     "cache": "Edit a copy of what the cached function returns: call `.copy()` on the array, "

@@ -39,7 +39,7 @@ def check_pair(pair: Pair, _evidence: Evidence[Pair]) -> Diagnosis | None:
         if both_shuffle:
             evidence += "; both loaders shuffle, which is right if both train"
     else:
-        evidence += ", so that neither can be augmented without the other"
+        evidence += ", so that a change of it changes both"
     severity: Severity = "warning" if both_shuffle else "error"
     return Diagnosis(
         severity=severity if pair.b.random else "note",

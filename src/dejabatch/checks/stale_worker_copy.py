@@ -1,4 +1,4 @@
-"""A dataset's set_epoch changes the main process's copy; workers live on with theirs."""
+"""The main process changes its copy of the dataset; workers live on with theirs."""
 
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.facts import facts_of
@@ -9,18 +9,22 @@ from dejabatch.observe.record import Observation
 def check(
     observation: Observation, _evidence: Evidence[Observation]
 ) -> Diagnosis | None:
-    """Look for what ``set_epoch`` changes in the main process alone."""
+    """Look for what changes in the main process alone, from epoch to epoch.
+
+    A stream that counts its own passes needs no number from the main process.
+    """
     facts = facts_of(observation)
     if not facts.persistent_workers:
         cannot_tell("workers do not live on from one epoch to the next")
     if observation.unseen_by_workers is None:
         cannot_tell("set_epoch of the dataset could not be tried")
-    if not observation.unseen_by_workers:
+    counts = observation.answers and observation.answers.second_pass_differs
+    if not observation.unseen_by_workers or counts:
         return None
     where = observation.unseen_by_workers[0]
     return Diagnosis(
         severity="error",
         where=where,
-        evidence=f"set_epoch changes {where} in the main process, and not in the "
+        evidence=f"{where} gets a new value in the main process, and not in the "
         f"{facts.num_workers} persistent workers",
     )

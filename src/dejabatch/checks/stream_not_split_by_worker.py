@@ -36,7 +36,7 @@ def check(
         replay = observation.replay
         if replay is None or not _same_samples(replay.streams()):
             return None
-        if observation.expect.repeats:
+        if observation.expect.repeats or _draws_with_replacement(observation):
             return None
         if not any(end.epoch == 0 and end.complete for end in observation.ends):
             cannot_tell(
@@ -76,6 +76,13 @@ def _shuffled_before_the_split(observation: Observation) -> Diagnosis | None:
         fix="Shuffle in the same way in every worker, with `random.Random(seed + epoch)`, "
         "or shuffle after the split.",
     )
+
+
+def _draws_with_replacement(observation: Observation) -> bool:
+    """Return whether single workers have some of their samples again."""
+    contents = _contents(observation)
+    again = sum(len(content) - len(set(content)) for content in contents)
+    return again > _LEAST_SHARED * sum(map(len, contents))
 
 
 def _contents(observation: Observation) -> list[list[bytes]]:

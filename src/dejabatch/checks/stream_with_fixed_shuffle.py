@@ -44,8 +44,8 @@ def check(
             where="dataset.set_epoch",
             evidence="both epochs have the same samples in the same order, and set_epoch "
             "of the dataset does not change the order",
-            fix="Let `set_epoch` set the epoch of the object that shuffles, such as the "
-            "dataset inside.",
+            fix="Seed the generator that shuffles with the run's seed and the epoch that "
+            "`set_epoch` has stored. If a dataset inside shuffles, call its `set_epoch`.",
         )
     if not at_start and facts.dataset_has_set_epoch:
         cannot_tell(

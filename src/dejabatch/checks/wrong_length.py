@@ -10,6 +10,9 @@ from dejabatch.evidence.facts import facts_of
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import NO_CONTENT, Observation
 
+# A length of so few of the items may be the number of batches.
+_COUNTS_BATCHES = 8
+
 
 def check(
     observation: Observation, _evidence: Evidence[Observation]
@@ -47,7 +50,7 @@ def check(
 def _too_short(items: int, length: int) -> Diagnosis:
     """Report items that are never drawn, which another split may have."""
     return Diagnosis(
-        severity="note",
+        severity="warning" if _COUNTS_BATCHES * length <= items else "note",
         where="dataset.__len__",
         evidence=f"the length of the dataset is {length}, and it gives other samples for "
         f"the indices {length} to {items - 1} of the {items} items that it holds",

@@ -31,6 +31,8 @@ def answers_of(observation: Observation, *, again: bool = True) -> Answers:
     if answers is None:
         facts = observation.facts
         asked = facts is not None and facts.data_loader and observation.fetches
+        if asked and not observation.orders() and facts is not None and facts.map_style:
+            cannot_tell("the indices are not integers, and no sample was made again")
         cannot_tell("no sample was made again", _MORE_TIME if asked else "")
     if again and observation.facts is not None and not observation.facts.map_style:
         cannot_tell("an iterable dataset cannot be asked for one sample again")

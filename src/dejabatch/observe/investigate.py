@@ -15,6 +15,7 @@ from dejabatch.observe.experiments.new_workers import new_workers
 from dejabatch.observe.experiments.resemblance import resemblance
 from dejabatch.observe.experiments.same_work import same_work
 from dejabatch.observe.experiments.set_epoch import unseen_by_workers
+from dejabatch.observe.experiments.whole_stream import whole_stream
 from dejabatch.observe.record import Observation
 from dejabatch.observe.spy import Program, observe
 
@@ -149,6 +150,9 @@ def _experiment(
     if (unexplained or not facts.map_style) and (left := _seconds_until(deadline)):
         replay = same_work(make_loader, seen, time_limit=left / 2)
         seen = dataclasses.replace(seen, replay=replay)
+    if not facts.map_style and (left := _seconds_until(deadline)):
+        whole = whole_stream(make_loader, seen, time_limit=left / 2)
+        seen = dataclasses.replace(seen, whole_stream=whole)
     if facts.persistent_workers and (left := _seconds_until(deadline)):
         restarted = new_workers(make_loader, seen, time_limit=left / 2)
         seen = dataclasses.replace(seen, restarted=restarted)

@@ -802,6 +802,9 @@ class Observation:
         the main process seeded NumPy with a number and has not drawn from it since.
     answers : dejabatch.observe.record.Answers or None
         The answers of the dataset when asked for one sample again and again.
+    whole_stream : frozenset of bytes or None
+        Fingerprints of all samples of an iterable dataset in a process that is no worker;
+        None if it was not read there to its end.
     replay : dejabatch.observe.record.Observation or None
         The same loader asked for one index by all workers, if the dataset is map-style;
         otherwise its workers with all their generators in the same states.
@@ -853,6 +856,7 @@ class Observation:
     nested_subsets: tuple[NestedSubset, ...] = ()
     known_states: Mapping[str, bytes] = field(default_factory=dict)
     answers: Answers | None = None
+    whole_stream: frozenset[bytes] | None = None
     replay: Observation | None = None
     restarted: Observation | None = None
     unseen_by_workers: tuple[str, ...] | None = None

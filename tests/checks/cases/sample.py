@@ -183,6 +183,12 @@ BROKEN = {
         ("error", "dataset.__getitem__"),
         "the second call returns another",
     ),
+    "a length that counts batches": (
+        "wrong-length",
+        once(answers=answers(items_in_store=500)),
+        ("warning", "dataset.__len__"),
+        "of the 500 items that it holds",
+    ),
     "a length that leaves items out": (
         "wrong-length",
         once(answers=answers(items_in_store=24)),
@@ -885,7 +891,7 @@ BROKEN |= {
         "split-shares-transform",
         pair(once(), once(answers=answers()), shared=[TRANSFORM]),
         ("note", TRANSFORM[0]),
-        "neither can be augmented without the other",
+        "a change of it changes both",
     ),
     "a transform on the subset of one loader": (
         "split-shares-transform",

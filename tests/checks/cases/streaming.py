@@ -1,6 +1,6 @@
 """Observations for the checks of section 4_streaming."""
 
-from observations import answers, facts, fetch, observation, pair, streams
+from observations import answers, digest, facts, fetch, observation, pair, streams
 
 from dejabatch import Expect
 from dejabatch.observe.record import EpochEnd
@@ -9,6 +9,10 @@ STREAM = facts(map_style=False, length=None, num_workers=2, start_method="fork")
 SAME = streams(range(12), range(12))
 SPLIT = streams(range(0, 24, 2), range(1, 24, 2))
 WHOLE = EpochEnd(0, True)
+
+
+def contents(samples):
+    return frozenset(map(digest, samples))
 
 
 def read(fetches, *, kind=STREAM, **changes):
@@ -93,6 +97,12 @@ BROKEN = {
         ("error", "dataset.__iter__"),
         "4 samples of an epoch come from more than one worker",
     ),
+    "workers that leave out half of a stream": (
+        "data-split-twice",
+        read(SPLIT, whole_stream=contents(range(48))),
+        ("warning", "dataset.__iter__"),
+        "48 different samples, and the 2 workers together yield 24",
+    ),
     "one order, said to vary": (
         "stream-with-fixed-shuffle",
         two_epochs(range(12), range(12), expect=Expect(fixed_order=False)),
@@ -167,6 +177,18 @@ RIGHT = {
         "stream-not-split-by-worker",
         read(SPLIT, replay=read(SPLIT)),
     ),
+    "workers that yield the whole stream": (
+        "data-split-twice",
+        read(SPLIT, whole_stream=contents(range(24))),
+    ),
+    "workers that leave out the last batch": (
+        "data-split-twice",
+        read(SPLIT, whole_stream=contents(range(26))),
+    ),
+    "workers that make samples of their own": (
+        "data-split-twice",
+        read(SPLIT, whole_stream=contents(range(20, 80))),
+    ),
     "a stream with some samples twice": (
         "stream-not-split-by-worker",
         read(streams(range(12), range(8, 20)), replay=read(streams("abc", "cde"))),
@@ -174,6 +196,10 @@ RIGHT = {
     "a stream that draws with replacement": (
         "stream-not-split-by-worker",
         read(streams([0, 0, 1, 1, 2, 3], [2, 2, 3, 3, 4, 4]), replay=read(SPLIT)),
+    ),
+    "workers that draw with replacement from the same states": (
+        "stream-not-split-by-worker",
+        read(streams([0, 0, 1, 1, 2, 3], [4, 5, 5, 6, 6, 7]), replay=read(SAME)),
     ),
     "blank samples": (
         "stream-not-split-by-worker",

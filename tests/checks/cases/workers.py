@@ -62,6 +62,15 @@ RIGHT = {
         "stale-worker-copy",
         observation(REPEATED, facts=LASTING, unseen_by_workers=()),
     ),
+    "a stream that counts its own passes": (
+        "stale-worker-copy",
+        observation(
+            REPEATED,
+            facts=LASTING,
+            answers=answers(second_pass_differs=True),
+            unseen_by_workers=("dataset.epoch",),
+        ),
+    ),
     "samples that vary": ("worker-init-runs-once", varied(facts=LASTING_INIT)),
     "samples that new workers repeat as well": (
         "worker-init-runs-once",

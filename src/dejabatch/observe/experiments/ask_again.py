@@ -531,7 +531,9 @@ class _Questions:
             yield {"getitems_of_copies": attempt(self._getitems_of_copies, index)}
         if self._index_lists:
             yield {"getitems_of_copies": attempt(self._getitems_of_copies, index)}
-        if self._batched and self._collate not in {default_collate, default_convert}:
+        # An own function may be an object without a hash.
+        of_torch = any(self._collate is f for f in (default_collate, default_convert))
+        if self._batched and not of_torch:
             yield {"batch_of_copies": attempt(self._batch_of_copies, index)}
             yield {"edited_by_collate": attempt(self._edited_by_collate) or {}}
             yield {"batch_depends_on": attempt(self._batch_depends_on) or ()}
@@ -716,7 +718,9 @@ class _Questions:
             length = len(self._samples.dataset)
         except (TypeError, NotImplementedError):
             return None
-        if length in attribute(self._samples.dataset, "__dict__", {}).values():
+        stored = attribute(self._samples.dataset, "__dict__", {}).values()
+        # An array compares item by item.
+        if any(isinstance(value, int) and value == length for value in stored):
             return None
         sizes = sorted(n for n in lengths(self._samples.roots) if n > length)
         expected = self._shapes_and_digest(0)
@@ -726,8 +730,9 @@ class _Questions:
                 wrapped = self._shapes_and_digest((size - 1) % length)
             except Exception:  # noqa: BLE001, S112 - the dataset may raise anything
                 continue
-            if last[0] == expected[0] and last[1] not in {expected[1], wrapped[1]}:
-                return None if self._gives(size) else size
+            new = last[1] not in {expected[1], wrapped[1]}
+            if new and last[0] == expected[0] and not self._gives(size):
+                return size
         return None
 
     def _shapes_and_digest(self, index: int) -> tuple[dict[str, Any], bytes]:

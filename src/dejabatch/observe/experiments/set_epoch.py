@@ -1,4 +1,4 @@
-"""Call a dataset's ``set_epoch``, and see whether its workers can notice."""
+"""Set the epoch as a loop or the loader does, and see whether workers can notice."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from dejabatch.loaders import (
     PROBE_EPOCH,
+    changed_between_epochs,
     changed_in_this_process,
     with_set_epoch,
 )
@@ -23,7 +24,8 @@ def unseen_by_workers(
 ) -> tuple[str, ...] | None:
     """Call each ``set_epoch`` that workers have, and return what they cannot see.
 
-    Datasets have one, and so may a ``collate_fn`` or ``worker_init_fn``.
+    Datasets have one, and so may a ``collate_fn`` or ``worker_init_fn``. If the calls
+    change nothing, two epochs are begun: the loader or its sampler may set attributes.
 
     Parameters
     ----------
@@ -65,6 +67,9 @@ class _SetEpoch:
                 paths += [path + attribute for attribute in changed]
             finally:
                 shared.restore()
+        if not paths:
+            changed = changed_between_epochs(self.make_loader())
+            paths = [f"dataset{attribute}" for attribute in changed]
         send(tuple(paths))
 
 

@@ -1,0 +1,61 @@
+"""Read a stream where it is not split, to see what its workers leave out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from dejabatch.observe.isolate import Send, run_isolated
+from dejabatch.observe.record import Observation
+from dejabatch.state.fingerprint import fingerprint
+
+# As many times the samples of the workers; a longer stream has no end in sight.
+_MOST = 8
+
+
+def whole_stream(
+    make_loader: Callable[[], DataLoader[Any]],
+    observation: Observation,
+    *,
+    time_limit: float,
+) -> frozenset[bytes] | None:
+    """Read a pass over an iterable dataset in a process that is no worker.
+
+    Parameters
+    ----------
+    make_loader, observation, time_limit
+        As for `dejabatch.observe.experiments.ask_again.ask`.
+
+    Returns
+    -------
+    frozenset of bytes or None
+        Fingerprints of all samples. None if there are fewer than two workers, if they did
+        not read an epoch to its end, if samples depend on random generators, or if the
+        stream is much longer than what the workers gave.
+    """
+    facts, answers = observation.facts, observation.answers
+    complete = any(end.epoch == 0 and end.complete for end in observation.ends)
+    random = answers is None or answers.depends_on or answers.changes_by_itself
+    if facts is None or facts.num_workers < 2 or not complete or random:
+        return None
+    samples = sum(map(len, observation.streams().values()))
+    outcome = run_isolated(_ReadAll(make_loader, _MOST * samples), time_limit)
+    return next((seen for seen in outcome.sent if isinstance(seen, frozenset)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadAll:
+    """Make a loader and iterate its dataset; runs in another process."""
+
+    make_loader: Callable[[], DataLoader[Any]]
+    most: int
+
+    def __call__(self, send: Send) -> None:
+        stream = iter(self.make_loader().dataset)
+        seen = frozenset(map(fingerprint, itertools.islice(stream, self.most)))
+        if next(stream, None) is None:
+            send(seen)
