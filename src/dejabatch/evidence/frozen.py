@@ -50,7 +50,7 @@ def fixed_parts(
     """
     fixed = answers_of(observation).fixed_parts
     one, other = observation.parts_by_index(0), observation.parts_by_index(1)
-    return tuple(p for p in fixed if not _varies(_column(one, p), _column(other, p)))
+    return tuple(p for p in fixed if not _varies(*_columns(p, one, other)))
 
 
 def redrawn(
@@ -71,10 +71,7 @@ def redrawn(
     if evidence.of(reordered) is not None:
         return None
     here, there = observation.parts_by_index(0), rebuilt.parts_by_index(0)
-    columns = {
-        part: (_column(here, part), _column(there, part))
-        for part in evidence.of(fixed_parts)
-    }
+    columns = {part: _columns(part, here, there) for part in evidence.of(fixed_parts)}
     found = [
         compared
         for part, column in columns.items()
@@ -172,7 +169,7 @@ def reordered(
     here, there = observation.parts_by_index(0), rebuilt.parts_by_index(0)
     found = []
     for part in evidence.of(fixed_parts):
-        one, other = _column(here, part), _column(there, part)
+        one, other = _columns(part, here, there)
         known = set(one.values())
         common, unchanged = _agreement(one, other)
         if len(known) < FEWEST_TO_COMPARE or one.keys() != other.keys():
@@ -210,10 +207,15 @@ def _contents(observation: Observation, epoch: int) -> dict[int, bytes]:
     return {i: c for i, c in found.items() if c not in {BLANK, NO_CONTENT}}
 
 
-def _column(parts: Mapping[str, Mapping[int, bytes]], path: str) -> Mapping[int, bytes]:
-    """Return a part of each sample; the whole sample where it has no other part."""
-    whole = parts.get("", {}) if parts.keys() == {""} else {}
-    return parts.get(path, whole)
+def _columns(
+    path: str,
+    here: Mapping[str, Mapping[int, bytes]],
+    there: Mapping[str, Mapping[int, bytes]],
+) -> tuple[Mapping[int, bytes], Mapping[int, bytes]]:
+    """Return a part of each sample; whole samples where neither has parts."""
+    if here.keys() == there.keys() == {""}:
+        return here[""], there[""]
+    return here.get(path, {}), there.get(path, {})
 
 
 def _varies(one: Mapping[int, bytes], other: Mapping[int, bytes]) -> bool:

@@ -565,6 +565,14 @@ RIGHT = {
         "error-fallback-sample",
         filled(rows=4),
     ),
+    "batches that could not be taken apart in another making": (
+        "augmented-once",
+        captioned(
+            [f"latent {i}" for i in ORDER],
+            answers=random_answers("torch", fixed_parts=LATENT),
+            rebuilt=rebuilt([f"latent {i} and more" for i in ORDER]),
+        ),
+    ),
     "an item that counts the passes": (
         "inplace-edit-of-stored-data",
         passed({"dataset.stats['epoch']": "value"}),
