@@ -803,7 +803,7 @@ class Observation:
     answers : dejabatch.observe.record.Answers or None
         The answers of the dataset when asked for one sample again and again.
     whole_stream : frozenset of bytes or None
-        Fingerprints of all samples of an iterable dataset in a process that is no worker;
+        Fingerprints of all samples of an iterable dataset in a process that is not a worker;
         None if it was not read there to its end.
     replay : dejabatch.observe.record.Observation or None
         The same loader asked for one index by all workers, if the dataset is map-style;

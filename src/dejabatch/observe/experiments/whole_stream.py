@@ -23,7 +23,7 @@ def whole_stream(
     *,
     time_limit: float,
 ) -> frozenset[bytes] | None:
-    """Read a pass over an iterable dataset in a process that is no worker.
+    """Read a pass over an iterable dataset in a process that is not a worker.
 
     Parameters
     ----------
