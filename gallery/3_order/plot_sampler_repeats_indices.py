@@ -26,7 +26,6 @@ An epoch of the right length may still repeat some samples and leave others out.
 # sphinx_gallery_tags = ["missing samples", "sampler"]
 # sphinx_gallery_parallel = False
 
-import textwrap
 from collections import Counter
 
 import matplotlib.pyplot as plt
@@ -146,24 +145,25 @@ if __name__ == "__main__":
     assert missing_samples(fixed) == 0
 
 # %%
-# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`). By default
-# the audit only notes repeated indices, because you may want replacement. With
+# Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`), which warns
+# of such a sampler. If you want replacement, pass ``Expect(replacement=True)``. With
 # ``Expect(replacement=False)``, repeated indices are an error.
 
 import dejabatch
-
-expect = dejabatch.Expect(replacement=False)
+from dejabatch import Expect
 
 if __name__ == "__main__":
-    skipped = dejabatch.audit(broken).skipped["sampler-repeats-indices"]
-    print(textwrap.fill(skipped, 80))
-
-    report = dejabatch.audit(broken, expect=expect)
+    report = dejabatch.audit(broken)
     print(report)
-    assert [(f.slug, f.where) for f in report.findings] == [
-        ("sampler-repeats-indices", "sampler")
+    assert [(f.slug, f.where, f.severity) for f in report.findings] == [
+        ("sampler-repeats-indices", "sampler", "warning")
     ]
-    assert dejabatch.audit(fixed, expect=expect).ok
+    assert dejabatch.audit(broken, expect=Expect(replacement=True)).ok
+
+    without = Expect(replacement=False)
+    (finding,) = dejabatch.audit(broken, expect=without).findings
+    assert finding.severity == "error"
+    assert dejabatch.audit(fixed, expect=without).ok
 
 # %%
 # See also
