@@ -422,10 +422,15 @@ class Curriculum(Sampler):
 
 
 class Balanced(Sampler):
-    """A sampler of one's own that draws with replacement."""
+    """A sampler of one's own that draws from two classes with replacement."""
+
+    def __init__(self):
+        self.classes = [range(LENGTH // 3), range(LENGTH // 3, LENGTH)]
 
     def __iter__(self):
-        yield from torch.randint(LENGTH, (LENGTH,)).tolist()
+        for number in range(LENGTH):
+            of_class = self.classes[number % 2]
+            yield of_class[torch.randint(len(of_class), ()).item()]
 
     def __len__(self):
         return LENGTH

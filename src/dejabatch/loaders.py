@@ -12,7 +12,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
 from dejabatch.state.pickles import StoppedIterator
-from dejabatch.state.reach import LEAVES, is_a, walk
+from dejabatch.state.reach import DATA, is_a, walk
 
 # Attributes under which samplers, batch samplers and datasets store what they wrap.
 _WRAPPED = ("sampler", "batch_sampler", "dataset")
@@ -220,5 +220,5 @@ def _contents(root: object) -> Mapping[str, tuple[bytes, bool]]:
     return {
         path: (fingerprint(value), is_a(value, torch.Tensor) and value.is_shared())  # type: ignore[attr-defined]
         for path, value in walk({"": root}, classes=False)
-        if is_a(value, LEAVES)
+        if is_a(value, DATA)
     }

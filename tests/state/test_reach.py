@@ -1,6 +1,7 @@
 """The walk reports what a dataset stores, without running its code."""
 
 import functools
+import logging
 
 import numpy as np
 import pytest
@@ -182,3 +183,9 @@ def test_values_that_change_places_are_told_from_edits(stored, change, container
     before = stored_values(roots)
     change(stored)
     assert rearranged(before, stored_values(roots)) == containers
+
+
+def test_loggers_do_not_count_as_stored_values():
+    roots = {"dataset": Dataset(logger=logging.getLogger("dejabatch.test"), text="a")}
+    assert {"dataset.text"} <= stored_values(roots).keys()
+    assert "dataset.logger" not in stored_values(roots)

@@ -25,7 +25,7 @@ import torch
 
 from dejabatch.state.fingerprint import fingerprint
 
-LEAVES: Final = (
+DATA: Final = (
     torch.Tensor,
     np.ndarray,
     np.generic,
@@ -35,9 +35,10 @@ LEAVES: Final = (
     int,
     float,
     complex,
-    logging.Logger,
-    types.ModuleType,
 )
+"""Numbers, texts and arrays."""
+
+LEAVES: Final = (*DATA, logging.Logger, types.ModuleType)
 """Types whose instances are yielded but never entered."""
 
 MOST_OBJECTS: Final = 20_000
@@ -192,11 +193,9 @@ def stored_values(
         if is_a(value, _LRU_CACHE):
             entries = value.cache_info().currsize  # type: ignore[attr-defined]
             found[path] = ("cache", entries, id(value))
-        elif is_a(value, types.ModuleType):
-            continue
         elif is_a(value, (torch.Tensor, np.ndarray)):
             found[path] = ("array", fingerprint(value), id(value))
-        elif is_a(value, LEAVES):
+        elif is_a(value, DATA):
             found[path] = ("value", fingerprint(value), 0)
         else:
             for kind in (dict, list, set, collections.deque):
