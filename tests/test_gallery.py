@@ -33,7 +33,7 @@ EVERY_SCRIPT = pytest.mark.parametrize("page", SCRIPTS, ids=[p.stem for p in SCR
 # Runs a page as `python page.py` does, under the start method in argv[1], and looks at
 # what it leaves. The names after it have to be loaders. The page is the program's __main__, so that spawned workers find it.
 RUNNER = """
-import gc, multiprocessing, runpy, sys
+import multiprocessing, runpy, sys
 from collections.abc import Iterable
 
 _, method, page, *loaders = sys.argv
@@ -48,9 +48,10 @@ for name in loaders:
     value = names[name]() if callable(names[name]) else names[name]
     for loader in value if isinstance(value, tuple) else (value,):
         assert isinstance(loader, Iterable), f"{name} is a {type(loader)}"
-names.clear()
-value = loader = None
-gc.collect()  # the workers of persistent loaders end with them
+for value in names.values():
+    iterator = getattr(value, "_iterator", None)
+    if hasattr(iterator, "_shutdown_workers"):
+        iterator._shutdown_workers()  # they are persistent
 assert multiprocessing.get_start_method() == method
 assert not multiprocessing.active_children()
 """
