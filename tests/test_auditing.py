@@ -206,6 +206,8 @@ def test_pages_loaders_are_named_right(slug, page):
         else:
             report = audit(loader, expect=names.get("expect"))
         assert [finding.slug for finding in report.findings] == found
+        of_batches_only = report.observation.facts.data_loader is False
+        assert report.ok == (not found and not of_batches_only)
 
 
 # The pages whose failure is one of seeds, of generators that have an object or of OpenCV's.

@@ -34,7 +34,8 @@ EVERY_SCRIPT = pytest.mark.parametrize("page", SCRIPTS, ids=[p.stem for p in SCR
 # what it leaves. The names after it have to be loaders. The page is the program's __main__, so that spawned workers find it.
 RUNNER = """
 import multiprocessing, runpy, sys
-from collections.abc import Iterable
+from collections.abc import Iterator
+from torch.utils.data import DataLoader
 
 _, method, page, *loaders = sys.argv
 multiprocessing.set_start_method(method)
@@ -47,7 +48,7 @@ names = runpy.run_path(page, run_name="__main__")
 for name in loaders:
     value = names[name]() if callable(names[name]) else names[name]
     for loader in value if isinstance(value, tuple) else (value,):
-        assert isinstance(loader, Iterable), f"{name} is a {type(loader)}"
+        assert isinstance(loader, (DataLoader, Iterator)), f"{name} is a {type(loader)}"
 for value in names.values():
     iterator = getattr(value, "_iterator", None)
     if hasattr(iterator, "_shutdown_workers"):

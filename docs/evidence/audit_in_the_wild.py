@@ -899,8 +899,7 @@ CASES = (
         "pytorch/pytorch/issues/97326",
         loader(HasAnEpoch, persistent_workers=True, **TWO),
         "stale-worker-copy",
-        because="the loop sets an attribute. `audit` calls `set_epoch` where a dataset "
-        "has one, and knows no other name.",
+        because="the loop sets an attribute, and `audit` does not run the loop.",
     ),
     Case(
         "Validation images are augmented, because both parts share a dataset",

@@ -99,10 +99,6 @@ if __name__ == "__main__":
     assert len(fixed_times) == fixed_times.total() == LENGTH
 
 # %%
-# You may want replacement, for example to draw rare classes more often. Then pass
-# ``expect=Expect(replacement=True)`` to ``dejabatch.audit``.
-
-# %%
 # Proof
 # -----
 # The bars show how often each sample comes in one epoch. Each must come once.
@@ -146,8 +142,9 @@ if __name__ == "__main__":
 
 # %%
 # Or run ``dejabatch.audit`` (:ref:`in your framework <where-is-my-loader>`), which warns
-# of such a sampler. If you want replacement, pass ``Expect(replacement=True)``. With
-# ``Expect(replacement=False)``, repeated indices are an error.
+# of such a sampler. If you want replacement, for example to draw rare classes more often,
+# pass ``Expect(replacement=True)``. With ``Expect(replacement=False)``, repeated indices
+# are an error.
 
 import dejabatch
 from dejabatch import Expect

@@ -92,8 +92,13 @@ ALL_BUT_COLOURS = {
     "runOnly": STANDARDS,
     "rules": {rule: {"enabled": False} for rule in COLOURS},
 }
-# All pages of a folder have the same parts around their articles.
-FIRST_OF_FOLDER = set({path.split("/")[0]: path for path in reversed(PAGES)}.values())
+# All pages of a folder, except its index, have the same parts around their articles.
+FIRST_OF_KIND = set(
+    {
+        (path.rpartition("/")[0], path.endswith("index.html")): path
+        for path in reversed(PAGES)
+    }.values()
+)
 # Without controls that are for scripts only.
 LINES = """() => {
   for (const e of document.querySelectorAll("#sg-tag-list, .copy-repair, .filter-room")) e.remove();
@@ -149,7 +154,7 @@ def looks(page, width):
         everything = {"runOnly": STANDARDS}
         return [("html", everything, "light"), ("html", OF_EACH_SCHEME, "dark")]
     rest = [("html", ALL_BUT_COLOURS, "light")]
-    if page in FIRST_OF_FOLDER:
+    if page in FIRST_OF_KIND:
         rest += [(AROUND_THE_ARTICLE, OF_EACH_SCHEME, s) for s in ("light", "dark")]
     return rest
 

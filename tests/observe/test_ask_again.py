@@ -39,7 +39,7 @@ class RarelyReversed(Dataset):
 
 
 class KeepsFirst(RarelyReversed):
-    @functools.lru_cache  # noqa: B019 - this is what the class is for
+    @functools.lru_cache  # noqa: B019 - a dataset that caches its samples
     def __getitem__(self, index):
         return super().__getitem__(index)
 

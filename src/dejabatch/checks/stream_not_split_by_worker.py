@@ -61,8 +61,7 @@ def _shuffled_before_the_split(observation: Observation) -> Diagnosis | None:
         return None
     contents = _contents(observation)
     shared, samples = _shared(contents), sum(map(len, contents))
-    again = samples - sum(len(set(content)) for content in contents)
-    if shared < max(2, _LEAST_SHARED * samples) or again > shared / 4:
+    if shared < max(2, _LEAST_SHARED * samples) or _again(contents) > shared / 4:
         return None
     alike = _contents(replay)
     if len(alike) < 2 or min(map(len, alike)) < 2 or _shared(alike):
@@ -81,8 +80,12 @@ def _shuffled_before_the_split(observation: Observation) -> Diagnosis | None:
 def _draws_with_replacement(observation: Observation) -> bool:
     """Return whether single workers have some of their samples again."""
     contents = _contents(observation)
-    again = sum(len(content) - len(set(content)) for content in contents)
-    return again > _LEAST_SHARED * sum(map(len, contents))
+    return _again(contents) > _LEAST_SHARED * sum(map(len, contents))
+
+
+def _again(contents: list[list[bytes]]) -> int:
+    """Return how many samples a worker has given before."""
+    return sum(len(content) - len(set(content)) for content in contents)
 
 
 def _contents(observation: Observation) -> list[list[bytes]]:

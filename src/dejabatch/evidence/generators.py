@@ -40,7 +40,7 @@ def repeated(
     mapping of str to set of {"worker", "epoch"}
         By path. A generator that is seeded for each sample is in other states after other
         samples. Such a generator shows only where a worker began both epochs with the
-        same indices; it is returned only if a sample depends on its state.
+        same indices; it is returned only if a sample or a batch depends on its state.
 
     Raises
     ------

@@ -94,6 +94,7 @@ def _is_small_and_shared(tensor: torch.Tensor) -> bool:
         return False
     if tensor.requires_grad:
         return False
+    # The method has no types in torch.
     is_shared: bool = tensor.is_shared()  # type: ignore[no-untyped-call]
     return is_shared and tensor.nbytes <= _MOST_SHARED_BYTES
 

@@ -79,6 +79,9 @@ _LONG_STREAM = 256
 # Largest share of a stream's samples that another state may leave as they were: a short
 # row of tokens is masked in the same way by chance.
 _MOST_UNCHANGED = 0.25
+# Smallest share of samples that two beginnings of a long stream have in common if only
+# its order differs.
+_LEAST_COMMON = 0.25
 # With `OTHER_STATES`, enough for a transform with a probability of one in five.
 _MORE_STATES = range(len(OTHER_STATES) + 1, 33)
 # Share of the time limit for questions; the rest is for making the loader.
@@ -321,10 +324,11 @@ class _Questions:
             self._samples.set_states(Step(0))
             passes.append(self._start_of_stream())
         one, other = passes
-        common = len(set(one) & set(other))
-        if len(one) == _LONG_STREAM:  # another order has other samples at the beginning
-            return one != other and common >= _MOST_UNCHANGED * len(one)
-        return one != other and len(one) == len(other) and set(one) == set(other)
+        if one == other or len(one) != len(other):
+            return False
+        if len(one) == _LONG_STREAM:
+            return len(set(one) & set(other)) >= _LEAST_COMMON * len(one)
+        return set(one) == set(other)
 
     def _set_epoch_changes_order(self) -> bool:
         """Return whether two epochs that are set have samples in different orders."""
@@ -360,16 +364,16 @@ class _Questions:
         # Two beginnings of a long stream may differ by their order alone.
         if len(first) == _LONG_STREAM or sorted(first) == sorted(second):
             return {}
-        after = stored_values(roots)
+        after, orders_after = stored_values(roots), _sorted_integers(roots)
         moved = rearranged(before, after)
-        shuffled = orders.items() & _sorted_integers(roots).items()
+        shuffled = {path for path, _ in orders.items() & orders_after.items()}
         return {
             path: kind
             for path, kind in edits(before, after).items()
             # An attribute with another value may count the passes.
             if kind != "replaced"
             and not (kind == "value" and holder_of(path) in moved)
-            and path not in dict(shuffled)
+            and path not in shuffled
         }
 
     def _start_from(self, step: Step) -> list[bytes]:
@@ -512,8 +516,7 @@ class _Questions:
             digests += fresh.digests
             parts = fresh.parts[0]
             kept = {p for p in same if p in parts and parts[p] != first[p]}
-            kept = self._kept_from_now_on(index, kept) if kept else kept
-            if kept:
+            if kept and (kept := self._kept_from_now_on(index, kept)):
                 return tuple(digests), tuple(sorted(kept)), tuple(sorted(same - kept))
         return (), (), tuple(sorted(same))
 
@@ -566,7 +569,7 @@ class _Questions:
     def _edited_by_collate(self) -> dict[str, str]:
         """Return what ``collate_fn`` edits, if a sample made again then differs."""
         roots = {"dataset": self._samples.dataset}
-        steps = [Step(index) for index in self._suspects[:_MOST_COLLATED]]
+        steps = self._steps_of_batch()
         samples = [self._samples.make(step) for step in steps]
         first = [fingerprint(sample) for sample in samples]
         positions = {step.index for step in steps}
@@ -578,21 +581,27 @@ class _Questions:
             return {}
         return edited
 
+    def _steps_of_batch(self) -> list[Step]:
+        return [Step(index) for index in self._suspects[:_MOST_COLLATED]]
+
     def _batch_depends_on(self) -> tuple[str, ...]:
         """Return the generators of ``collate_fn`` that change a batch of the same samples."""
         found = self._samples.generators()
         names = [name for name in found if name.startswith("collate_fn")]
-        steps = [Step(index) for index in self._suspects[:_MOST_COLLATED]]
-        samples = [self._samples.make(step) for step in steps] if names else []
+        if not names:
+            return ()
+        steps = self._steps_of_batch()
+        samples = [self._samples.make(step) for step in steps]
 
         def batch(state: int, name: str) -> bytes:
             self._samples.set_states(Step(steps[0].index, state, name))
             return fingerprint(self._samples.collate_fn(copy.deepcopy(samples)))
 
+        expected = batch(0, "")
         return tuple(
             name
             for name in names[:_MOST_GENERATORS]
-            if any(batch(state, name) != batch(0, name) for state in OTHER_STATES)
+            if any(batch(state, name) != expected for state in OTHER_STATES)
         )
 
     def _getitems_of_copies(self, index: int) -> CopiesInBatch:
