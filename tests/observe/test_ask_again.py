@@ -6,9 +6,10 @@ import functools
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
 
 from dejabatch.observe.experiments.ask_again import _are_others, _Questions
+from dejabatch.observe.experiments.set_epoch import unseen_by_workers
 
 EXPECTED = [b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7"]
 
@@ -151,3 +152,54 @@ def test_collate_fn_without_a_hash_is_asked():
     answers = _Questions(loader, [0, 1], [0, 1], seconds=30)()
     assert answers.error is None
     assert answers.batch_of_copies is not None
+
+
+class CountsBatches(Lists):
+    """Has the number of its batches as its length."""
+
+    def __init__(self):
+        self.rows = np.arange(64.0).reshape(32, 2)
+
+    def __getitem__(self, index):
+        return self.rows[index].copy()
+
+
+def test_items_beyond_the_length_are_counted_beside_arrays():
+    answers = _Questions(DataLoader(CountsBatches()), [0, 1], [0, 1], seconds=30)()
+    assert answers.items_in_store == 32
+
+
+class CountsPasses(IterableDataset):
+    """Has an own order in each pass, and more samples than are read of it."""
+
+    passes = 0
+
+    def __iter__(self):
+        self.passes += 1
+        yield from np.random.default_rng(self.passes).permutation(400)
+
+
+def test_long_stream_that_counts_its_passes_differs_in_the_second():
+    answers = _Questions(DataLoader(CountsPasses()), [], [], seconds=30)()
+    assert answers.second_pass_differs
+
+
+class KnowsEpoch(Lists):
+    epoch = 0
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+
+class SetsEpoch(Sampler):
+    def __init__(self, dataset):
+        self.dataset = dataset
+
+    def __iter__(self):
+        return iter(range(4))
+
+
+def test_set_epoch_of_a_dataset_that_the_sampler_holds_is_tried():
+    dataset = KnowsEpoch()
+    loader = DataLoader(dataset, sampler=SetsEpoch(dataset))
+    assert unseen_by_workers(lambda: loader, time_limit=30) == ("dataset.epoch",)

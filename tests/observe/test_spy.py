@@ -254,3 +254,9 @@ def test_numpy_is_seeded_until_the_first_draw(draws):
         assert (SEEDED_NUMPY in known_states(0)) is (draws == 0)
     finally:
         np.random.set_state(state)
+
+
+def test_samples_that_are_none_are_counted():
+    loader = DataLoader([0, None, 2, None], batch_size=4, collate_fn=list)
+    (fetch,) = observe(lambda: loader, epochs=1).fetches
+    assert fetch.missing == 2
