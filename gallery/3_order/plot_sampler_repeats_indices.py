@@ -99,6 +99,19 @@ if __name__ == "__main__":
     assert len(fixed_times) == fixed_times.total() == LENGTH
 
 # %%
+# On several ranks, this order depends on the seed of each rank. Ranks with different
+# seeds do not split the samples: :doc:`/gallery/6_ranks/plot_ranks_disagree`.
+
+if __name__ == "__main__":
+    orders = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        orders.append(list(EachIndexOnce(LENGTH)))
+    first_half, second_half = set(orders[0][::2]), set(orders[1][1::2])
+    print("on both of two ranks:", len(first_half & second_half), "samples")
+    assert first_half & second_half
+
+# %%
 # Proof
 # -----
 # The bars show how often each sample comes in one epoch. Each must come once.
