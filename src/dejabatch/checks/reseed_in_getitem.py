@@ -48,15 +48,16 @@ def _by_index(observation: Observation, answers: Answers) -> Diagnosis | None:
             f"a sample seeds {seeding} with a number made of its index",
             "check that your loop sets the epoch, and that the seed contains the epoch",
         )
-    if facts.num_workers and meant is None:
+    # Programs shuffle for training, where the augmentation should be new in each epoch.
+    first, *others = observation.orders() or [np.empty(0, np.int64)]
+    shuffled = any(not np.array_equal(first, other) for other in others)
+    if facts.num_workers and meant is None and not shuffled:
         cannot_tell(
             f"a sample seeds {seeding} with a number made of its index",
             "pass expect=Expect(deterministic=False) if epochs should differ, or True if "
             "not",
         )
     # Without workers, the seed resets the generators of the program as well.
-    first, *others = observation.orders() or [np.empty(0, np.int64)]
-    shuffled = any(not np.array_equal(first, other) for other in others)
     severity: Severity = "warning" if shuffled else "note"
     return Diagnosis(
         severity="error" if meant is False else severity,
