@@ -1,5 +1,6 @@
 """Samples that are made again tell what they draw from."""
 
+import importlib
 import random
 import sys
 import time
@@ -29,6 +30,18 @@ class MakesAGenerator:
         return index
 
 
+class DrawsFromABuffer:
+    """Draw from the samples that were made last, as a mosaic does."""
+
+    def __init__(self, draw):
+        self.buffer = list(range(8))
+        self.draw = draw
+
+    def __getitem__(self, index):
+        self.buffer = [*self.buffer, index][-8:]
+        return self.draw(self.buffer)
+
+
 class Counts:
     def __getitem__(self, index):
         return index
@@ -51,3 +64,13 @@ def test_sample_that_draws_is_told_from_one_that_does_not(dataset, draws, monkey
     deadline = time.monotonic() + 60
     samples = Samples(dataset, list, batched=True, deadline=deadline)
     assert samples.trial(Step(0)).draws == draws
+
+
+@pytest.mark.parametrize(
+    ("draw", "depends_on"), [(sum, ()), (random.choice, ("random",))]
+)
+def test_buffer_of_earlier_samples_is_no_generator(draw, depends_on):
+    importlib.import_module("cv2")
+    deadline = time.monotonic() + 60
+    samples = Samples(DrawsFromABuffer(draw), list, batched=True, deadline=deadline)
+    assert samples.depends_on([0, 1], most=8) == depends_on

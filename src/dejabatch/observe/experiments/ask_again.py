@@ -449,10 +449,8 @@ class _Questions:
         if first != second and trial.late:
             yield {"constant_late_generators": self._constant_late(trial, index)}
         overwritten = False
-        expected = {index: first}
         if others:
             reverse = samples.trial(Step(other), Step(index))
-            expected[other] = reverse.digests[0]
             overwritten = reverse.overwritten
             yield {
                 "overwritten": overwritten,
@@ -480,7 +478,8 @@ class _Questions:
             "reseeded_by_index": self._reseeded_by_index(trial),
         }
         if first == same_states:
-            yield {"depends_on": samples.depends_on(expected, _MOST_GENERATORS)}
+            asked = dict.fromkeys((index, other))
+            yield {"depends_on": samples.depends_on(asked, _MOST_GENERATORS)}
 
     def _constant_late(self, trial: Trial, index: int) -> tuple[str, ...]:
         """Return generators that the first sample makes in one state in every process."""

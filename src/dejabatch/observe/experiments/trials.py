@@ -12,7 +12,7 @@ import pickle
 import sys
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -380,34 +380,44 @@ class Samples:
             state = step.state if step.only in {None, "cv2"} else 0
             sys.modules["cv2"].setRNGSeed(1 + state)
 
-    def depends_on(self, expected: Mapping[int, bytes], most: int) -> tuple[str, ...]:
+    def depends_on(self, indices: Iterable[int], most: int) -> tuple[str, ...]:
         """Return the generators that change a sample when they alone are reseeded.
 
         Parameters
         ----------
-        expected : mapping of int to bytes
-            Digests of samples from the generators' own states, by index.
+        indices : iterable of int
+            Indices of the samples to make.
         most : int
             How many generators to try.
         """
         names = list(self.generators())[:most]
         names += ["cv2"] if "cv2" in sys.modules else []
-        drawn_from = self.apart(self._drawn_from, tuple(expected))
+        asked = tuple(indices)
+        drawn_from = self.apart(self._drawn_from, asked)
+        # A buffer of earlier samples changes later ones, whatever the generators.
+        steps = [Step(index, state) for state in OTHER_STATES for index in asked]
+        # A sample that only reads a generator's state, to seed another, differs at once.
+        few = steps[: 2 * len(asked)]
+        all_needed = not drawn_from.isdisjoint(names) or "cv2" in names
+        plain = self.apart(self._digests, asked * (len(OTHER_STATES) if all_needed else 2))
         return tuple(
             name
             for name in names
-            if self.apart(self._differs, name, name in drawn_from, expected)
+            if self.apart(
+                self._differs,
+                name,
+                steps if name in drawn_from or name == "cv2" else few,
+                plain,
+            )
         )
 
-    def _differs(
-        self, name: str, drawn_from: bool, expected: Mapping[int, bytes]
-    ) -> bool:
-        # A sample that only reads a generator's state, to seed another, differs at once.
-        states = OTHER_STATES if drawn_from or name == "cv2" else OTHER_STATES[:2]
+    def _digests(self, indices: tuple[int, ...]) -> list[bytes]:
+        return [self.digest(Step(index)) for index in indices]
+
+    def _differs(self, name: str, steps: list[Step], plain: list[bytes]) -> bool:
         return any(
-            self.digest(Step(index, state, name)) != digest
-            for state in states
-            for index, digest in expected.items()
+            self.digest(Step(step.index, step.state, name)) != digest
+            for step, digest in zip(steps, plain, strict=False)
         )
 
     def _drawn_from(self, indices: tuple[int, ...]) -> set[str]:
