@@ -15,6 +15,7 @@ from green_runs import slow_audit
 from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
 from dejabatch import Expect, audit
+from dejabatch.observe.spy import observe
 
 # Their deprecations are their own. Importing must not fail on them.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -173,6 +174,13 @@ def test_healthy_dataset_is_met_with_silence_in_any_loader(wrap):
     report = audited(lambda: wrap(Global()))
     assert report.ok, str(report)
     assert report.observation.error is None
+
+
+def test_epoch_of_an_endless_iterator_is_what_the_class_takes_of_it():
+    loader = Infinite(Global(), **OPTIONS)
+    seen = observe(lambda: loader, max_batches=20)
+    assert [sorted(order) for order in seen.orders()] == [list(range(24))] * 2
+    assert all(end.complete for end in seen.ends)
 
 
 @pytest.mark.filterwarnings("ignore")

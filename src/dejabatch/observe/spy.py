@@ -245,6 +245,7 @@ def watch(
         # torch gives __getitems__ the list itself, which must be a plain one.
         math.inf if attribute(loader.dataset, "__getitems__") else deadline,
     )
+    own_length = _length_of_own_epoch(loader)
     never_deleted.append(loader.__dict__.get("_iterator"))
     # The loader's __setattr__ forbids to change some of these.
     loader.__dict__.update(
@@ -299,6 +300,8 @@ def watch(
                 connections |= seen.connections
                 indices = as_indices(sampled.batches[number]) if map_style else None
                 send(seen.fetch(epoch, number, indices))
+                if number + 1 == own_length:
+                    break
                 if number + 1 == max_batches:
                     complete = False
                     break
@@ -310,6 +313,21 @@ def watch(
             send(epoch_end(epoch, states_before, complete=False))
             raise
         send(epoch_end(epoch, states_before, complete=complete))
+
+
+def _length_of_own_epoch(loader: DataLoader[Any]) -> int | None:
+    """Return how many batches a class takes of an iterator that may be endless.
+
+    The loaders of ultralytics and timm keep one iterator, and count the batches of each
+    epoch: https://github.com/ultralytics/ultralytics/blob/main/ultralytics/data/build.py.
+    """
+    cls = type(loader)
+    if cls.__iter__ is DataLoader.__iter__ or cls.__len__ is DataLoader.__len__:
+        return None
+    try:
+        return len(loader)
+    except Exception:  # noqa: BLE001 - the code is the user's
+        return None
 
 
 def _unseeded(held: Mapping[str, object]) -> tuple[str, ...]:
