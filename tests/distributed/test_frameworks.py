@@ -1,13 +1,14 @@
 """`audit` on every rank of programs that a framework runs, with the real frameworks."""
 
 import warnings
+from collections import Counter
 
 import pytest
 import torch
 from green_runs import slow_ranks
 from rank_loaders import Noisy, Numbers, Stream, load
 from rank_processes import on_ranks
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from torch.utils.data.distributed import DistributedSampler
 
 from dejabatch import FindingsError, audit
@@ -132,6 +133,57 @@ def program_of_trainer(rank, world, folder):
 def test_transformers_trainer(tmp_path):
     results = on_ranks(2, program_of_trainer, tmp_path, group=False, timeout=300)
     assert results == [(([], []), 6, 0)] * 2
+
+
+class Records(IterableDataset):
+    """Read 24 records, which are split by worker or come once from each worker."""
+
+    def __init__(self, split_by_worker):
+        self.split_by_worker = split_by_worker
+
+    def __iter__(self):
+        info = get_worker_info()
+        first, step = (info.id, info.num_workers) if self.split_by_worker else (0, 1)
+        for number in range(first, 24, step):
+            yield {"x": torch.tensor([float(number)]), "labels": torch.tensor([0.0])}
+
+
+class RemembersItsInput(Model):
+    def __init__(self):
+        super().__init__()
+        self.read = []
+
+    def forward(self, x, labels):
+        self.read += x.flatten().tolist()
+        return super().forward(x, labels)
+
+
+def train_on_a_stream(rank, world, folder, dataset, steps):
+    from transformers import Trainer, TrainingArguments  # noqa: PLC0415 - only for ranks
+
+    quiet()
+    arguments = TrainingArguments(
+        folder,
+        use_cpu=True,
+        report_to=[],
+        per_device_train_batch_size=4,
+        dataloader_num_workers=2,
+        max_steps=steps,
+        save_strategy="no",
+    )
+    model = RemembersItsInput()
+    Trainer(model, arguments, train_dataset=dataset).train()
+    return model.read
+
+
+@pytest.mark.parametrize(("split_by_worker", "times"), [(True, 1), (False, 2)])
+def test_transformers_trainer_splits_a_stream_between_ranks(
+    split_by_worker, times, tmp_path
+):
+    arguments = tmp_path, Records(split_by_worker), 3 * times
+    one, other = on_ranks(2, train_on_a_stream, *arguments, group=False, timeout=300)
+    assert len(one) == len(other) == 12 * times
+    assert Counter(one + other) == dict.fromkeys(range(24), times)
 
 
 def program_of_lightning(rank, world, folder, replace_sampler):
