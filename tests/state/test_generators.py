@@ -276,7 +276,7 @@ def test_all_generators_of_a_long_list_are_found():
 
 def test_finder_tells_where_it_stopped():
     def nested(levels):
-        return Transform([nested(levels - 1) for _ in range(100)] if levels else None)
+        return Transform([nested(levels - 1) for _ in range(30)] if levels else None)
 
     finder = generators.Finder({"dataset": nested(1)})
     assert finder.find() == []

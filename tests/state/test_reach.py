@@ -90,8 +90,8 @@ def test_library_is_the_installed_package_of_a_module():
 
 
 def nested(levels):
-    """Return objects that hold lists of a hundred objects."""
-    return Dataset(held=[nested(levels - 1) for _ in range(100)] if levels else [])
+    """Return objects that hold lists of 30 objects."""
+    return Dataset(held=[nested(levels - 1) for _ in range(30)] if levels else [])
 
 
 def test_code_comes_before_data():
