@@ -45,18 +45,17 @@ def check(
             fix="Copy the list of indices in the sampler's `__iter__` before you add to it: "
             "`indices = list(self.indices)`.",
         )
-    if not twice and never:
-        return _left_out(observation, facts)
-    if not twice or not never:
-        return None
-    evidence = (
-        f"an epoch of {len(epoch)} samples has {twice} indices more than once and leaves "
-        f"out {never} of {facts.length}"
-    )
+    if not twice:
+        return _left_out(observation, facts) if never else None
+    evidence = f"an epoch of {len(epoch)} samples has {twice} indices more than once"
+    if never:
+        evidence += f" and leaves out {never} of {facts.length}"
     if replacement is False:
         return Diagnosis("error", facts.sampler_path, evidence)
+    if not never:  # the last batch may be filled
+        return None
     meant = "pass expect=Expect(replacement=True) if that is meant, or False if not"
-    if _may_be_meant(facts, counts):
+    if _may_be_meant(observation, facts, counts):
         cannot_tell(evidence, meant)
     return Diagnosis(
         severity="warning",
@@ -135,14 +134,36 @@ def _whole_epoch(observation: Observation) -> npt.NDArray[np.int64]:
     return np.concatenate(indices or [np.empty(0, np.int64)])
 
 
-def _may_be_meant(facts: Facts, counts: npt.NDArray[np.int64]) -> bool:
+def _may_be_meant(
+    observation: Observation, facts: Facts, counts: npt.NDArray[np.int64]
+) -> bool:
     """Return whether repeated indices look like a choice of the user."""
     if facts.given_indices or not facts.sampler or facts.length is None:
         return True
     # An epoch as long as the dataset, with nothing to choose by, looks like a permutation.
     as_long = abs(int(counts.sum()) - facts.length) <= _LENGTH_TOLERANCE * facts.length
-    if facts.draws_with_replacement and (facts.sampler_holds_items or not as_long):
+    chosen = facts.sampler_holds_items or not as_long
+    if chosen and (facts.draws_with_replacement or _is_episodic(observation)):
         return True
     # Repeated augmentation draws each index equally often; the epoch's end cuts one.
     often = np.bincount(counts)
     return int(counts.max()) > 1 and int(often[counts.max()]) >= len(counts) - 1
+
+
+def _is_episodic(observation: Observation) -> bool:
+    """Return whether batches are chosen one by one, as the tasks of few-shot learning.
+
+    No batch has an index twice, and batches in a row share indices now and then. A window
+    that moves too slowly shares equally many with each next one.
+    """
+    batches = [
+        set(fetch.indices.tolist())
+        for fetch in observation.fetches
+        if fetch.epoch == 0 and fetch.indices is not None
+    ]
+    sizes = [f.indices.size for f in observation.fetches if f.indices is not None]
+    if not batches or min(sizes) < 2:
+        return False
+    distinct = all(len(batch) == size for batch, size in zip(batches, sizes, strict=False))
+    shared = {len(one & other) for one, other in pairwise(batches[:-1])}
+    return distinct and len(shared) > 1

@@ -60,6 +60,17 @@ def check(
             fix="Shuffle in `__iter__`, with a generator that differs in each epoch; or "
             "pass `expect=Expect(fixed_order=True)` to `audit` if one order is meant.",
         )
+    seeding = observation.answers.seeding_places if observation.answers else ()
+    if not at_start and fixed is None and seeding and not facts.dataset_has_epoch:
+        return Diagnosis(
+            severity="warning",
+            where="dataset.__iter__",
+            evidence="all epochs have the same samples in the same order, and in each pass "
+            f"{', '.join(seeding)} makes or seeds a generator",
+            fix="Make the epoch a part of the seed, or make the generator before the first "
+            "epoch; or pass `expect=Expect(fixed_order=True)` to `audit` if one order is "
+            "meant.",
+        )
     if not at_start and fixed is None:
         cannot_tell(
             "all epochs have the same samples in the same order",

@@ -9,7 +9,7 @@ from typing import Any
 
 from dejabatch.observe.children import can_fork
 from dejabatch.observe.experiments.ask_again import ask
-from dejabatch.observe.experiments.delivered import delivered, delivered_copies
+from dejabatch.observe.experiments.delivered import Begun, delivered, delivered_copies
 from dejabatch.observe.experiments.made_again import made_again
 from dejabatch.observe.experiments.new_workers import new_workers
 from dejabatch.observe.experiments.resemblance import resemblance
@@ -66,15 +66,16 @@ def investigate(
     """
     deadline = time.monotonic() + time_limit
     show("reading")
-    seen = observe(
-        make_loader,
-        epochs=epochs,
-        max_batches=max_batches,
-        time_limit=time_limit * _READING,
-        program=program,
-    )
-    _require_batches(seen, time_limit)
+    limits = {"epochs": epochs, "max_batches": max_batches}
+    reading = time_limit * _READING
+    seen = observe(make_loader, **limits, time_limit=reading, program=program)
     facts = seen.facts
+    raised = seen.ended is not None and seen.ended.reason == "raised"
+    if raised and not seen.fetches and facts is not None and facts.own_iter:
+        make_loader = Begun(make_loader)
+        begun = observe(make_loader, **limits, time_limit=reading, program=program)
+        seen = begun if begun.fetches else seen
+    _require_batches(seen, time_limit)
     if facts is not None and facts.data_loader:
         show("asking again")
         # A sampler that broadcasts would wait for those of the other ranks.
@@ -82,7 +83,6 @@ def investigate(
         seen = _experiment(make_loader, seen, deadline, ask_sampler=alone)
     if make_outer is not None and facts is not None and facts.own_iter:
         show("reading as your program does")
-        limits = {"epochs": epochs, "max_batches": max_batches}
         seen = _read_as_program(make_outer, seen, deadline, **limits)
     if make_again and (left := _seconds_until(deadline)):
         show("making it again")

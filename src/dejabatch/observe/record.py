@@ -685,7 +685,9 @@ class Answers:
         Loaded modules that have a generator which no path leads to.
     seeding_places : tuple of str
         Paths of functions whose code makes or seeds a generator while the sample is made,
-        the innermost first, such as ``dataset.transform.__call__``.
+        the innermost first, such as ``dataset.transform.__call__``. For an iterable dataset
+        whose pass shuffles, names of the functions that do so in a pass, such as
+        ``Lines.__iter__``.
     several_images : bool
         Whether the sample has two parts of three dimensions, as an image and its mask.
     set_epoch_changes_order : bool or None

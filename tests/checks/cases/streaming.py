@@ -128,6 +128,14 @@ BROKEN = {
         ("error", "dataset.__iter__"),
         "with new workers they do not",
     ),
+    "one order, shuffled with a new generator in each pass": (
+        "stream-with-fixed-shuffle",
+        two_epochs(
+            range(12), range(12), answers=answers(seeding_places=("Lines.__iter__",))
+        ),
+        ("warning", "dataset.__iter__"),
+        "in each pass Lines.__iter__ makes or seeds a generator",
+    ),
     "a list that was shuffled at construction": (
         "stream-with-fixed-shuffle",
         two_epochs(range(12), range(12), rebuilt=read(streams(range(11, -1, -1)))),
@@ -285,6 +293,16 @@ OPEN = {
     "one order that may be meant": (
         "stream-with-fixed-shuffle",
         two_epochs(range(12), range(12)),
+        r"Expect\(fixed_order=False\)",
+    ),
+    "an epoch that the loop may set": (
+        "stream-with-fixed-shuffle",
+        two_epochs(
+            range(12),
+            range(12),
+            answers=answers(seeding_places=("Lines.__iter__",)),
+            kind=facts(map_style=False, num_workers=1, dataset_has_epoch=True),
+        ),
         r"Expect\(fixed_order=False\)",
     ),
     "a set_epoch that the loop calls": (

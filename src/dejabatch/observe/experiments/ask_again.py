@@ -37,6 +37,7 @@ from dejabatch.observe.experiments.delivered import compare_rows
 from dejabatch.observe.experiments.draws import draw
 from dejabatch.observe.experiments.getitem_trace import Traced
 from dejabatch.observe.experiments.idle_transforms import idle_transforms
+from dejabatch.observe.experiments.seeding_trace import seeding_functions
 from dejabatch.observe.experiments.trials import (
     OTHER_STATES,
     Samples,
@@ -299,6 +300,7 @@ class _Questions:
         if callable(getattr(self._samples.dataset, "set_epoch", None)):
             changes = self._samples.attempt(self._set_epoch_changes_order)
             yield {"set_epoch_changes_order": changes}
+        yield {"seeding_places": self._samples.attempt(self._seeding_to_shuffle) or ()}
         depends_on = self._content_depends_on()
         yield {"depends_on": depends_on}
         if not depends_on:
@@ -338,6 +340,10 @@ class _Questions:
             self._samples.dataset.set_epoch(epoch)
             passes.append(self._start_of_stream())
         return passes[0] != passes[1]
+
+    def _seeding_to_shuffle(self) -> tuple[str, ...]:
+        """Return the functions that seed a generator in each pass, if the pass shuffles."""
+        return seeding_functions(self._start_of_stream, to_shuffle=True)[1]
 
     def _content_depends_on(self) -> tuple[str, ...]:
         """Return the generators that change the content of samples, not just their order.
@@ -483,7 +489,8 @@ class _Questions:
 
     def _constant_late(self, trial: Trial, index: int) -> tuple[str, ...]:
         """Return generators that the first sample makes in one state in every process."""
-        again = self._samples.trial(Step(index, OTHER_STATES[0]), Step(index))
+        steps = Step(index, OTHER_STATES[0]), Step(index)
+        again = self._samples.trial_of_another_worker(*steps)
         one, two, other = trial.states[0], trial.states[1], again.states[0]
         return tuple(
             path

@@ -109,6 +109,27 @@ class _Delivered:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """Make a loader, and begin an epoch by its own ``__iter__``, which may prepare data.
+
+    Parameters
+    ----------
+    make_loader : callable
+        Returns the loader; called in the process that reads it.
+    """
+
+    make_loader: Callable[[], DataLoader[Any]]
+
+    def __call__(self) -> DataLoader[Any]:
+        """Return the loader, without the iterator of the epoch."""
+        loader = self.make_loader()
+        renew_iterators(loader)
+        next(iter(loader), None)
+        renew_iterators(loader)
+        return loader
+
+
+@dataclass(frozen=True, slots=True)
 class _Copies:
     """Read batches of copies through a loader's own ``__iter__``."""
 

@@ -13,14 +13,20 @@ from dejabatch.observe.experiments.getitem_trace import SEEDING_NAMES, is_of_use
 
 T = TypeVar("T")
 
+_SHUFFLING_NAMES = {"shuffle", "permutation", "permuted", "randperm"}
 
-def seeding_functions(run: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
+
+def seeding_functions(
+    run: Callable[[], T], *, to_shuffle: bool = False
+) -> tuple[T, tuple[str, ...]]:
     """Run a function, and name the user's functions below it that seed a generator.
 
     Parameters
     ----------
     run : callable
-        Iterates a sampler.
+        Iterates a sampler or a dataset.
+    to_shuffle : bool
+        Whether to name functions only if some function that ran names one that shuffles.
 
     Returns
     -------
@@ -30,12 +36,15 @@ def seeding_functions(run: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
         Qualified names of the functions, such as ``Shuffled.__iter__``, sorted.
     """
     ran: set[CodeType] = set()
+    shuffles = False
     lines: dict[CodeType, frozenset[int]] = {}
 
     def enter(frame: FrameType, _event: str, _argument: Any) -> Any:
+        nonlocal shuffles
         code = frame.f_code
         if code not in lines:
             lines[code] = _seeding_lines(code) if is_of_user(frame) else frozenset()
+            shuffles |= not _SHUFFLING_NAMES.isdisjoint(code.co_names)
         return step if lines[code] and code not in ran else None
 
     def step(frame: FrameType, event: str, _argument: Any) -> Any:
@@ -49,6 +58,8 @@ def seeding_functions(run: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
         result = run()
     finally:
         sys.settrace(former)
+    if to_shuffle and not shuffles:
+        return result, ()
     return result, tuple(sorted({code.co_qualname for code in ran}))
 
 

@@ -277,6 +277,22 @@ class Samples:
         trial: Trial = self.apart(self._run, steps)
         return trial
 
+    def trial_of_another_worker(self, *steps: Step) -> Trial:
+        """Do as `trial`, with the ``seed`` that torch would give to another worker."""
+        trial: Trial = self.apart(self._run_with_another_seed, steps)
+        return trial
+
+    def _run_with_another_seed(self, steps: tuple[Step, ...]) -> Trial:
+        info = get_worker_info()
+        if info is None:
+            return self._run(steps)
+        seed = info.seed
+        info.__dict__["seed"] = seed + 1  # a WorkerInfo forbids to set attributes
+        try:
+            return self._run(steps)
+        finally:
+            info.__dict__["seed"] = seed
+
     def _run(self, steps: tuple[Step, ...]) -> Trial:
         trial = Trial()
         kept = digest = None
