@@ -26,6 +26,7 @@ UNLESS = {
 # A few images come twice in most collections.
 _FEWEST = 3
 _SMALLEST_SHARE = 0.05
+_FEWEST_IN_EPOCH = 10
 # Two of many points in one image may be the same.
 _LARGEST_SHARE = 0.9
 
@@ -38,17 +39,25 @@ def check(
     Labels, sizes and other small parts do not count. Random samples are compared from the
     same states of all generators.
     """
-    facts = map_style(observation)
-    if observation.expect.repeats or facts.length is None:
+    facts, meant = map_style(observation), observation.expect.repeats
+    if meant or facts.length is None:
         return None
     contents = _contents(observation)
     if len(contents) < 2:
         cannot_tell("fewer than two indices have samples with a content to compare")
     counts = Counter(contents.values())
     surplus = len(contents) - len(counts)
+    if meant is False and surplus:
+        return Diagnosis(
+            severity="error",
+            where="dataset.__getitem__",
+            evidence=f"{len(contents)} indices have {len(counts)} different contents",
+        )
     if len(counts) < 2 or surplus < max(_FEWEST, _SMALLEST_SHARE * len(contents)):
         return None
     references = facts.repeated_references
+    if references and _comes_in_copies(contents, min(references.values())):
+        return None  # a list of files that is repeated on purpose, as `files * 3`
     if not references and facts.repeats_a_dataset and _repeats_evenly(counts):
         return None  # a wrapper that repeats a dataset on purpose
     if not references and _are_rows(counts) and not _repeats_evenly(counts):
@@ -68,7 +77,11 @@ def check(
             "Store a copy for each index: `copy.deepcopy(item)`, or `item.clone()`, "
             "before the item is changed and stored."
         )
-    severity: Severity = "note" if observation.random else "warning"
+    severity: Severity = "warning"
+    if observation.random:
+        in_epochs = _different_in_epochs(observation)
+        severity = "warning" if in_epochs else "note"
+        evidence = in_epochs or evidence
     if severity == "warning" and not references and _told_apart(contents, observation):
         severity = "note"
         evidence += ", and samples with one content differ in small parts"
@@ -93,6 +106,33 @@ def _contents(observation: Observation) -> Mapping[int, bytes]:
     else:
         found |= answers.contents or {}
     return {index: c for index, c in found.items() if c not in {BLANK, NO_CONTENT}}
+
+
+def _different_in_epochs(observation: Observation) -> str:
+    """Return how few contents the epochs have, where samples are random; empty if many.
+
+    Random augmentation of the same image gives each index a content of its own. Half as
+    many contents as samples are fewer than random draws of them would leave.
+    """
+    epochs: dict[int, list[bytes]] = {}
+    for fetch in observation.fetches:
+        seen = epochs.setdefault(fetch.epoch, [])
+        seen += [c for _, c in fetch.content_by_index() if c not in {BLANK, NO_CONTENT}]
+    few = all(
+        len(seen) >= _FEWEST_IN_EPOCH and 2 * len(set(seen)) <= len(seen)
+        for seen in epochs.values()
+    )
+    if not epochs or not few:
+        return ""
+    first = epochs[min(epochs)]
+    return f"the {len(first)} samples of an epoch have {len(set(first))} different contents"
+
+
+def _comes_in_copies(contents: Mapping[int, bytes], period: int) -> bool:
+    """Return whether the contents start over after `period` indices."""
+    apart = [(c, contents[i + period]) for i, c in contents.items() if i + period in contents]
+    same = sum(one == other for one, other in apart)
+    return bool(apart) and same >= _LARGEST_SHARE * len(apart)
 
 
 def _told_apart(contents: Mapping[int, bytes], observation: Observation) -> bool:

@@ -38,6 +38,8 @@ def _seeding_place(answers: Answers) -> str:
 
 def _by_index(observation: Observation, answers: Answers) -> Diagnosis | None:
     """Look for global generators that are seeded with a number made of the index."""
+    if at_start := _at_start(observation, answers):
+        return at_start
     names, meant = answers.reseeded_by_index, observation.expect.deterministic
     if not names or meant:
         return None
@@ -69,6 +71,22 @@ def _by_index(observation: Observation, answers: Answers) -> Diagnosis | None:
         "`dejabatch.stream(seed, epoch=epoch, index=index)` gives; pass "
         "`expect=Expect(deterministic=True)` to `audit` if each epoch is meant to be the "
         "same.",
+    )
+
+
+def _at_start(observation: Observation, answers: Answers) -> Diagnosis | None:
+    """Look for a first sample that undoes torch's seeds, which are new in each epoch."""
+    facts, names = facts_of(observation), answers.reseeded_at_start
+    if not names or not facts.num_workers or facts.persistent_workers:
+        return None
+    return Diagnosis(
+        severity="error",
+        where=_seeding_place(answers),
+        evidence=f"the first sample of a worker leaves {', '.join(names)} in one and the "
+        "same state, whatever the state before, and new workers start in each epoch",
+        title="Each worker draws the same random numbers in every epoch",
+        fix="Delete the seed: torch seeds its own generator, Python's and NumPy's in every "
+        "worker, with a number that is new in each epoch.",
     )
 
 

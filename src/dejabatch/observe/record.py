@@ -642,6 +642,10 @@ class Answers:
     reseeded_by_index : tuple of str
         Names of the global generators that are in one state after each sample of `index`,
         whatever their state before, and in another after the sample of `other`.
+    reseeded_at_start : tuple of str
+        Names of the global generators that the first sample of a worker leaves in one
+        state, whatever their state before and whatever seed torch gave to the worker, and
+        that later samples do not.
     changed_objects : mapping of str to str
         Paths of what the first two samples changed in the dataset, each with its kind:
         ``"array"``, ``"value"``, ``"container"`` or ``"cache"``.
@@ -737,6 +741,7 @@ class Answers:
     depends_on: tuple[str, ...] = ()
     reseeded: tuple[str, ...] = ()
     reseeded_by_index: tuple[str, ...] = ()
+    reseeded_at_start: tuple[str, ...] = ()
     changed_objects: Mapping[str, str] = field(default_factory=dict)
     edited_objects: Mapping[str, str] = field(default_factory=dict)
     held_by_dataset: tuple[str, ...] = ()

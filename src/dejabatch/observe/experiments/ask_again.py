@@ -482,6 +482,7 @@ class _Questions:
         yield {
             "reseeded": self._reseeded(trial),
             "reseeded_by_index": self._reseeded_by_index(trial),
+            "reseeded_at_start": self._reseeded_at_start(trial, index),
         }
         if first == same_states:
             asked = dict.fromkeys((index, other))
@@ -817,6 +818,17 @@ class _Questions:
             path
             for path, state in trial.states[0].items()
             if all(states.get(path) == state for states in trial.states)
+        )
+
+    def _reseeded_at_start(self, trial: Trial, index: int) -> tuple[str, ...]:
+        """Return global generators that only the first sample of a worker seeds."""
+        other = Step(index, OTHER_STATES[0])
+        started = self._samples.trial_of_another_worker(other).states[0]
+        first, _, later, *_ = trial.states
+        return tuple(
+            name
+            for name in GLOBAL_NAMES
+            if first.get(name) == started.get(name) != later.get(name)
         )
 
     def _reseeded_by_index(self, trial: Trial) -> tuple[str, ...]:

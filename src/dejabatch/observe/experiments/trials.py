@@ -287,11 +287,12 @@ class Samples:
         if info is None:
             return self._run(steps)
         seed = info.seed
-        info.__dict__["seed"] = seed + 1  # a WorkerInfo forbids to set attributes
+        # A WorkerInfo's own __setattr__ forbids to change it.
+        object.__setattr__(info, "seed", seed + 1)
         try:
             return self._run(steps)
         finally:
-            info.__dict__["seed"] = seed
+            object.__setattr__(info, "seed", seed)
 
     def _run(self, steps: tuple[Step, ...]) -> Trial:
         trial = Trial()
