@@ -16,7 +16,7 @@ def check(
     if not facts.drop_last:
         cannot_tell("drop_last is not set")
     if facts.map_style and observation.fetches:
-        return None
+        return _same_samples(observation)
     if 0 not in complete_epochs(observation):
         cannot_tell("no epoch was read to its end", whole_epochs(observation))
     size = facts.batch_size
@@ -37,3 +37,23 @@ def check(
             f"of {max(facts.num_workers, 1)} workers drops its own last batch"
         )
     return Diagnosis(severity="error", where="drop_last", evidence=evidence)
+
+
+def _same_samples(observation: Observation) -> Diagnosis | None:
+    """Look for an evaluation whose last samples come in no epoch."""
+    facts, orders = facts_of(observation), observation.orders()
+    if not observation.expect.deterministic or facts.length is None or len(orders) < 2:
+        return None
+    if {0, 1} - set(complete_epochs(observation)):
+        return None
+    never = facts.length - len(np.unique(np.concatenate(orders)))
+    if not 0 < never < (facts.batch_size or 0) or facts.num_replicas > 1:
+        return None
+    return Diagnosis(
+        severity="error",
+        where="drop_last",
+        evidence=f"{never} of {facts.length} samples come in no epoch, because all epochs "
+        "drop the same last batch",
+        title="An evaluation leaves out the last samples",
+        fix="Pass `drop_last=False` to the loader that evaluates.",
+    )

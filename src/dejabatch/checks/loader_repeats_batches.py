@@ -35,8 +35,9 @@ def check(
     first = epochs.get(0, [])
     if len(first) < _FEWEST_BATCHES or len(set(first)) < 2:
         cannot_tell("fewer than three batches that differ were delivered")
-    again = sum(one == other for one, other in pairwise(first))
-    if again >= max(2, len(first) // 4):
+    again = _in_a_row(first)
+    inside = 0 if delivered is observation else _in_a_row(_batches(observation).get(0, []))
+    if again >= max(2, len(first) // 4) and again > inside:
         return Diagnosis(
             severity="warning",
             where="loader.__iter__",
@@ -50,6 +51,10 @@ def check(
     if lost := _lost(observation, first):
         return lost
     return _same_epochs(observation, epochs) or _reseeds(evidence)
+
+
+def _in_a_row(batches: list[bytes]) -> int:
+    return sum(one == other for one, other in pairwise(batches))
 
 
 def _lost(observation: Observation, first: list[bytes]) -> Diagnosis | None:

@@ -1,5 +1,6 @@
 """Conditions that a dataset's answers must meet before a check can judge by them."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
@@ -133,7 +134,11 @@ def likeliest_edit(edited: Mapping[str, str], *, local: bool) -> tuple[str, str]
     if arrays:
         return min(arrays, key=len), "array"
     values = [path for path, kind in edited.items() if kind == "value"]
-    if values and (local or len(values) > 1):
+    if not local:
+        # A single number of a container, which all samples change, counts them.
+        numbers = Counter(map(_holder, values))
+        values = [path for path in values if numbers[_holder(path)] > 1]
+    if values:
         return _common_holder(values), "value"
     held = [
         path for path in edited if edited[path] == "container" and path.endswith("]")
@@ -146,9 +151,13 @@ def likeliest_edit(edited: Mapping[str, str], *, local: bool) -> tuple[str, str]
     return None
 
 
+def _holder(path: str) -> str:
+    return path[: path.rfind("[")]
+
+
 def _common_holder(paths: list[str]) -> str:
     """Return the path of the innermost container that holds all values."""
-    holder = min((path[: path.rfind("[")] for path in paths), key=len)
+    holder = min(map(_holder, paths), key=len)
     while not all(path.startswith((f"{holder}[", f"{holder}.")) for path in paths):
         holder = holder[: max(holder.rfind("["), holder.rfind("."))]
     return holder
