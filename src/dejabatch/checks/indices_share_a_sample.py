@@ -130,7 +130,9 @@ def _different_in_epochs(observation: Observation) -> str:
 
 def _comes_in_copies(contents: Mapping[int, bytes], period: int) -> bool:
     """Return whether the contents start over after `period` indices."""
-    apart = [(c, contents[i + period]) for i, c in contents.items() if i + period in contents]
+    apart = [
+        (c, contents[i + period]) for i, c in contents.items() if i + period in contents
+    ]
     same = sum(one == other for one, other in apart)
     return bool(apart) and same >= _LARGEST_SHARE * len(apart)
 

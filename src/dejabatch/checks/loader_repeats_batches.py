@@ -36,7 +36,9 @@ def check(
     if len(first) < _FEWEST_BATCHES or len(set(first)) < 2:
         cannot_tell("fewer than three batches that differ were delivered")
     again = _in_a_row(first)
-    inside = 0 if delivered is observation else _in_a_row(_batches(observation).get(0, []))
+    inside = (
+        0 if delivered is observation else _in_a_row(_batches(observation).get(0, []))
+    )
     if again >= max(2, len(first) // 4) and again > inside:
         return Diagnosis(
             severity="warning",

@@ -5,7 +5,7 @@ import numpy as np
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.answers import answers_of
 from dejabatch.evidence.facts import facts_of
-from dejabatch.evidence.generators import reseeded_in_streams
+from dejabatch.evidence.generators import repeats_of_new_workers, reseeded_in_streams
 from dejabatch.findings import Diagnosis, Severity, cannot_tell
 from dejabatch.observe.record import Answers, Observation
 from dejabatch.state import GLOBAL_NAMES
@@ -76,15 +76,15 @@ def _by_index(observation: Observation, answers: Answers) -> Diagnosis | None:
 
 def _at_start(observation: Observation, answers: Answers) -> Diagnosis | None:
     """Look for a first sample that undoes torch's seeds, which are new in each epoch."""
-    facts, names = facts_of(observation), answers.reseeded_at_start
-    if not names or not facts.num_workers or facts.persistent_workers:
+    names, where = answers.reseeded_at_start, repeats_of_new_workers(observation)
+    if not names or where is None:
         return None
     return Diagnosis(
         severity="error",
         where=_seeding_place(answers),
-        evidence=f"the first sample of a worker leaves {', '.join(names)} in one and the "
-        "same state, whatever the state before, and new workers start in each epoch",
-        title="Each worker draws the same random numbers in every epoch",
+        evidence=f"the first sample of each worker leaves {', '.join(names)} in the same "
+        f"state in every {where}, whatever the state before",
+        title=f"The first sample seeds every {where} alike",
         fix="Delete the seed: torch seeds its own generator, Python's and NumPy's in every "
         "worker, with a number that is new in each epoch.",
     )

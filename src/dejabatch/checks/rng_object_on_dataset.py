@@ -7,6 +7,7 @@ from dejabatch.evidence.answers import changed, counts_its_calls, edited_object
 from dejabatch.evidence.facts import facts_of
 from dejabatch.evidence.generators import (
     diagnose,
+    diagnose_late,
     repeated_in_samples,
     same_variation_in_workers,
 )
@@ -18,7 +19,9 @@ def check(
     observation: Observation, evidence: Evidence[Observation]
 ) -> Diagnosis | None:
     """Look for stored generators that repeat themselves."""
-    if late := _made_late(observation):
+    answers = observation.answers
+    made_late = () if answers is None else answers.constant_late_generators
+    if late := diagnose_late(observation, made_late, "sample"):
         return late
     libraries = facts_of(observation).library_generators
     found = {
@@ -27,24 +30,6 @@ def check(
         if path not in libraries
     }
     return diagnose(found, observation) or _hidden(observation, evidence)
-
-
-def _made_late(observation: Observation) -> Diagnosis | None:
-    """Look for generators that the first sample makes from a constant."""
-    facts, answers = facts_of(observation), observation.answers
-    if answers is None or not answers.constant_late_generators or not facts.num_workers:
-        return None
-    if facts.num_workers == 1 and facts.persistent_workers:
-        return None
-    path = min(answers.constant_late_generators, key=len)
-    return Diagnosis(
-        severity="error",
-        where=path,
-        evidence=f"the first sample of each worker makes {path}, in the same state in "
-        "every worker and epoch",
-        fix="Draw from torch's global generator, which torch seeds in every worker, or "
-        "seed the generator with `torch.initial_seed()` where the first sample makes it.",
-    )
 
 
 def _hidden(

@@ -164,6 +164,8 @@ def _is_episodic(observation: Observation) -> bool:
     sizes = [f.indices.size for f in observation.fetches if f.indices is not None]
     if not batches or min(sizes) < 2:
         return False
-    distinct = all(len(batch) == size for batch, size in zip(batches, sizes, strict=False))
+    distinct = all(
+        len(batch) == size for batch, size in zip(batches, sizes, strict=False)
+    )
     shared = {len(one & other) for one, other in pairwise(batches[:-1])}
     return distinct and len(shared) > 1

@@ -6,7 +6,7 @@ it in different states after that batch; such a generator counts if a sample dep
 A generator that is never drawn from does no harm.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -90,6 +90,47 @@ def repeated(
             "shuffle=True would tell" if map_style else "",
         )
     return found
+
+
+def diagnose_late(
+    observation: Observation, paths: Collection[str], maker: str
+) -> Diagnosis | None:
+    """Report generators that workers make in one state.
+
+    Parameters
+    ----------
+    observation : dejabatch.observe.record.Observation
+        The observation.
+    paths : collection of str
+        The generators.
+    maker : {"sample", "batch"}
+        What makes them: the first sample of each worker, or its first batch.
+    """
+    where = repeats_of_new_workers(observation)
+    if not paths or where is None:
+        return None
+    path = min(paths, key=len)
+    return Diagnosis(
+        severity="error",
+        where=path,
+        evidence=f"the first {maker} of each worker makes {path}, in the same state in "
+        f"every {where}",
+        fix="Draw from torch's global generator, which torch seeds in every worker, or "
+        f"seed the generator with `torch.initial_seed()` where the first {maker} makes it.",
+    )
+
+
+def repeats_of_new_workers(observation: Observation) -> Axis | None:
+    """Return where the first steps of a worker come again: in epochs, or in workers.
+
+    Persistent workers start once. None without workers, and for a single persistent one.
+    """
+    facts = observation.facts
+    if facts is None or not facts.num_workers:
+        return None
+    if not facts.persistent_workers:
+        return "epoch"
+    return "worker" if facts.num_workers > 1 else None
 
 
 def repeated_in_samples(

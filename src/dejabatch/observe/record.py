@@ -627,7 +627,10 @@ class Answers:
         The exception that a later sample of `index` raised, such as ``KeyError: 'y'``.
     constant_late_generators : tuple of str
         Paths of generators that the first sample makes in a state that is the same in
-        every process, and from which later samples draw.
+        every epoch, or in every one of persistent workers, and from which later samples
+        draw.
+    constant_late_in_collate : tuple of str
+        The same for the generators that the first batch of ``collate_fn`` makes.
     other_index_first : bytes or None
         Digest of the sample of `other`, the first in its process.
     after_other_index : bytes or None
@@ -736,6 +739,7 @@ class Answers:
     writes_files: bool = False
     error_again: str | None = None
     constant_late_generators: tuple[str, ...] = ()
+    constant_late_in_collate: tuple[str, ...] = ()
     other_index_first: bytes | None = None
     after_other_index: bytes | None = None
     depends_on: tuple[str, ...] = ()

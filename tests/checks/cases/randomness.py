@@ -260,7 +260,7 @@ BROKEN = {
         "rng-object-on-dataset",
         once_late(num_workers=1),
         ("error", "dataset.late"),
-        "in the same state in every worker and epoch",
+        "in the same state in every epoch",
     ),
     "a constructor that seeds": (
         "seed-in-constructor",

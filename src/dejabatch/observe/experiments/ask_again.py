@@ -259,6 +259,7 @@ class _Questions:
         self._worker_init = loader.worker_init_fn
         self._batched = loader.batch_sampler is not None
         self._index_lists = asks_for_lists(loader)
+        self._persistent = loader.persistent_workers
         self._indices = indices
         self._seconds = seconds
         self.sender: Connection | None = None
@@ -280,6 +281,7 @@ class _Questions:
                 self._collate,
                 batched=self._batched,
                 index_lists=self._index_lists,
+                persistent=self._persistent,
                 deadline=time.monotonic() + self._seconds,
             )
             rounds = self._about_index() if self._indices else self._about_stream()
@@ -550,6 +552,8 @@ class _Questions:
             yield {"batch_of_copies": attempt(self._batch_of_copies, index)}
             yield {"edited_by_collate": attempt(self._edited_by_collate) or {}}
             yield {"batch_depends_on": attempt(self._batch_depends_on) or ()}
+            late = attempt(self._constant_late_in_collate) or ()
+            yield {"constant_late_in_collate": late}
         contents = attempt(self._contents)
         yield {"contents": contents}
         swallowed = attempt(self._swallowed_errors, contents or {})
@@ -593,10 +597,6 @@ class _Questions:
 
     def _batch_depends_on(self) -> tuple[str, ...]:
         """Return the generators of ``collate_fn`` that change a batch of the same samples."""
-        found = self._samples.generators()
-        names = [name for name in found if name.startswith("collate_fn")]
-        if not names:
-            return ()
         steps = self._steps_of_batch()
         samples = [self._samples.make(step) for step in steps]
 
@@ -604,12 +604,43 @@ class _Questions:
             self._samples.set_states(Step(steps[0].index, state, name))
             return fingerprint(self._samples.collate_fn(copy.deepcopy(samples)))
 
+        batch(0, "")
+        # The first batch may have made a generator.
+        found = self._samples.generators(again=True)
+        self._samples.keep_new_states(found)
+        names = [name for name in found if name.startswith("collate_fn")]
+        if not names:
+            return ()
         expected = batch(0, "")
         return tuple(
             name
             for name in names[:_MOST_GENERATORS]
             if any(batch(state, name) != expected for state in OTHER_STATES)
         )
+
+    def _constant_late_in_collate(self) -> tuple[str, ...]:
+        """Return generators that the first batch makes in one state in every process."""
+        samples = self._samples
+        one = samples.apart(self._states_made_by_collate, 0)
+        if not one:
+            return ()
+        state = OTHER_STATES[0]
+        other = samples.apart_in_another_worker(self._states_made_by_collate, state)
+        return tuple(path for path, digest in one.items() if other.get(path) == digest)
+
+    def _states_made_by_collate(self, state: int) -> dict[str, bytes]:
+        """Return the states of the generators that the first batch makes, by path."""
+        samples = self._samples
+        steps = [Step(index, state) for index in self._suspects[:_MOST_COLLATED]]
+        batch = [samples.make(step) for step in steps]
+        known = samples.generators(again=True)
+        samples.collate_fn(batch)
+        found = samples.generators(again=True)
+        return {
+            path: generators.digest(generator)
+            for path, generator in found.items()
+            if path not in known and path.startswith("collate_fn")
+        }
 
     def _getitems_of_copies(self, index: int) -> CopiesInBatch:
         """Return whether samples vary together when they are asked for at once."""

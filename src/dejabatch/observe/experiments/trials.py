@@ -157,6 +157,8 @@ class Samples:
         Whether the loader asks the dataset for a list of indices at once.
     deadline : float
         Value of ``time.monotonic()`` at which trials end.
+    persistent : bool
+        Whether the loader's workers live on from one epoch to the next.
 
     Attributes
     ----------
@@ -174,11 +176,13 @@ class Samples:
         batched: bool,
         deadline: float,
         index_lists: bool = False,
+        persistent: bool = False,
     ) -> None:
         self.dataset = dataset
         self.collate_fn = collate_fn
         self.batched = batched
         self._index_lists = index_lists
+        self._persistent = persistent
         self.ignored: frozenset[str] = frozenset()
         self.writes_files = False
         self._deadline = deadline
@@ -277,22 +281,35 @@ class Samples:
         trial: Trial = self.apart(self._run, steps)
         return trial
 
-    def trial_of_another_worker(self, *steps: Step) -> Trial:
-        """Do as `trial`, with the ``seed`` that torch would give to another worker."""
-        trial: Trial = self.apart(self._run_with_another_seed, steps)
-        return trial
+    def apart_in_another_worker(self, function: Callable[..., Any], *given: Any) -> Any:
+        """Do as `apart`, with what torch tells to another worker.
 
-    def _run_with_another_seed(self, steps: tuple[Step, ...]) -> Trial:
+        This is another ``seed``, as in the next epoch. Persistent workers start once, so
+        they differ by their ``id`` as well.
+        """
+        return self.apart(self._as_another_worker, function, *given)
+
+    def _as_another_worker(self, function: Callable[..., Any], *given: Any) -> Any:
         info = get_worker_info()
         if info is None:
-            return self._run(steps)
-        seed = info.seed
-        # A WorkerInfo's own __setattr__ forbids to change it.
-        object.__setattr__(info, "seed", seed + 1)
+            return function(*given)
+        own = {"seed": info.seed, "id": info.id}
+        others = own | {"seed": info.seed + 1}
+        if self._persistent:
+            others["id"] = info.id + 1
         try:
-            return self._run(steps)
+            # A WorkerInfo's own __setattr__ forbids to change it.
+            for name, value in others.items():
+                object.__setattr__(info, name, value)
+            return function(*given)
         finally:
-            object.__setattr__(info, "seed", seed)
+            for name, value in own.items():
+                object.__setattr__(info, name, value)
+
+    def trial_of_another_worker(self, *steps: Step) -> Trial:
+        """Do as `trial`, with what torch tells to another worker."""
+        trial: Trial = self.apart_in_another_worker(self._run, steps)
+        return trial
 
     def _run(self, steps: tuple[Step, ...]) -> Trial:
         trial = Trial()
@@ -321,7 +338,7 @@ class Samples:
                 kept, digest = sample, fingerprint(sample)
                 trial.small_parts = small_parts(sample)
                 trial.largest_part = largest_part(sample)
-                made = self._keep_new_states(after)
+                made = self.keep_new_states(after)
             elif number == 1:
                 trial.late = tuple(
                     name
@@ -349,7 +366,7 @@ class Samples:
         trial.errors.append(described)
         trial.states.append({})
 
-    def _keep_new_states(self, found: Mapping[str, Generator]) -> dict[str, int]:
+    def keep_new_states(self, found: Mapping[str, Generator]) -> dict[str, int]:
         """Let later steps restore the generators that the first sample has made.
 
         Returns
@@ -416,7 +433,9 @@ class Samples:
         # A sample that only reads a generator's state, to seed another, differs at once.
         few = steps[: 2 * len(asked)]
         all_needed = not drawn_from.isdisjoint(names) or "cv2" in names
-        plain = self.apart(self._digests, asked * (len(OTHER_STATES) if all_needed else 2))
+        plain = self.apart(
+            self._digests, asked * (len(OTHER_STATES) if all_needed else 2)
+        )
         return tuple(
             name
             for name in names
