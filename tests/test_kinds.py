@@ -99,6 +99,72 @@ class LateByTorch(Late):
     seed = None
 
 
+class LateByWorkerSeed(Late):
+    def __getitem__(self, index):
+        if self.rng is None:
+            self.rng = np.random.default_rng(get_worker_info().seed)
+        return super().__getitem__(index)
+
+
+class SeedsOnce(Images):
+    """Seed NumPy in the first sample of each worker."""
+
+    seeded = False
+
+    def __init__(self, seed):
+        self.seed = seed
+
+    def __getitem__(self, index):
+        if not self.seeded:
+            np.random.seed(self.seed(get_worker_info()))
+            self.seeded = True
+        return IMAGES[index] + np.random.random()
+
+
+def worker_id(info):
+    return info.id
+
+
+def worker_seed(info):
+    return info.seed % 2**32
+
+
+class Masks:
+    """Mask a batch with a generator that the first batch makes."""
+
+    rng = None
+
+    def __init__(self, seed):
+        self.seed = seed
+
+    def __call__(self, images):
+        if self.rng is None:
+            self.rng = np.random.default_rng(self.seed(get_worker_info()))
+        return torch.stack([image * self.rng.random() for image in images])
+
+
+class ShuffledLines(IterableDataset):
+    """Shuffle with a generator that each pass makes, or that lives on."""
+
+    def __init__(self, rng=None):
+        self.rng = rng
+
+    def __iter__(self):
+        order = list(range(LENGTH))
+        rng = random.Random(3) if self.rng is None else self.rng
+        rng.shuffle(order)
+        return iter(order)
+
+
+class SeededRows(IterableDataset):
+    """Stand for stored rows by rows of a seeded generator."""
+
+    def __iter__(self):
+        rng = np.random.default_rng(0)
+        for _ in range(LENGTH):
+            yield rng.random(3)
+
+
 class SeedsInConstructor(Images):
     def __init__(self):
         random.seed(0)
@@ -153,6 +219,21 @@ class SeededByIndex(Images):
     def __getitem__(self, index):
         rng = np.random.default_rng([3, index])
         return IMAGES[index] + rng.random()
+
+
+class FirstQuarter(Images):
+    """Take a random image of the first twelve for all others."""
+
+    most = 12
+
+    def __getitem__(self, index):
+        if index >= self.most:
+            index = random.randrange(self.most)
+        return IMAGES[index]
+
+
+class WholeFolder(FirstQuarter):
+    most = LENGTH
 
 
 class SeedsByIndex(Noisy):
@@ -582,6 +663,26 @@ KINDS = {
         load(LateByTorch(), **TWO),
         ("rng-object-on-dataset", "dataset.rng"),
     ),
+    "a first sample that seeds its worker": (
+        load(SeedsOnce(worker_id), **TWO),
+        load(SeedsOnce(worker_seed), **TWO),
+        ("reseed-in-getitem", "dataset.__getitem__"),
+    ),
+    "a generator that the first batch makes": (
+        load(Images(), collate_fn=Masks(worker_id), **TWO),
+        load(Images(), collate_fn=Masks(worker_seed), **TWO),
+        ("rng-in-collate", "collate_fn.rng"),
+    ),
+    "a stream that shuffles alike in each pass": (
+        load(ShuffledLines()),
+        load(ShuffledLines(random.Random(3))),
+        ("stream-with-fixed-shuffle", "dataset.__iter__"),
+    ),
+    "few of the files": (
+        load(FirstQuarter(), shuffle=True),
+        load(WholeFolder(), shuffle=True),
+        ("indices-share-a-sample", "dataset.__getitem__"),
+    ),
     "a constructor that seeds": (
         lambda: load(SeedsInConstructor()),
         lambda: load(OwnGeneratorInConstructor()),
@@ -723,6 +824,74 @@ def test_failure_is_named_and_its_fix_cures_the_loader(broken, cured, expected):
 @kinds(sorted(KINDS.keys() - QUICK))
 def test_other_failures_are_named_and_cured(broken, cured, expected):
     assert_named_and_cured(broken, cured, expected)
+
+
+class Prepares(DataLoader):
+    """Draw negatives before each epoch, which the dataset lacks until then."""
+
+    def __iter__(self):
+        self.dataset.negatives = torch.randint(LENGTH, (LENGTH,))
+        return super().__iter__()
+
+
+class Pairs(Images):
+    def __getitem__(self, index):
+        return IMAGES[index] - IMAGES[self.negatives[index]]
+
+
+@slow_audit
+def test_loader_that_prepares_its_dataset_is_read():
+    (finding,) = audit(Prepares(Pairs(), persistent_workers=True, **TWO)).findings
+    assert (finding.slug, finding.where) == ("stale-worker-copy", "dataset.negatives")
+    assert audit(Prepares(Pairs(), **TWO)).ok
+
+
+class Tasks(Sampler):
+    """Choose classes, and some samples of each, for each task."""
+
+    def __init__(self, number):
+        self.number = number
+        self.of_class = np.arange(LENGTH).reshape(8, 6)
+
+    def __iter__(self):
+        for _ in range(self.number):
+            classes = random.sample(range(8), k=3)
+            yield [i for c in classes for i in random.sample([*self.of_class[c]], k=4)]
+
+
+class Pasted(Images):
+    """Paste the next object of a permutation, as a database of objects does."""
+
+    def __init__(self):
+        self.groups = {
+            name: {"next": LENGTH, "order": np.arange(LENGTH)}
+            for name in ("car", "bike")
+        }
+
+    def __getitem__(self, index):
+        image = IMAGES[index].clone()
+        for group in self.groups.values():
+            if group["next"] == LENGTH:
+                group.update(next=0, order=np.random.permutation(LENGTH))
+            image += IMAGES[group["order"][group["next"]]]
+            group["next"] += 1
+        return image
+
+
+@slow_audit
+@pytest.mark.parametrize(
+    "loader",
+    [
+        load(LateByWorkerSeed(), persistent_workers=True, **TWO),
+        load(SeedsOnce(worker_id), num_workers=1, persistent_workers=True),
+        DataLoader(Images(), batch_sampler=Tasks(20)),
+        load(Pasted(), **TWO),
+        load(SeededRows()),
+    ],
+    ids=["worker's seed", "single worker", "tasks", "cursors", "seeded rows"],
+)
+def test_right_loader_that_resembles_a_broken_one_is_met_with_silence(loader):
+    assert audit(loader).findings == ()
 
 
 @slow_audit

@@ -46,8 +46,10 @@ def _same_samples(observation: Observation) -> Diagnosis | None:
         return None
     if {0, 1} - set(complete_epochs(observation)):
         return None
-    never = facts.length - len(np.unique(np.concatenate(orders)))
-    if not 0 < never < (facts.batch_size or 0) or facts.num_replicas > 1:
+    one, *others = map(np.unique, orders)
+    same = all(np.array_equal(one, other) for other in others)
+    never = facts.length - len(one)
+    if not same or not 0 < never < (facts.batch_size or 0) or facts.num_replicas > 1:
         return None
     return Diagnosis(
         severity="error",

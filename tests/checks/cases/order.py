@@ -285,6 +285,35 @@ BROKEN = {
         ("error", "sampler"),
         "an epoch of 16 samples has 2 indices more than once and leaves out 2 of 16",
     ),
+    "a last batch that is filled, said to be drawn once": (
+        "sampler-repeats-indices",
+        read([*ORDER, 0, 1], expect=Expect(replacement=False)),
+        ("error", "sampler"),
+        "an epoch of 18 samples has 2 indices more than once",
+    ),
+    "batches that share as many indices with each next one": (
+        "sampler-repeats-indices",
+        observation(
+            [
+                fetch(range(3 * b, 3 * b + 4), batch=b, indices=range(3 * b, 3 * b + 4))
+                for b in range(5)
+            ],
+            facts=facts(sampler="mine.Batches", length=24),
+        ),
+        ("warning", "sampler"),
+        "an epoch of 20 samples has 4 indices more than once",
+    ),
+    "an evaluation without its last samples": (
+        "drop-last",
+        read(
+            ORDER[:12],
+            ORDER[:12],
+            facts=facts(drop_last=True, length=15),
+            expect=Expect(deterministic=True),
+        ),
+        ("error", "drop_last"),
+        "3 of 15 samples come in no epoch",
+    ),
     "indices of the whole dataset": (
         "subset-of-a-subset",
         nested(INNER[:33], INNER),
@@ -424,6 +453,15 @@ RIGHT = {
         read(ORDER, facts=facts(num_weights=16)),
     ),
     "one dropped batch": ("drop-last", read(ORDER, facts=facts(drop_last=True))),
+    "a dropped batch that is another in each epoch": (
+        "drop-last",
+        read(
+            SHUFFLED[:12],
+            OTHERWISE[:12],
+            facts=facts(drop_last=True),
+            expect=Expect(deterministic=True),
+        ),
+    ),
     "one dropped batch of a stream": (
         "drop-last",
         observation(
@@ -480,6 +518,10 @@ RIGHT = {
     ),
     "all indices": ("sampler-repeats-indices", read(ORDER)),
     "an endless loader": ("loader-repeats-batches", delivers([[0, 1, 2, 0, 1, 2]])),
+    "batches that come several times inside": (
+        "loader-repeats-batches",
+        delivers([[0, 0, 0, 1, 1, 1]], inside=[[0] * 12 + [1] * 12]),
+    ),
     "two equal batches": ("loader-repeats-batches", delivers([[0, 1, 1, 2, 3, 4]])),
     "a batch several times, as expected": (
         "loader-repeats-batches",
@@ -623,6 +665,17 @@ OPEN = {
     "a list that may be meant": (
         "sampler-repeats-indices",
         read(TWICE, facts=facts(given_indices=True)),
+        r"Expect\(replacement=True\) if that is meant",
+    ),
+    "tasks that are drawn one by one": (
+        "sampler-repeats-indices",
+        observation(
+            [
+                fetch(task, batch=b, indices=task)
+                for b, task in enumerate([[0, 1, 2], [2, 3, 4], [0, 5, 6], [2, 7, 8]])
+            ],
+            facts=facts(sampler="mine.Tasks"),
+        ),
         r"Expect\(replacement=True\) if that is meant",
     ),
     "replacement that may be meant": (

@@ -195,6 +195,15 @@ def seeded_stream(starts, after_batches, **kind):
     )
 
 
+def seeds_at_start(**kind):
+    """Return a loader of which the first sample in a process seeds NumPy."""
+    return observation(
+        epochs([ORDER, ORDER]),
+        answers=answers(reseeded_at_start=("np.random",)),
+        facts=facts(**kind),
+    )
+
+
 def drawn(*orders):
     """Return epochs of a sampler that makes a generator in each of them."""
     return Draws(
@@ -255,6 +264,37 @@ BROKEN = {
         worker_runs(RNG, OF_THEIR_OWN, answers=MADE_LATE),
         ("error", "dataset.late"),
         "the first sample of each worker makes dataset.late",
+    ),
+    "a generator that the first sample makes in persistent workers": (
+        "rng-object-on-dataset",
+        once_late(num_workers=2, persistent_workers=True),
+        ("error", "dataset.late"),
+        "in the same state in every worker",
+    ),
+    "a generator that the first batch makes": (
+        "rng-in-collate",
+        worker_runs(
+            "collate_fn.rng",
+            OF_THEIR_OWN,
+            answers=answers(
+                constant_late_in_collate=("collate_fn.late",),
+                batch_depends_on=("collate_fn.late",),
+            ),
+        ),
+        ("error", "collate_fn.late"),
+        "the first batch of each worker makes collate_fn.late",
+    ),
+    "a first sample that seeds its worker": (
+        "reseed-in-getitem",
+        seeds_at_start(num_workers=2),
+        ("error", "dataset.__getitem__"),
+        "leaves np.random in the same state in every epoch",
+    ),
+    "a first sample that seeds persistent workers": (
+        "reseed-in-getitem",
+        seeds_at_start(num_workers=2, persistent_workers=True),
+        ("error", "dataset.__getitem__"),
+        "in the same state in every worker",
     ),
     "a generator that the first sample makes in one worker": (
         "rng-object-on-dataset",
@@ -454,6 +494,22 @@ RIGHT = {
     "samples of several sizes that do not depend on a generator": (
         "rng-object-on-dataset",
         worker_runs(RNG, SIZES, answers=random_answers("torch")),
+    ),
+    "a generator that the first batch makes, of which no batch depends": (
+        "rng-in-collate",
+        worker_runs(
+            "collate_fn.rng",
+            OF_THEIR_OWN,
+            answers=answers(constant_late_in_collate=("collate_fn.late",)),
+        ),
+    ),
+    "a first sample that seeds the main process": (
+        "reseed-in-getitem",
+        seeds_at_start(),
+    ),
+    "a first sample that seeds the only persistent worker": (
+        "reseed-in-getitem",
+        seeds_at_start(num_workers=1, persistent_workers=True),
     ),
     "a generator that the first sample makes in the main process": (
         "reseed-in-getitem",

@@ -357,6 +357,23 @@ BROKEN = {
         ("warning", "dataset.graphs"),
         "16 indices have 4 different contents; dataset.graphs holds 4 objects under 16",
     ),
+    "an index for each content, said to be so": (
+        "indices-share-a-sample",
+        shared([0, 0, *ORDER[2:]], expect=Expect(repeats=False)),
+        ("error", "dataset.__getitem__"),
+        "16 indices have 15 different contents",
+    ),
+    "random samples of few contents in each epoch": (
+        "indices-share-a-sample",
+        shared(
+            [i % 8 for i in ORDER],
+            answers=random_answers(
+                "torch", contents={i: digest(i // 4) for i in range(16)}
+            ),
+        ),
+        ("warning", "dataset.__getitem__"),
+        "the 16 samples of an epoch have 8 different contents",
+    ),
     "random samples of one stored item": (
         "indices-share-a-sample",
         shared(
@@ -641,6 +658,13 @@ RIGHT = {
     "a content for several indices, as expected": (
         "indices-share-a-sample",
         shared([i // 2 for i in ORDER], expect=Expect(repeats=True)),
+    ),
+    "a list of references that is repeated": (
+        "indices-share-a-sample",
+        shared(
+            [i % 4 for i in ORDER],
+            facts=facts(repeated_references={"dataset.files": 4}),
+        ),
     ),
     "a dataset that is repeated": (
         "indices-share-a-sample",
