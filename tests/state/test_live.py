@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+from dejabatch.observe.isolate import run_isolated
 from dejabatch.state.live import forks_break, held_by, listed, parts_of
 
 FORK = multiprocessing.get_context("fork")
@@ -197,13 +198,23 @@ def test_lock_that_another_thread_holds_is_freed_in_the_child():
             held.set()
             release.wait()
 
+    def take_in_a_child(found):
+        def take(send):
+            found.renew()
+            send(lock.acquire(timeout=5))
+
+        return run_isolated(take, 30).sent
+
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait()
-    found = held_by({"dataset": Dataset(lock=lock)}).locks
+    found = held_by({"dataset": Dataset(lock=lock)})
+    taken, still_held = take_in_a_child(found), lock.locked()
     release.set()
     thread.join()
-    assert found == (lock,)
+    assert found.locks == (lock,)
+    assert taken == [True]
+    assert still_held
     assert held_by({"dataset": Dataset(lock=lock)}).locks == ()
 
 

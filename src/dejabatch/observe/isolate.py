@@ -326,8 +326,6 @@ def _forget_signal_handlers() -> None:
     for number in signal.valid_signals() - {signal.SIGINT, signal.SIGCHLD}:
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_DFL)
-    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _forget_helpers_of_the_parent() -> None:
