@@ -195,8 +195,9 @@ if __name__ == "__main__":
     from tfrecord.torch.dataset import TFRecordDataset
 
     with tempfile.TemporaryDirectory() as folder:
+        # Without a transform there is a lambda, which spawned workers cannot get.
         records = TFRecordDataset(
-            write_records(folder), index_path=None, description={"line": "int"}
+            write_records(folder), None, {"line": "int"}, transform=dict
         )
         for name, dataset in (("alone", records), ("wrapped", Split(records))):
             loader = DataLoader(dataset, batch_size=None, num_workers=2)
