@@ -7,6 +7,7 @@ the broken ones stand beside them.
 from __future__ import annotations
 
 import copy
+import itertools
 import random
 
 import numpy as np
@@ -28,7 +29,7 @@ from torch.utils.data import (
 from torch.utils.data.sampler import WeightedRandomSampler
 from torchvision.transforms import v2
 
-from dejabatch import Expect, audit, compare, seed_worker
+from dejabatch import Expect, audit, compare, forever, seed_worker
 
 LENGTH = 48
 IMAGES = torch.rand(LENGTH, 3, 6, 6, generator=torch.Generator().manual_seed(0))
@@ -844,6 +845,31 @@ def test_loader_that_prepares_its_dataset_is_read():
     (finding,) = audit(Prepares(Pairs(), persistent_workers=True, **TWO)).findings
     assert (finding.slug, finding.where) == ("stale-worker-copy", "dataset.negatives")
     assert audit(Prepares(Pairs(), **TWO)).ok
+
+
+class Halves:
+    """Join the batches of two loaders."""
+
+    def __init__(self, one, other):
+        self.labelled = one
+        self.unlabelled = other
+
+    def __iter__(self):
+        return zip(self.labelled, iter(self.unlabelled), strict=False)
+
+
+@slow_audit
+def test_cycle_in_a_wrapper_is_named():
+    def halves(repeat):
+        return Halves(
+            load(Images(), shuffle=True), repeat(load(Images(), shuffle=True))
+        )
+
+    (finding,) = audit(lambda: halves(itertools.cycle)).findings
+    assert (finding.slug, finding.where) == ("itertools-cycle", "loader.unlabelled")
+    in_order = Halves(load(Images(), shuffle=True), itertools.cycle(load(Images())))
+    assert audit(in_order).ok
+    assert audit(lambda: halves(forever)).findings == ()
 
 
 class Tasks(Sampler):

@@ -26,7 +26,7 @@ from dejabatch.distributed.auditing import (
 )
 from dejabatch.distributed.meeting import PATIENCE, Meeting
 from dejabatch.expect import Expect
-from dejabatch.loaders import WRAPPED, held_by_wrapper, unwrap
+from dejabatch.loaders import WRAPPED, held_by_wrapper, shuffled_cycles, unwrap
 from dejabatch.observe.children import (
     Method,
     can_fork,
@@ -362,7 +362,8 @@ class _Make:
         outer = self.outer()
         inner = unwrap(outer)
         if inner is held_by_wrapper(outer):
-            inner.__dict__[WRAPPED] = True  # in the process that reads the loader
+            # In the process that reads the loader.
+            inner.__dict__[WRAPPED] = shuffled_cycles(outer)
         return inner
 
     def outer(self) -> Any:

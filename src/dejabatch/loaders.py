@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    RandomSampler,
+    SubsetRandomSampler,
+)
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from dejabatch.state.attributes import attribute
@@ -24,7 +31,10 @@ never_deleted: Final[list[Any]] = []
 """Running iterators in a forked child: to delete one would end the parent's workers."""
 
 WRAPPED: Final = "_wrapped_by_another_iterable"
-"""Attribute of a DataLoader, in a process that reads it, whose wrapper is iterated."""
+"""Attribute of a DataLoader, in a process that reads it, whose wrapper is iterated.
+
+Its value is what `shuffled_cycles` returns for the wrapper.
+"""
 
 
 def unwrap(loader: object) -> DataLoader[Any] | Iterable[Any]:
@@ -78,6 +88,31 @@ def held_by_wrapper(loader: object) -> DataLoader[Any] | None:
     attributes = getattr(loader, "__dict__", {})
     held = [value for value in attributes.values() if isinstance(value, DataLoader)]
     return held[0] if len(held) == 1 else None
+
+
+def shuffled_cycles(loader: object) -> tuple[str, ...]:
+    """Return the attributes that hold an ``itertools.cycle`` over a shuffled DataLoader.
+
+    A cycle stores the batches of its first pass, and gives them again.
+
+    Parameters
+    ----------
+    loader : object
+        An iterable of batches, which may hold several loaders.
+    """
+    found = []
+    for name, value in attribute(loader, "__dict__", {}).items():
+        if is_a(value, itertools.cycle):
+            for held in gc.get_referents(value):
+                if is_a(held, _BaseDataLoaderIter) and _is_shuffled(held):
+                    found.append(name)
+    return tuple(found)
+
+
+def _is_shuffled(iterator: Any) -> bool:
+    indices = iterator._index_sampler
+    sampler = attribute(indices, "sampler", indices)
+    return isinstance(sampler, RandomSampler | SubsetRandomSampler)
 
 
 def _inside(loader: Any) -> Any:

@@ -16,6 +16,14 @@ def check(
     Without order and augmentation at random, a new pass would have the same batches.
     """
     facts, rebuilt = facts_of(observation), observation.rebuilt
+    if facts.shuffled_cycles:
+        where = f"loader.{facts.shuffled_cycles[0]}"
+        return Diagnosis(
+            severity="warning",
+            where=where,
+            evidence=f"{where} is an itertools.cycle, which stores the batches of its first "
+            "pass, over a DataLoader that shuffles",
+        )
     if facts.dataset != "itertools.cycle" or observation.expect.deterministic:
         return None
     batches = _batches(observation)

@@ -90,6 +90,7 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         holds_lock=holds_lock(loader.dataset),
         unused_attributes=_unused_attributes(loader.dataset),
         own_iter=has_own_iter(loader),
+        shuffled_cycles=vars(loader).get(WRAPPED, ()),
         index_lists=asks_for_lists(loader),
         one_shot=hasattr(type(sampler if map_style else loader.dataset), "__next__"),
         replacement=stored(sampler, "replacement") is True,

@@ -126,6 +126,9 @@ class Facts:
     own_iter : bool
         Whether the loader's class has an ``__iter__`` of its own, or the loader a wrapper
         that the program iterates.
+    shuffled_cycles : tuple of str
+        Attributes of that wrapper which hold an ``itertools.cycle`` over a DataLoader that
+        shuffles.
     index_lists : bool
         Whether the dataset is asked for a list of indices, by a
         :class:`~torch.utils.data.BatchSampler` as the sampler.
@@ -182,6 +185,7 @@ class Facts:
     data_loader: bool = True
     inner_loader: str = ""
     own_iter: bool = False
+    shuffled_cycles: tuple[str, ...] = ()
     index_lists: bool = False
     library_generators: Mapping[str, str] = field(default_factory=dict)
     repeated_references: Mapping[str, int] = field(default_factory=dict)

@@ -169,6 +169,12 @@ BROKEN = {
         ("error", "loader"),
         "repeats the first 4 batches; when the loader is made again, it has others",
     ),
+    "a wrapper that holds a cycle": (
+        "itertools-cycle",
+        read(ORDER, facts=facts(own_iter=True, shuffled_cycles=("unlabelled",))),
+        ("warning", "loader.unlabelled"),
+        "over a DataLoader that shuffles",
+    ),
     "one pass of itertools.cycle": (
         "itertools-cycle",
         cycled(),
