@@ -104,7 +104,7 @@ def diagnose_late(
     paths : collection of str
         The generators.
     maker : {"sample", "batch"}
-        What makes them: the first sample of each worker, or its first batch.
+        The maker of them: the first sample of each worker, or its first batch.
     """
     where = repeats_of_new_workers(observation)
     if not paths or where is None:
