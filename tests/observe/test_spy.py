@@ -11,10 +11,11 @@ import torch
 from conftest import ROOT
 from green_runs import slow_audit
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+from torchdata.stateful_dataloader.sampler import RandomSampler
 
 from dejabatch import FAILURE_MODES
 from dejabatch.finders import found_by
-from dejabatch.observe.facts import known_states
+from dejabatch.observe.facts import facts_of, known_states
 from dejabatch.observe.record import MAIN_PROCESS, SEEDED_NUMPY
 from dejabatch.observe.spy import observe
 from dejabatch.state import generators as rngs
@@ -254,6 +255,19 @@ def test_numpy_is_seeded_until_the_first_draw(draws):
         assert (SEEDED_NUMPY in known_states(0)) is (draws == 0)
     finally:
         np.random.set_state(state)
+
+
+class OwnSampler(torch.utils.data.RandomSampler):
+    """A class of the user's that extends a class of torch."""
+
+
+def test_library_of_a_sampler_is_told_from_torch_and_from_the_user():
+    own, of_torch = OwnSampler(range(6)), torch.utils.data.RandomSampler(range(6))
+    libraries = {
+        sampler: facts_of(DataLoader(range(6), sampler=sampler)).sampler_library
+        for sampler in (own, of_torch, RandomSampler(range(6)))
+    }
+    assert [*libraries.values()] == [None, None, "torchdata"]
 
 
 def test_samples_that_are_none_are_counted():

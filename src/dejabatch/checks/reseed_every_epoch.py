@@ -25,6 +25,8 @@ def check(
     order = evidence.of(repeated_order)
     if order is None:
         return None
+    if facts.sampler_has_set_epoch:  # the training loop sets the epoch
+        return None
     if not facts.shuffles:
         return _by_own_generator(observation)
     return Diagnosis(
@@ -62,8 +64,6 @@ def _by_own_generator(observation: Observation) -> Diagnosis | None:
     facts, draws = facts_of(observation), observation.draws
     fixed = observation.expect.fixed_order
     if draws is None or not draws.seeding_functions or fixed:
-        return None
-    if facts.sampler_has_set_epoch:
         return None
     first, *others = draws.epochs
     if not all(np.array_equal(first, other) for other in others):

@@ -22,7 +22,7 @@ def check(
     """Look for indices drawn twice, and for indices never drawn, in a whole epoch.
 
     A sampler that draws with replacement, or repeats on purpose, does so too. Its code
-    names functions for that, or each index comes equally often.
+    names functions for that, each index comes equally often, or a library defines it.
     """
     facts = facts_of(observation)
     if facts.length is None or not observation.orders():
@@ -139,6 +139,8 @@ def _may_be_meant(
 ) -> bool:
     """Return whether repeated indices look like a choice of the user."""
     if facts.given_indices or not facts.sampler or facts.length is None:
+        return True
+    if facts.sampler_library is not None:  # the design of a published sampler
         return True
     # An epoch as long as the dataset, with nothing to choose by, looks like a permutation.
     as_long = abs(int(counts.sum()) - facts.length) <= _LENGTH_TOLERANCE * facts.length

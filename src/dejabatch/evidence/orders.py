@@ -111,12 +111,15 @@ def empty_epochs(
     Raises
     ------
     dejabatch.findings.CannotTell
-        If no epoch was read to its end, or if only one was read.
+        If no epoch was read to its end, if only one was read, or if the sampler may be
+        endless.
     """
     if len(observation.ends) < 2:
         cannot_tell("fewer than two epochs were read", more_epochs(observation))
     if not any(end.complete for end in observation.ends):
         cannot_tell("no epoch was read to its end", whole_epochs(observation))
+    if _may_be_endless(observation):
+        cannot_tell("no epoch with batches was read to its end")
     full = {fetch.epoch for fetch in observation.fetches}
     return [
         end.epoch
@@ -125,6 +128,18 @@ def empty_epochs(
         and end.epoch not in full
         and end.epoch > min(full, default=end.epoch)
     ]
+
+
+def _may_be_endless(observation: Observation) -> bool:
+    """Return whether the sampler's first epoch had no end as far as it was read.
+
+    An endless sampler needs no second pass, which is empty where a generator was left.
+    """
+    draws = observation.draws
+    if draws is None or draws.complete:
+        return False
+    full = {fetch.epoch for fetch in observation.fetches}
+    return not any(end.complete and end.epoch in full for end in observation.ends)
 
 
 def streams_coincide(pair: Pair, _evidence: Evidence[Pair]) -> bool:

@@ -78,6 +78,7 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         drop_last=stored(loader.batch_sampler, "drop_last") is True,
         draws_with_replacement=_draws_with_replacement(sampler),
         sampler_holds_items=_holds_items(sampler),
+        sampler_library=_library_of_class(sampler),
         given_indices=isinstance(
             sampler, (list, tuple, range, np.ndarray, torch.Tensor, SubsetRandomSampler)
         ),
@@ -204,6 +205,12 @@ def known_states(num_workers: int) -> dict[str, bytes]:
 def class_name(value: object) -> str:
     """Return the class of an object as ``module.name``."""
     return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def _library_of_class(value: object) -> str | None:
+    """Return the installed library that defines an object's class, if it is not torch."""
+    library = library_of(type(value).__module__)
+    return None if library == "torch" else library
 
 
 def stored(value: object, name: str) -> object:

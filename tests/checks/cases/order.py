@@ -438,6 +438,14 @@ BROKEN = {
 }
 
 RIGHT = {
+    "one order of a shuffling sampler with a set_epoch": (
+        "reseed-every-epoch",
+        read(
+            SHUFFLED,
+            SHUFFLED,
+            facts=facts(shuffles=True, sampler_epoch=0, sampler_has_set_epoch=True),
+        ),
+    ),
     "the same batches in any pass of itertools.cycle": (
         "itertools-cycle",
         cycled(rebuilt=cycled()),
@@ -621,6 +629,23 @@ RIGHT = {
 }
 
 OPEN = {
+    "a sampler of a library that repeats indices": (
+        "sampler-repeats-indices",
+        read(
+            MANY_TWICE,
+            facts=facts(sampler="library.Sampler", sampler_library="library"),
+        ),
+        r"2 indices more than once.*Expect\(replacement=True\)",
+    ),
+    "an empty second epoch of a sampler without an end": (
+        "one-shot-sampler",
+        read(
+            ORDER,
+            ends=[EpochEnd(0, False), EpochEnd(1, True)],
+            draws=Draws((np.array(ORDER),), complete=False),
+        ),
+        "no epoch with batches was read to its end",
+    ),
     "no batch sampler": (
         "batch-sampler-reuses-its-list",
         read(ORDER, facts=facts(batched=False)),
