@@ -44,14 +44,14 @@ def repeated_order(
     first, *others = (order[:shortest] for order in orders)
     if any(not np.array_equal(first, other) for other in others):
         return None
-    if _delivered_otherwise(observation):
+    if delivered_otherwise(observation):
         return None
     # A sampler for several ranks may start over once, at its end.
     descents = int((np.diff(first) < 0).sum())
     return first if descents > 1 else None
 
 
-def _delivered_otherwise(observation: Observation) -> bool:
+def delivered_otherwise(observation: Observation) -> bool:
     """Return whether the loader's own ``__iter__`` delivers epochs that differ.
 
     Such a loader may call ``set_epoch`` itself.

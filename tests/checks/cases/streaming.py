@@ -225,6 +225,16 @@ RIGHT = {
         "stream-with-fixed-shuffle",
         two_epochs(range(12), range(11, -1, -1)),
     ),
+    "one order in workers of a loader that sets the epoch itself": (
+        "stream-with-fixed-shuffle",
+        two_epochs(
+            range(12),
+            range(12),
+            answers=answers(second_pass_differs=True),
+            kind=facts(map_style=False, num_workers=1, own_iter=True),
+            delivered=two_epochs(range(12), range(11, -1, -1)),
+        ),
+    ),
     "one order, as expected": (
         "stream-with-fixed-shuffle",
         two_epochs(range(12), range(12), expect=Expect(fixed_order=True)),
