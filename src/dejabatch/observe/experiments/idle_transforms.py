@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.data import Dataset
 
 from dejabatch.chance import FALSE_ALARM
 from dejabatch.state.fingerprint import fingerprint
-from dejabatch.state.reach import is_a, walk
+from dejabatch.state.reach import is_a, library_of, walk
 
 _RANDOM = (
     "Random",
@@ -97,10 +98,14 @@ def idle_transforms(
 
         return before, after
 
+    holders: dict[str, object] = {}
     for path, value in walk(roots):
+        holders[path] = value
         if not is_a(value, torch.nn.Module) or not _is_random(type(value)):
             continue
         module: Any = value
+        if getattr(module, "p", None) == 0 and _is_part_of_a_preset(path, holders):
+            continue
         needed = _uses_needed(module)
         if needed <= _MOST_USES:
             uses[path] = _Uses(needed)
@@ -118,6 +123,21 @@ def idle_transforms(
 def _is_random(cls: type) -> bool:
     from_torchvision = cls.__module__.startswith("torchvision.transforms")
     return from_torchvision and any(name in cls.__name__ for name in _RANDOM)
+
+
+def _is_part_of_a_preset(path: str, holders: Mapping[str, object]) -> bool:
+    """Return whether a library has chosen a transform's settings, and not the user.
+
+    A published set of transforms has all kinds, and switches some off. A dataset of a
+    library gets its transforms from the user.
+    """
+    while path:
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        holder = holders.get(path)
+        library = library_of(type(holder).__module__)
+        if library not in {None, "torch", "torchvision"} or is_a(holder, Dataset):
+            return not is_a(holder, Dataset)
+    return False
 
 
 def _uses_needed(module: Any) -> int:
