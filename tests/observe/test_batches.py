@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from dejabatch.observe.batches import (
+    count_different_rows,
     digest_of_content,
     digest_of_details,
     digest_of_parts,
@@ -57,3 +58,35 @@ def test_labels_and_names_are_no_content(sample):
 def test_short_texts_and_positions_tell_samples_with_one_image_apart(part, tells):
     parts = parts_of({"image": torch.rand(3, 8, 8), "part": part})
     assert (digest_of_details(parts, digest_of_parts(parts)) != NO_CONTENT) is tells
+
+
+def boxes(index):
+    """Return a sample with one box, whose numbers are equal in many samples."""
+    return {
+        "image": torch.full((3, 2), float(index)),
+        "class": torch.zeros(1, 1),
+        "image_number": torch.zeros(1),
+    }
+
+
+def joined(samples):
+    """Number the images of a batch in place, and join all parts."""
+    for number, sample in enumerate(samples):
+        sample["image_number"] += number
+    images = torch.stack([sample["image"] for sample in samples])
+    names = ("class", "image_number")
+    return {
+        "image": images,
+        **{name: torch.cat([s[name] for s in samples]) for name in names},
+    }
+
+
+def test_one_number_that_all_rows_have_is_no_part_of_one_sample():
+    samples = [boxes(index) for index in range(4)]
+    assert count_different_rows(joined(samples), samples) == 4
+
+
+def test_part_of_one_sample_in_all_rows_is_seen():
+    samples = [boxes(index) for index in range(4)]
+    batch = joined(samples) | {"image": samples[2]["image"].expand(4, 3, 2)}
+    assert count_different_rows(batch, samples) == 1
