@@ -3,6 +3,7 @@
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.facts import map_style
 from dejabatch.evidence.labels import grouped_labels
+from dejabatch.evidence.orders import order_varies
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
 
@@ -19,6 +20,8 @@ def check(
     facts, fixed = map_style(observation), observation.expect.fixed_order
     grouped = evidence.of(grouped_labels)
     if grouped is None or fixed or facts.shuffles:
+        return None
+    if evidence.of(order_varies):  # a batch sampler may group labels on purpose
         return None
     if fixed is None and not observation.random and not facts.drop_last:
         cannot_tell(

@@ -66,6 +66,21 @@ def delivered_otherwise(observation: Observation) -> bool:
     return len(other) > 0 and one != other
 
 
+def order_varies(observation: Observation, _evidence: Evidence[Observation]) -> bool:
+    """Return whether the sampler gave two epochs in different orders, or will do so.
+
+    A sampler with a ``set_epoch`` waits for the training loop to call it.
+    """
+    draws = observation.draws
+    later = [] if draws is None else [*draws.epochs, draws.after_set_epoch]
+    orders = [order for order in (*observation.orders(), *later) if order is not None]
+    shortest = min(map(len, orders), default=0)
+    return any(
+        not np.array_equal(orders[0][:shortest], order[:shortest])
+        for order in orders[1:]
+    )
+
+
 def repeated_batches(
     observation: Observation, _evidence: Evidence[Observation]
 ) -> frozenset[frozenset[int]]:

@@ -79,6 +79,7 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         draws_with_replacement=_draws_with_replacement(sampler),
         sampler_holds_items=_holds_items(sampler),
         sampler_library=_library_of_class(sampler),
+        dataset_library=_library_of_class(loader.dataset),
         given_indices=isinstance(
             sampler, (list, tuple, range, np.ndarray, torch.Tensor, SubsetRandomSampler)
         ),

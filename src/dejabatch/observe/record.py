@@ -110,9 +110,9 @@ class Facts:
     sampler_holds_items : bool
         Whether the sampler stores a container or an array, such as weights or the indices
         of each class.
-    sampler_library : str or None
-        The installed library that defines the sampler's class; None for torch and for a
-        class of the user.
+    dataset_library, sampler_library : str or None
+        The installed libraries that define their classes; None for torch and for a class
+        of the user.
     given_indices : bool
         Whether the sampler only has indices that it was given, such as a list.
     num_weights : int or None
@@ -182,6 +182,7 @@ class Facts:
     draws_with_replacement: bool = False
     sampler_holds_items: bool = False
     sampler_library: str | None = None
+    dataset_library: str | None = None
     given_indices: bool = False
     num_weights: int | None = None
     holds_lock: bool = False

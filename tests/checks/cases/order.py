@@ -592,6 +592,24 @@ RIGHT = {
         "sorted-without-shuffle",
         grouped(SORTED, answers=random_answers("torch"), facts=facts(shuffles=True)),
     ),
+    "labels that a batch sampler groups in an order that varies": (
+        "sorted-without-shuffle",
+        grouped(
+            SORTED,
+            answers=random_answers("torch"),
+            draws=Draws((np.arange(48), np.arange(48)[::-1]), complete=True),
+        ),
+    ),
+    "labels that a batch sampler groups anew after set_epoch": (
+        "sorted-without-shuffle",
+        grouped(
+            SORTED,
+            answers=random_answers("torch"),
+            draws=Draws(
+                (np.arange(48),), complete=True, after_set_epoch=np.arange(48)[::-1]
+            ),
+        ),
+    ),
     "sorted labels, as expected": (
         "sorted-without-shuffle",
         grouped(SORTED, expect=Expect(fixed_order=True)),

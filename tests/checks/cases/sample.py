@@ -177,6 +177,21 @@ BROKEN = {
         ("error", "dataset.n"),
         "for index 0 and 1",
     ),
+    "a queue of a library without workers": (
+        "stateful-cursor",
+        once(answers=answers(**CURSOR), facts=facts(dataset_library="library")),
+        ("note", "dataset.__getitem__"),
+        "for index 0 and 1",
+    ),
+    "a queue of a library in workers": (
+        "stateful-cursor",
+        once(
+            answers=answers(**CURSOR),
+            facts=facts(dataset_library="library", num_workers=2),
+        ),
+        ("error", "dataset.__getitem__"),
+        "for index 0 and 1",
+    ),
     "a counter out of sight": (
         "stateful-cursor",
         once(answers=answers(**CURSOR)),
