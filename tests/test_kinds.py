@@ -614,6 +614,26 @@ class SetsLimit(DataLoader):
         return super().__iter__()
 
 
+class BatchesOfShards(IterableDataset):
+    """Shuffles without any generator in reach, and makes its batches itself."""
+
+    def __init__(self, *, split_first):
+        self.split_first = split_first
+
+    def __iter__(self):
+        info = get_worker_info()
+        mixed = np.random.RandomState(None if info is None else info.id).permutation
+        shards = np.arange(LENGTH).reshape(-1, 6)
+        if info is None:
+            shards = mixed(shards)
+        elif self.split_first:
+            shards = mixed(shards[info.id :: info.num_workers])
+        else:
+            shards = mixed(shards)[info.id :: info.num_workers]
+        for batch in np.array_split(mixed(shards.reshape(-1)), 6):
+            yield {"image": IMAGES[batch], "label": torch.from_numpy(batch)}
+
+
 class CountsEpochs(IterableDataset):
     epoch = 0
 
@@ -703,6 +723,11 @@ KINDS = {
         load(SeedsStream(), num_workers=2),
         load(OwnGeneratorStream(), num_workers=2),
         ("reseed-in-getitem", "dataset.__iter__"),
+    ),
+    "batches of shards that are shuffled differently before the split": (
+        load(BatchesOfShards(split_first=False), batch_size=None, num_workers=2),
+        load(BatchesOfShards(split_first=True), batch_size=None, num_workers=2),
+        ("stream-not-split-by-worker", "dataset.__iter__"),
     ),
     "a cached part": (
         load(CachedLatents(), shuffle=True),

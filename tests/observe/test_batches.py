@@ -10,6 +10,7 @@ from dejabatch.observe.batches import (
     digest_of_details,
     digest_of_parts,
     parts_of,
+    samples_of,
 )
 from dejabatch.observe.record import NO_CONTENT, SMALL_CONTENT
 
@@ -90,3 +91,19 @@ def test_part_of_one_sample_in_all_rows_is_seen():
     samples = [boxes(index) for index in range(4)]
     batch = joined(samples) | {"image": samples[2]["image"].expand(4, 3, 2)}
     assert count_different_rows(batch, samples) == 1
+
+
+@pytest.mark.parametrize(
+    ("item", "number"),
+    [
+        ({"image": torch.zeros(4, 3, 2), "label": torch.arange(4)}, 4),
+        ((torch.zeros(4, 3), ["a", "b", "c", "d"]), 4),
+        (torch.zeros(4, 3), 1),
+        ({"image": torch.zeros(3, 4, 4), "label": 1}, 1),
+        ([torch.zeros(2, 5), torch.zeros(2, 5)], 1),
+        (None, 1),
+    ],
+    ids=["batch", "batch with texts", "tensor", "image", "unclear", "nothing"],
+)
+def test_item_of_a_stream_that_is_a_batch_has_samples(item, number):
+    assert len(samples_of(item)) == number

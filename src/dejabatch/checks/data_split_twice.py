@@ -18,6 +18,8 @@ from dejabatch.observe.record import Observation
 # A split that takes effect leaves at most half of what there was.
 _MOST_OF_A_PART = 0.75
 
+UNLESS = {"stream-not-split-by-worker"}
+
 
 def check(
     observation: Observation, _evidence: Evidence[Observation]

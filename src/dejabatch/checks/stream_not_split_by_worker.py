@@ -1,6 +1,7 @@
 """Every worker reads the whole stream."""
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +26,12 @@ def check(
     generators are in the same states. An endless stream of noise does so too, and cannot
     be split; the stream must therefore come to an end.
     """
-    iterable_style(observation)
-    streams = observation.streams()
+    facts, streams = iterable_style(observation), observation.streams()
     if len(streams) < 2:
         cannot_tell("there are no two workers with samples")
     certain = _same_samples(streams)
+    if certain and not facts.batched and _is_shifted(_contents(observation)):
+        certain = False  # windows of a long recording that overlap
     if not certain and (found := _shuffled_before_the_split(observation)):
         return found
     if not certain:
@@ -56,25 +58,57 @@ def check(
 
 def _shuffled_before_the_split(observation: Observation) -> Diagnosis | None:
     """Look for samples of two workers that share none when they shuffle alike."""
-    replay = observation.replay
-    if replay is None or observation.expect.repeats:
+    if observation.expect.repeats:
         return None
     contents = _contents(observation)
     shared, samples = _shared(contents), sum(map(len, contents))
     if shared < max(2, _LEAST_SHARED * samples) or _again(contents) > shared / 4:
         return None
-    alike = _contents(replay)
-    if len(alike) < 2 or min(map(len, alike)) < 2 or _shared(alike):
+    if _split_with_equal_states(observation):
+        reason = "none do when all workers have the same random states"
+    elif never := _never_seen(observation, contents):
+        reason = f"{never} of the stream's samples come from none"
+    else:
         return None
     return Diagnosis(
         severity="error",
         where="dataset.__iter__",
-        evidence=f"{shared} samples of an epoch come from more than one worker, and none "
-        "do when all workers have the same random states",
+        evidence=f"{shared} samples of an epoch come from more than one worker, and "
+        f"{reason}",
         title="Workers shuffle a stream differently before they split it",
         fix="Shuffle in the same way in every worker, with `random.Random(seed + epoch)`, "
         "or shuffle after the split.",
     )
+
+
+def _split_with_equal_states(observation: Observation) -> bool:
+    """Return whether workers share no sample when their random states are the same."""
+    alike = [] if observation.replay is None else _contents(observation.replay)
+    return len(alike) > 1 and min(map(len, alike)) > 1 and not _shared(alike)
+
+
+def _never_seen(observation: Observation, contents: list[list[bytes]]) -> int:
+    """Return how many samples of one pass without workers no worker yields.
+
+    A stream that draws some of its samples at random yields others in each pass.
+    """
+    whole = observation.whole_stream or frozenset()
+    seen = {sample for content in contents for sample in content}
+    return len(whole - seen) if seen < whole else 0
+
+
+def _is_shifted(contents: list[list[bytes]]) -> bool:
+    """Return whether the samples that workers share keep their neighbours, but not all.
+
+    Rows of windows look like samples of batches. Overlapping windows of two workers have
+    the same rows, each row before the same next row.
+    """
+    one, other, *_ = contents
+    if one[: len(other)] == other[: len(one)]:
+        return False
+    following = dict(pairwise(one))
+    kept = sum(following.get(a) == b for a, b in pairwise(other))
+    return 2 * kept > len(other)
 
 
 def _draws_with_replacement(observation: Observation) -> bool:

@@ -221,6 +221,21 @@ def rows_of(batch: Any, length: int | None = None) -> list[tuple[Any, ...]]:
     return [] if columns.unclear else list(zip(*columns.parts, strict=True))
 
 
+def samples_of(item: Any) -> list[Any]:
+    """Return the samples of an item of a stream that the loader does not batch.
+
+    Returns
+    -------
+    list
+        The rows of an item that is a batch: two or more of its parts have a row for each
+        sample. Any other item is one sample.
+    """
+    columns = _Columns(None)
+    columns.collect(item)
+    is_batch = len(columns.parts) > 1 and not columns.unclear
+    return list(zip(*columns.parts, strict=True)) if is_batch else [item]
+
+
 class _Columns:
     """The parts of a batch that have one row for each sample.
 

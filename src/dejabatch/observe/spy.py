@@ -31,6 +31,7 @@ from dejabatch.observe.batches import (
     labels_of,
     parts_of,
     rows_of,
+    samples_of,
 )
 from dejabatch.observe.errors import (
     blame,
@@ -503,6 +504,7 @@ class _Spy:
         self._worker_init = loader.worker_init_fn
         self._batched = loader.batch_sampler is not None
         self._index_lists = asks_for_lists(loader)
+        self._is_stream = isinstance(loader.dataset, IterableDataset)
         self._dataset = loader.dataset if in_main else None
         self._start: tuple[Census, int] | None = None
         self._found: list[generators.Found] | None = None
@@ -532,6 +534,9 @@ class _Spy:
         items = samples if self._batched else [samples]
         if self._index_lists:
             items = rows_of(samples) or items
+        labels = labels_of(items)
+        if self._is_stream and not self._batched:
+            items = samples_of(samples)
         digests = _as_array(fingerprint(item, opaque=opaque) for item in items)
         taken_apart = [parts_of(item) for item in items]
         parts = [digest_of_parts(one) for one in taken_apart]
@@ -552,7 +557,7 @@ class _Spy:
             start=start,
             digests=digests,
             rows=rows,
-            labels=labels_of(items),
+            labels=labels,
             opaque=unclear,
             census=self.census(),
             parts=_columns(parts),

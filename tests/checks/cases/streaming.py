@@ -1,11 +1,16 @@
 """Observations for the checks of section 4_streaming."""
 
+import numpy as np
 from observations import answers, digest, facts, fetch, observation, pair, streams
 
 from dejabatch import Expect
 from dejabatch.observe.record import EpochEnd
 
 STREAM = facts(map_style=False, length=None, num_workers=2, start_method="fork")
+UNBATCHED = facts(
+    map_style=False, length=None, num_workers=2, batch_size=None, batched=False
+)
+SHUFFLED = np.random.default_rng(0).permutation(12).tolist()
 SAME = streams(range(12), range(12))
 SPLIT = streams(range(0, 24, 2), range(1, 24, 2))
 WHOLE = EpochEnd(0, True)
@@ -97,6 +102,22 @@ BROKEN = {
         ("error", "dataset.__iter__"),
         "4 samples of an epoch come from more than one worker",
     ),
+    "workers that shuffle by the clock before they split": (
+        "stream-not-split-by-worker",
+        read(
+            streams(range(12), range(8, 20)),
+            replay=read(streams(range(12), range(6, 18))),
+            whole_stream=contents(range(24)),
+        ),
+        ("error", "dataset.__iter__"),
+        "and 4 of the stream's samples come from none",
+    ),
+    "workers whose batches are cut from one shuffled stream": (
+        "stream-not-split-by-worker",
+        read(streams(range(12), SHUFFLED), kind=UNBATCHED),
+        ("error", "dataset.__iter__"),
+        "the 2 workers give the same samples",
+    ),
     "workers that leave out half of a stream": (
         "data-split-twice",
         read(SPLIT, whole_stream=contents(range(48))),
@@ -163,6 +184,14 @@ BROKEN = {
 }
 
 RIGHT = {
+    "windows of one recording that overlap": (
+        "stream-not-split-by-worker",
+        read(streams(range(24), range(3, 27)), kind=UNBATCHED),
+    ),
+    "samples drawn from a large stream": (
+        "stream-not-split-by-worker",
+        read(streams(range(12), range(8, 20)), whole_stream=contents(range(10, 30))),
+    ),
     "two epochs of a stream": ("exhausted-stream", two_epochs(range(12), range(12))),
     "an iterator that is reset at its end": (
         "exhausted-stream",

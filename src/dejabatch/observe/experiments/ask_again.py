@@ -32,6 +32,7 @@ from dejabatch.observe.batches import (
     digest_of_parts,
     parts_of,
     rows_of,
+    samples_of,
 )
 from dejabatch.observe.experiments.delivered import compare_rows
 from dejabatch.observe.experiments.draws import draw
@@ -232,6 +233,12 @@ def _changing_parts(sample: object, later: Iterable[object]) -> object:
     return [p for path, p in parts.items() if fingerprint(p) != before[path]] or sample
 
 
+def _flat(items: Iterable[Any]) -> Iterator[Any]:
+    """Yield the samples of items that may be batches."""
+    for item in items:
+        yield from samples_of(item)
+
+
 def _sorted_integers(roots: Mapping[str, object]) -> dict[str, bytes]:
     """Return the content of each array of integers, whatever its order, by path."""
     return {
@@ -389,8 +396,9 @@ class _Questions:
         return self._start_of_stream()
 
     def _start_of_stream(self) -> list[bytes]:
-        stream = itertools.islice(iter(self._samples.dataset), _LONG_STREAM)
-        return [fingerprint(sample) for sample in stream]
+        stream = iter(self._samples.dataset)
+        samples = stream if self._batched else _flat(stream)
+        return [fingerprint(one) for one in itertools.islice(samples, _LONG_STREAM)]
 
     def _held_by_stream(self) -> tuple[str, ...]:
         stream = iter(self._samples.dataset)

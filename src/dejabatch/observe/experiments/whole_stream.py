@@ -9,6 +9,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
+from dejabatch.observe.batches import samples_of
 from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.observe.record import Observation
 from dejabatch.state.fingerprint import fingerprint
@@ -55,7 +56,14 @@ class _ReadAll:
     most: int
 
     def __call__(self, send: Send) -> None:
-        stream = iter(self.make_loader().dataset)
-        seen = frozenset(map(fingerprint, itertools.islice(stream, self.most)))
+        loader = self.make_loader()
+        stream = iter(loader.dataset)
+        items = itertools.islice(stream, self.most)
+        batched = loader.batch_sampler is not None
+        seen = frozenset(
+            fingerprint(sample)
+            for item in items
+            for sample in ([item] if batched else samples_of(item))
+        )
         if next(stream, None) is None:
             send(seen)
