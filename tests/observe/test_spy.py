@@ -257,6 +257,42 @@ def test_numpy_is_seeded_until_the_first_draw(draws):
         np.random.set_state(state)
 
 
+class Iterating:
+    """A sampler that is its own iterator."""
+
+    left = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if not self.left:
+            raise StopIteration
+        self.left -= 1
+        return self.left
+
+
+class Resets(Iterating):
+    def __iter__(self):
+        self.left = 4
+        return self
+
+
+@pytest.mark.parametrize(
+    ("sampler", "one_pass"),
+    [
+        (iter([2, 1]), True),
+        ((i for i in range(3)), True),
+        (Iterating(), True),
+        (Resets(), False),
+        ([2, 1], False),
+    ],
+    ids=["iterator", "generator", "returns itself", "resets itself", "list"],
+)
+def test_iterator_that_resets_itself_has_more_than_one_pass(sampler, one_pass):
+    assert facts_of(DataLoader(range(4), sampler=sampler)).one_shot == one_pass
+
+
 class OwnSampler(torch.utils.data.RandomSampler):
     """A class of the user's that extends a class of torch."""
 

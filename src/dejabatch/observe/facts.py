@@ -94,7 +94,7 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         own_iter=has_own_iter(loader),
         shuffled_cycles=vars(loader).get(WRAPPED, ()),
         index_lists=asks_for_lists(loader),
-        one_shot=hasattr(type(sampler if map_style else loader.dataset), "__next__"),
+        one_shot=has_one_pass(sampler if map_style else loader.dataset),
         replacement=stored(sampler, "replacement") is True,
         sampler_has_generator=stored(sampler, "generator") is not None,
         shuffles=isinstance(
@@ -163,6 +163,18 @@ def has_own_iter(loader: DataLoader[Any]) -> bool:
     top = cls.__module__.partition(".")[0]
     own = cls.__iter__ is not DataLoader.__iter__ and top != "torchdata"
     return own or WRAPPED in vars(loader)
+
+
+def has_one_pass(value: object) -> bool:
+    """Return whether an object is an iterator that cannot begin another pass.
+
+    An ``__iter__`` in Python that does more than to return the iterator may reset it, as
+    the samplers of lhotse do.
+    """
+    if not hasattr(type(value), "__next__"):
+        return False
+    begin = getattr(type(value), "__iter__", None)
+    return not is_a(begin, types.FunctionType) or not names_in(begin.__code__)
 
 
 def asks_for_lists(loader: DataLoader[Any]) -> bool:

@@ -85,7 +85,7 @@ class Facts:
     worker_init_fn : bool
         Whether the loader has one.
     one_shot : bool
-        Whether the sampler, or the iterable dataset, is an iterator, which has one pass.
+        Whether the sampler, or the iterable dataset, is an iterator that nothing resets.
     replacement : bool
         Whether the sampler says that it draws with replacement.
     sampler_has_generator : bool

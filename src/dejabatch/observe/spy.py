@@ -42,6 +42,7 @@ from dejabatch.observe.facts import (
     asks_for_lists,
     class_name,
     facts_of,
+    has_one_pass,
     known_states,
     nested_subsets,
     path_of_inner_loader,
@@ -368,7 +369,7 @@ def watch_batches(
             num_workers=0,
             start_method=None,
             persistent_workers=False,
-            one_shot=hasattr(type(batches), "__next__"),
+            one_shot=has_one_pass(batches),
             data_loader=False,
             inner_loader=path_of_inner_loader(batches),
         )
