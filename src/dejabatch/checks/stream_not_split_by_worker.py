@@ -82,7 +82,7 @@ def _shuffled_before_the_split(observation: Observation) -> Diagnosis | None:
 
 
 def _split_with_equal_states(observation: Observation) -> bool:
-    """Return whether workers share no sample when their random states are the same."""
+    """Return whether workers with equal random states have different samples."""
     alike = [] if observation.replay is None else _contents(observation.replay)
     return len(alike) > 1 and min(map(len, alike)) > 1 and not _shared(alike)
 

@@ -173,7 +173,7 @@ def has_one_pass(value: object) -> bool:
     """
     if not hasattr(type(value), "__next__"):
         return False
-    begin = getattr(type(value), "__iter__", None)
+    begin: Any = getattr(type(value), "__iter__", None)
     return not is_a(begin, types.FunctionType) or not names_in(begin.__code__)
 
 
