@@ -65,11 +65,11 @@ def repeated(
         if one[0] == other[0]:
             axis, certain = "worker", True
         elif one[1] == other[1]:
-            axis, certain = "epoch", _indices_differ(firsts[one], firsts[other])
+            axis, certain = "epoch", _samples_differ(firsts[one], firsts[other])
         else:
             continue  # another worker in another epoch: the other pairs imply it
         for path, equally in _drawn_from(observation, one, other).items():
-            if axis == "worker" and _only_orders_the_stream(observation, one, path):
+            if _only_orders_the_stream(observation, one, path):
                 continue
             if path in matters or (
                 equally and (certain or "worker" in found.get(path, ()))
@@ -383,10 +383,13 @@ def _worker_starts(
     return starts
 
 
-def _indices_differ(one: Fetch, other: Fetch) -> bool:
-    """Return whether two batches certainly have different indices."""
+def _samples_differ(one: Fetch, other: Fetch) -> bool:
+    """Return whether two batches certainly have different samples.
+
+    The samples of a stream have no index; where nothing differs, they may be the same.
+    """
     if one.indices is None or other.indices is None:
-        return False
+        return not np.array_equal(one.digests, other.digests)
     return not np.array_equal(one.indices, other.indices)
 
 

@@ -217,6 +217,13 @@ BY_INDEX = answers(
     reseeded_by_index=("torch",), seeding_places=("dataset.transform.__call__",)
 )
 
+
+def without_indices(seen):
+    """Return the batches of a stream, whose samples have no index."""
+    fetches = (dataclasses.replace(one, indices=None) for one in seen.fetches)
+    return dataclasses.replace(seen, fetches=tuple(fetches))
+
+
 BROKEN = {
     "a copied generator": (
         "rng-object-on-dataset",
@@ -373,6 +380,18 @@ BROKEN = {
         worker_runs("random", EACH_EPOCH, facts=WITH_INIT),
         ("error", "worker_init_fn"),
         "from random in the next epoch",
+    ),
+    "one seed for all epochs of a stream": (
+        "worker-seed-without-epoch",
+        without_indices(
+            worker_runs(
+                "torch",
+                EACH_EPOCH,
+                facts=facts(map_style=False, num_workers=2, worker_init_fn=True),
+            )
+        ),
+        ("error", "worker_init_fn"),
+        "from torch in the next epoch",
     ),
     "the recipe": (
         "get-state-recipe",
