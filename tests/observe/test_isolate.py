@@ -51,6 +51,22 @@ def test_everything_sent_arrives_in_order():
     assert (outcome.error, outcome.out_of_time) == (None, False)
 
 
+class AskedForItsName(list):
+    def __getitem__(self, index):
+        return multiprocessing.current_process().name
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_child_and_its_workers_have_the_names_that_the_program_has(workers):
+    loader = DataLoader(AskedForItsName(range(4)), num_workers=workers)
+
+    def function(send):
+        send([name for (name,) in loader])
+
+    (names,) = run_isolated(function, 30).sent
+    assert names == (["Process-1", "Process-2"] * 2 if workers else ["MainProcess"] * 4)
+
+
 def test_changes_stay_in_the_child():
     values, generator = [1], torch.Generator()
     state = generator.get_state()

@@ -172,15 +172,16 @@ def _started(
     function: Callable[[Send], None], files: WrittenFiles, *, spawned: bool
 ) -> Iterator[ForkedChild | SpawnedChild]:
     """Start a child, and end it in any case."""
+    identity = _Identity.of_this_process()
     if spawned:
         with SpawnedChild(
-            _child, (function, start_method(), None, files), files
+            _child, (function, start_method(), identity, None, files), files
         ) as child:
             # The time limit is that of the function, without the import of torch.
             child.receiver.poll(_SECONDS_TO_IMPORT)
             yield child
         return
-    arguments = (function, start_method(), Inherited(), files)
+    arguments = (function, start_method(), identity, Inherited(), files)
     with file_offsets_kept(), ForkedChild(_child, arguments, files) as forked:
         yield forked
 
@@ -237,6 +238,27 @@ def start_method() -> str:
     return chosen or multiprocessing.get_all_start_methods()[0]
 
 
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """The identity of a process, as multiprocessing shows it.
+
+    A child takes it over, because the user's code may ask for ``MainProcess``.
+    """
+
+    name: str
+    numbers: tuple[int, ...]
+
+    @classmethod
+    def of_this_process(cls) -> _Identity:
+        process: Any = multiprocessing.current_process()
+        return cls(process.name, process._identity)
+
+    def take(self) -> None:
+        """Give this process the identity; workers count from it."""
+        process: Any = multiprocessing.current_process()
+        process.name, process._identity = self.name, self.numbers
+
+
 def _collect(receiver: Connection, seconds: float) -> Outcome:
     outcome = Outcome()
     until = time.monotonic() + seconds
@@ -263,10 +285,12 @@ def _child(
     dump: IO[bytes] | None,
     function: Callable[[Send], None],
     start_method: str,
+    identity: _Identity,
     inherited: Inherited | None,
     files: WrittenFiles,
 ) -> None:
     sender.send(("started", None))
+    identity.take()
     _files_of_this_child.append(files)
     if inherited is not None:
         # The resource tracker starts before setpgid, and so stays outside the group: when
