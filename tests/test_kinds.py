@@ -7,6 +7,7 @@ the broken ones stand beside them.
 from __future__ import annotations
 
 import copy
+import hashlib
 import itertools
 import random
 
@@ -615,23 +616,28 @@ class SetsLimit(DataLoader):
 
 
 class BatchesOfShards(IterableDataset):
-    """Shuffles without any generator in reach, and makes its batches itself."""
+    """Mixes without any generator, and makes its batches itself."""
 
     def __init__(self, *, split_first):
         self.split_first = split_first
 
     def __iter__(self):
         info = get_worker_info()
-        mixed = np.random.RandomState(None if info is None else info.id).permutation
-        shards = np.arange(LENGTH).reshape(-1, 6)
-        if info is None:
-            shards = mixed(shards)
-        elif self.split_first:
-            shards = mixed(shards[info.id :: info.num_workers])
+        worker, step = (0, 1) if info is None else (info.id, info.num_workers)
+
+        def mixed(numbers):
+            return sorted(
+                numbers, key=lambda n: hashlib.md5(bytes([worker, n])).digest()
+            )
+
+        shards = range(0, LENGTH, 6)
+        if self.split_first:
+            shards = mixed(shards[worker::step])
         else:
-            shards = mixed(shards)[info.id :: info.num_workers]
-        for batch in np.array_split(mixed(shards.reshape(-1)), 6):
-            yield {"image": IMAGES[batch], "label": torch.from_numpy(batch)}
+            shards = mixed(shards)[worker::step]
+        indices = mixed(shard + i for shard in shards for i in range(6))
+        for batch in torch.tensor(indices).split(5):
+            yield {"image": IMAGES[batch], "label": batch}
 
 
 class CountsEpochs(IterableDataset):
