@@ -892,6 +892,12 @@ BROKEN = {
         "error",
         "dataset.__getitem__",
     ),
+    "new generator in __iter__": (
+        load(ShuffledAlike(), num_workers=2),
+        "stream-with-fixed-shuffle",
+        "warning",
+        "dataset.__iter__",
+    ),
     "new generator in __getitem__": (
         load(NewGeneratorEachTime()),
         "reseed-in-getitem",
@@ -1091,7 +1097,7 @@ EXPECTED_ONLY = {
         "augmented-once",
     ),
     "stream with one order": (
-        load(ShuffledAlike(), num_workers=2),
+        load(Stream(split=True), num_workers=2),
         Expect(fixed_order=False),
         "stream-with-fixed-shuffle",
     ),

@@ -4,6 +4,7 @@
 #   # dejabatch: a build of the site adds its wheel here
 #   "matplotlib",
 #   "numpy",
+#   "tfrecord",
 #   "torch",
 #   "webdataset",
 # ]
