@@ -203,7 +203,9 @@ if __name__ == "__main__":
         for name, dataset in (("alone", records), ("wrapped", Split(records))):
             loader = DataLoader(dataset, batch_size=None, num_workers=2)
             times = Counter(int(record["line"][0]) for record in loader)
-            print(f"{name}: {times.total()} records in an epoch of {len(times)}")
+            print(
+                f"{name}: {times.total()} records in an epoch of {len(times)}"
+            )
             assert set(times.values()) == {2 if dataset is records else 1}
 
 # %%
