@@ -244,3 +244,10 @@ def test_program_connected_to_ray_is_not_forked(connected, monkeypatch):
     assert not forks_break()  # a module of the program has this name
     ray.is_initialized = lambda: connected
     assert forks_break() == connected
+
+
+def test_program_that_has_imported_polars_is_not_forked(monkeypatch):
+    monkeypatch.setitem(sys.modules, "polars", types.ModuleType("polars"))
+    assert forks_break()
+    monkeypatch.delitem(sys.modules, "polars")
+    assert not forks_break()
