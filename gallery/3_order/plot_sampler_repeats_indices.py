@@ -109,6 +109,7 @@ if __name__ == "__main__":
         orders.append(list(EachIndexOnce(LENGTH)))
     first_half, second_half = set(orders[0][::2]), set(orders[1][1::2])
     print("on both of two ranks:", len(first_half & second_half), "samples")
+    assert orders[0] != orders[1]
     assert first_half & second_half
 
 # %%

@@ -196,7 +196,7 @@ if __name__ == "__main__":
     from tfrecord.torch.dataset import TFRecordDataset
 
     with tempfile.TemporaryDirectory() as folder:
-        # Without a transform there is a lambda, which spawned workers cannot get.
+        # Spawned workers can unpickle this transform.
         records = TFRecordDataset(
             write_records(folder), None, {"line": "int"}, transform=dict
         )

@@ -46,3 +46,15 @@ class Reads:
 )
 def test_functions_that_seed_are_named(run, names):
     assert seeding_functions(run)[1] == names
+
+
+def shuffles():
+    rng = random.Random(0)
+    order = [1, 2, 3]
+    rng.shuffle(order)
+    return order
+
+
+@pytest.mark.parametrize(("run", "names"), [(shuffles, ("shuffles",)), (seeds, ())])
+def test_functions_that_seed_to_shuffle_are_named(run, names):
+    assert seeding_functions(run, to_shuffle=True)[1] == names

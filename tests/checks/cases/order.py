@@ -470,8 +470,8 @@ RIGHT = {
     "a dropped batch that is another in each epoch": (
         "drop-last",
         read(
-            SHUFFLED[:12],
-            OTHERWISE[:12],
+            SHUFFLED[:13],
+            OTHERWISE[:13],
             facts=facts(drop_last=True),
             expect=Expect(deterministic=True),
         ),
