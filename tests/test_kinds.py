@@ -831,7 +831,14 @@ KINDS = {
         ("stream-with-fixed-shuffle", "dataset.__iter__"),
     ),
 }
-QUICK = {"references to one object", "lost indices", "a key that is popped"}
+QUICK = {
+    "references to one object",
+    "lost indices",
+    "a key that is popped",
+    "a first sample that seeds its worker",
+    "a generator that the first batch makes",
+    "a stream that shuffles alike in each pass",
+}
 
 
 def kinds(names):

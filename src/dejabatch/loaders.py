@@ -100,16 +100,17 @@ def shuffled_cycles(loader: object) -> tuple[str, ...]:
     loader : object
         An iterable of batches, which may hold several loaders.
     """
-    found = []
-    for name, value in attribute(loader, "__dict__", {}).items():
-        if is_a(value, itertools.cycle):
-            for held in gc.get_referents(value):
-                if is_a(held, _BaseDataLoaderIter) and _is_shuffled(held):
-                    found.append(name)
-    return tuple(found)
+    return tuple(
+        name
+        for name, value in attribute(loader, "__dict__", {}).items()
+        if is_a(value, itertools.cycle)
+        and any(map(_is_shuffled, gc.get_referents(value)))
+    )
 
 
 def _is_shuffled(iterator: Any) -> bool:
+    if not is_a(iterator, _BaseDataLoaderIter):
+        return False
     indices = iterator._index_sampler
     sampler = attribute(indices, "sampler", indices)
     return isinstance(sampler, RandomSampler | SubsetRandomSampler)

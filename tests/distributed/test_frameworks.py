@@ -99,23 +99,28 @@ class Overwritten(Rows):
         return super().__getitem__(index) | {"labels": self.labels[index].clone()}
 
 
+def arguments_of_trainer(folder, **options):
+    from transformers import TrainingArguments  # noqa: PLC0415 - only for ranks
+
+    return TrainingArguments(
+        folder,
+        use_cpu=True,
+        report_to=[],
+        per_device_train_batch_size=4,
+        save_strategy="no",
+        **options,
+    )
+
+
 def program_of_trainer(rank, world, folder):
-    from transformers import Trainer, TrainingArguments  # noqa: PLC0415 - only for ranks
+    from transformers import Trainer  # noqa: PLC0415 - only for ranks
 
     from dejabatch.integrations.transformers import (  # noqa: PLC0415 - as above
         AuditCallback,
     )
 
     quiet()
-    arguments = TrainingArguments(
-        folder,
-        use_cpu=True,
-        report_to=[],
-        per_device_train_batch_size=4,
-        num_train_epochs=1,
-        save_strategy="no",
-        seed=1,
-    )
+    arguments = arguments_of_trainer(folder, num_train_epochs=1, seed=1)
     options = {
         "train_dataset": Rows(),
         "eval_dataset": Rows(),
@@ -159,18 +164,10 @@ class RemembersItsInput(Model):
 
 
 def train_on_a_stream(rank, world, folder, dataset, steps):
-    from transformers import Trainer, TrainingArguments  # noqa: PLC0415 - only for ranks
+    from transformers import Trainer  # noqa: PLC0415 - only for ranks
 
     quiet()
-    arguments = TrainingArguments(
-        folder,
-        use_cpu=True,
-        report_to=[],
-        per_device_train_batch_size=4,
-        dataloader_num_workers=2,
-        max_steps=steps,
-        save_strategy="no",
-    )
+    arguments = arguments_of_trainer(folder, dataloader_num_workers=2, max_steps=steps)
     model = RemembersItsInput()
     Trainer(model, arguments, train_dataset=dataset).train()
     return model.read

@@ -21,7 +21,7 @@ def check(
     if answers.index == answers.other:
         cannot_tell("only one index was seen")
     if not answers.reseeded:
-        return _by_index(observation, answers)
+        return _at_start(observation, answers) or _by_index(observation, answers)
     where = _seeding_place(answers)
     return Diagnosis(
         severity="error" if {*answers.reseeded} & {*GLOBAL_NAMES} else "warning",
@@ -38,8 +38,6 @@ def _seeding_place(answers: Answers) -> str:
 
 def _by_index(observation: Observation, answers: Answers) -> Diagnosis | None:
     """Look for global generators that are seeded with a number made of the index."""
-    if at_start := _at_start(observation, answers):
-        return at_start
     names, meant = answers.reseeded_by_index, observation.expect.deterministic
     if not names or meant:
         return None

@@ -159,15 +159,11 @@ def _is_episodic(observation: Observation) -> bool:
     that moves too slowly shares equally many with each next one.
     """
     batches = [
-        set(fetch.indices.tolist())
+        fetch.indices.tolist()
         for fetch in observation.fetches
         if fetch.epoch == 0 and fetch.indices is not None
     ]
-    sizes = [f.indices.size for f in observation.fetches if f.indices is not None]
-    if not batches or min(sizes) < 2:
+    if any(len(batch) < 2 or len({*batch}) < len(batch) for batch in batches):
         return False
-    distinct = all(
-        len(batch) == size for batch, size in zip(batches, sizes, strict=False)
-    )
-    shared = {len(one & other) for one, other in pairwise(batches[:-1])}
-    return distinct and len(shared) > 1
+    shared = {len({*one} & {*other}) for one, other in pairwise(batches[:-1])}
+    return len(shared) > 1

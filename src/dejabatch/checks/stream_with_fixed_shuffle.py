@@ -1,5 +1,7 @@
 """A stream shuffles in one and the same way in every epoch."""
 
+from collections.abc import Sequence
+
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.facts import iterable_style, more_epochs
 from dejabatch.evidence.orders import delivered_otherwise
@@ -62,18 +64,10 @@ def check(
             fix="Shuffle in `__iter__`, with a generator that differs in each epoch; or "
             "pass `expect=Expect(fixed_order=True)` to `audit` if one order is meant.",
         )
-    seeding = observation.answers.seeding_places if observation.answers else ()
-    if not at_start and fixed is None and seeding and not facts.dataset_has_epoch:
-        return Diagnosis(
-            severity="warning",
-            where="dataset.__iter__",
-            evidence="all epochs have the same samples in the same order, and in each pass "
-            f"{', '.join(seeding)} makes or seeds a generator",
-            fix="Make the epoch a part of the seed, or make the generator before the first "
-            "epoch; or pass `expect=Expect(fixed_order=True)` to `audit` if one order is "
-            "meant.",
-        )
     if not at_start and fixed is None:
+        seeding = observation.answers.seeding_places if observation.answers else ()
+        if seeding and not facts.dataset_has_epoch:
+            return _seeded_in_each_pass(seeding)
         cannot_tell(
             "all epochs have the same samples in the same order",
             "pass expect=Expect(fixed_order=False) if they should not, or True if they "
@@ -84,6 +78,18 @@ def check(
     if at_start:
         evidence += ", and with new workers they do not"
     return Diagnosis(severity="error", where="dataset.__iter__", evidence=evidence)
+
+
+def _seeded_in_each_pass(functions: Sequence[str]) -> Diagnosis:
+    return Diagnosis(
+        severity="warning",
+        where="dataset.__iter__",
+        evidence="all epochs have the same samples in the same order, and in each pass "
+        f"{', '.join(functions)} makes or seeds a generator",
+        fix="Make the epoch a part of the seed, or make the generator before the first "
+        "epoch; or pass `expect=Expect(fixed_order=True)` to `audit` if one order is "
+        "meant.",
+    )
 
 
 def _shuffled_when_made(observation: Observation) -> bool:

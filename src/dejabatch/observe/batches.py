@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -230,10 +230,14 @@ def samples_of(item: Any) -> list[Any]:
         The rows of an item that is a batch: two or more of its parts have a row for each
         sample. Any other item is one sample.
     """
-    columns = _Columns(None)
-    columns.collect(item)
-    is_batch = len(columns.parts) > 1 and not columns.unclear
-    return list(zip(*columns.parts, strict=True)) if is_batch else [item]
+    rows = rows_of(item)
+    return rows if rows and len(rows[0]) > 1 else [item]
+
+
+def flat(items: Iterable[Any]) -> Iterator[Any]:
+    """Yield the samples of a stream's items, each a sample or a batch."""
+    for item in items:
+        yield from samples_of(item)
 
 
 class _Columns:

@@ -73,7 +73,8 @@ def investigate(
     raised = seen.ended is not None and seen.ended.reason == "raised"
     if raised and not seen.fetches and facts is not None and facts.own_iter:
         make_loader = Begun(make_loader)
-        begun = observe(make_loader, **limits, time_limit=reading, program=program)
+        left = max(reading - (time_limit - _seconds_until(deadline)), 0.0)
+        begun = observe(make_loader, **limits, time_limit=left, program=program)
         seen = begun if begun.fetches else seen
     _require_batches(seen, time_limit)
     if facts is not None and facts.data_loader:

@@ -30,9 +30,9 @@ from dejabatch.loaders import PROBE_EPOCH
 from dejabatch.observe.batches import (
     digest_of_content,
     digest_of_parts,
+    flat,
     parts_of,
     rows_of,
-    samples_of,
 )
 from dejabatch.observe.experiments.delivered import compare_rows
 from dejabatch.observe.experiments.draws import draw
@@ -233,12 +233,6 @@ def _changing_parts(sample: object, later: Iterable[object]) -> object:
     return [p for path, p in parts.items() if fingerprint(p) != before[path]] or sample
 
 
-def _flat(items: Iterable[Any]) -> Iterator[Any]:
-    """Yield the samples of items that may be batches."""
-    for item in items:
-        yield from samples_of(item)
-
-
 def _sorted_integers(roots: Mapping[str, object]) -> dict[str, bytes]:
     """Return the content of each array of integers, whatever its order, by path."""
     return {
@@ -266,6 +260,7 @@ class _Questions:
         self._worker_init = loader.worker_init_fn
         self._batched = loader.batch_sampler is not None
         self._index_lists = asks_for_lists(loader)
+        self._in_worker = loader.num_workers > 0
         self._persistent = loader.persistent_workers
         self._indices = indices
         self._seconds = seconds
@@ -397,7 +392,7 @@ class _Questions:
 
     def _start_of_stream(self) -> list[bytes]:
         stream = iter(self._samples.dataset)
-        samples = stream if self._batched else _flat(stream)
+        samples = stream if self._batched else flat(stream)
         return [fingerprint(one) for one in itertools.islice(samples, _LONG_STREAM)]
 
     def _held_by_stream(self) -> tuple[str, ...]:
@@ -462,8 +457,13 @@ class _Questions:
             "error_again": next(filter(None, trial.errors), None),
         }
         yield {"first_in_new_process": in_new_process.digests[0]}
-        if first != second and trial.late:
-            yield {"constant_late_generators": self._constant_late(trial, index)}
+        if self._in_worker:
+            step = Step(index, OTHER_STATES[0])
+            elsewhere = samples.trial_of_another_worker(step).states[0]
+            yield {"reseeded_at_start": self._reseeded_at_start(trial, elsewhere)}
+            if first != second and trial.late:
+                late = self._constant_late(trial, elsewhere)
+                yield {"constant_late_generators": late}
         overwritten = False
         if others:
             reverse = samples.trial(Step(other), Step(index))
@@ -492,21 +492,20 @@ class _Questions:
         yield {
             "reseeded": self._reseeded(trial),
             "reseeded_by_index": self._reseeded_by_index(trial),
-            "reseeded_at_start": self._reseeded_at_start(trial, index),
         }
         if first == same_states:
             asked = dict.fromkeys((index, other))
             yield {"depends_on": samples.depends_on(asked, _MOST_GENERATORS)}
 
-    def _constant_late(self, trial: Trial, index: int) -> tuple[str, ...]:
+    def _constant_late(
+        self, trial: Trial, elsewhere: Mapping[str, bytes]
+    ) -> tuple[str, ...]:
         """Return generators that the first sample makes in one state in every process."""
-        steps = Step(index, OTHER_STATES[0]), Step(index)
-        again = self._samples.trial_of_another_worker(*steps)
-        one, two, other = trial.states[0], trial.states[1], again.states[0]
+        one, two, *_ = trial.states
         return tuple(
             path
             for path in trial.late
-            if one[path] == other.get(path) and one[path] != two.get(path)
+            if one[path] == elsewhere.get(path) and one[path] != two.get(path)
         )
 
     def _kept_parts(
@@ -560,8 +559,9 @@ class _Questions:
             yield {"batch_of_copies": attempt(self._batch_of_copies, index)}
             yield {"edited_by_collate": attempt(self._edited_by_collate) or {}}
             yield {"batch_depends_on": attempt(self._batch_depends_on) or ()}
-            late = attempt(self._constant_late_in_collate) or ()
-            yield {"constant_late_in_collate": late}
+            if self._in_worker:
+                late = attempt(self._constant_late_in_collate) or ()
+                yield {"constant_late_in_collate": late}
         contents = attempt(self._contents)
         yield {"contents": contents}
         swallowed = attempt(self._swallowed_errors, contents or {})
@@ -600,8 +600,8 @@ class _Questions:
             return {}
         return edited
 
-    def _steps_of_batch(self) -> list[Step]:
-        return [Step(index) for index in self._suspects[:_MOST_COLLATED]]
+    def _steps_of_batch(self, state: int = 0) -> list[Step]:
+        return [Step(index, state) for index in self._suspects[:_MOST_COLLATED]]
 
     def _batch_depends_on(self) -> tuple[str, ...]:
         """Return the generators of ``collate_fn`` that change a batch of the same samples."""
@@ -639,8 +639,7 @@ class _Questions:
     def _states_made_by_collate(self, state: int) -> dict[str, bytes]:
         """Return the states of the generators that the first batch makes, by path."""
         samples = self._samples
-        steps = [Step(index, state) for index in self._suspects[:_MOST_COLLATED]]
-        batch = [samples.make(step) for step in steps]
+        batch = [samples.make(step) for step in self._steps_of_batch(state)]
         known = samples.generators(again=True)
         samples.collate_fn(batch)
         found = samples.generators(again=True)
@@ -859,15 +858,15 @@ class _Questions:
             if all(states.get(path) == state for states in trial.states)
         )
 
-    def _reseeded_at_start(self, trial: Trial, index: int) -> tuple[str, ...]:
+    def _reseeded_at_start(
+        self, trial: Trial, elsewhere: Mapping[str, bytes]
+    ) -> tuple[str, ...]:
         """Return global generators that only the first sample of a worker seeds."""
-        other = Step(index, OTHER_STATES[0])
-        started = self._samples.trial_of_another_worker(other).states[0]
         first, _, later, *_ = trial.states
         return tuple(
             name
             for name in GLOBAL_NAMES
-            if first.get(name) == started.get(name) != later.get(name)
+            if first.get(name) == elsewhere.get(name) != later.get(name)
         )
 
     def _reseeded_by_index(self, trial: Trial) -> tuple[str, ...]:

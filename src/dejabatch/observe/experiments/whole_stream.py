@@ -9,7 +9,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from dejabatch.observe.batches import samples_of
+from dejabatch.observe.batches import flat
 from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.observe.record import Observation
 from dejabatch.state.fingerprint import fingerprint
@@ -59,11 +59,7 @@ class _ReadAll:
         loader = self.make_loader()
         stream = iter(loader.dataset)
         items = itertools.islice(stream, self.most)
-        batched = loader.batch_sampler is not None
-        seen = frozenset(
-            fingerprint(sample)
-            for item in items
-            for sample in ([item] if batched else samples_of(item))
-        )
+        samples = items if loader.batch_sampler is not None else flat(items)
+        seen = frozenset(map(fingerprint, samples))
         if next(stream, None) is None:
             send(seen)
