@@ -3,23 +3,21 @@
 import numpy as np
 import pytest
 import torch
+from torchvision import tv_tensors
 
 from dejabatch.observe.batches import (
     count_different_rows,
-    digest_of_content,
-    digest_of_details,
-    digest_of_parts,
-    parts_of,
+    digests_of,
     samples_of,
 )
-from dejabatch.observe.record import NO_CONTENT, SMALL_CONTENT
+from dejabatch.observe.record import BLANK, NO_CONTENT, SMALL_CONTENT
 
 ROW = [0.5, 1.0, -2.25, 3.0]
 
 
 def content(sample):
-    parts = parts_of(sample)
-    return digest_of_content(parts, digest_of_parts(parts))
+    (digests,) = digests_of([sample])
+    return digests.content
 
 
 @pytest.mark.parametrize(
@@ -57,8 +55,53 @@ def test_labels_and_names_are_no_content(sample):
     ],
 )
 def test_short_texts_and_positions_tell_samples_with_one_image_apart(part, tells):
-    parts = parts_of({"image": torch.rand(3, 8, 8), "part": part})
-    assert (digest_of_details(parts, digest_of_parts(parts)) != NO_CONTENT) is tells
+    (digests,) = digests_of([{"image": torch.rand(3, 8, 8), "part": part}])
+    assert (digests.details != NO_CONTENT) is tells
+
+
+MIXED = [
+    [(torch.rand(3, 8, 8), label) for label in range(5)],
+    [{"x": torch.rand(4, 4).T, "y": label} for label in range(3)],
+    [{"y": label, "x": torch.rand(9 + label)} for label in range(3)],  # of many lengths
+    [(torch.rand(8, 8), 1), (torch.rand(8, 8), "a", 2), torch.rand(8, 8)],
+    [(tv_tensors.Image(torch.rand(3, 8, 8)), None), (torch.rand(3, 8, 8), None)],
+    [torch.rand(8, 8), torch.zeros(8, 8), torch.ones(8, 8, dtype=torch.bfloat16)],
+    [
+        torch.randn(8, dtype=torch.complex64),
+        torch.randn(8, dtype=torch.complex64).conj(),
+    ],
+    [torch.rand(8, 8, requires_grad=True), torch.eye(8).to_sparse()],
+    [np.zeros((8, 8)), np.ones((8, 8)), [0.5] * 9],
+    [3, 4],
+    [],
+]
+
+
+@pytest.mark.parametrize("samples", MIXED)
+def test_samples_of_a_batch_are_read_as_single_ones(samples):
+    assert digests_of(samples) == [digests_of([sample])[0] for sample in samples]
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_digest_is_of_all_parts(large):
+    image = torch.rand(3, 8, 200 if large else 8)
+    (one,), (other,) = digests_of([(image, 1)]), digests_of([(image, 2)])
+    assert one.sample != other.sample
+    assert one.content == other.content
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.uint8])
+def test_images_of_one_value_are_blank(dtype):
+    almost = torch.ones(3, 8, 8, dtype=dtype)
+    almost[1, 4, 4] = 0
+    samples = [
+        torch.ones(3, 8, 8, dtype=dtype),
+        almost,
+        torch.zeros(3, 8, 8, dtype=dtype),
+    ]
+    found = [digests.content == BLANK for digests in digests_of(samples)]
+    assert found == [True, False, True]
+    assert [content(sample) == BLANK for sample in samples] == found
 
 
 def boxes(index):

@@ -15,11 +15,11 @@ from torchdata.stateful_dataloader.sampler import RandomSampler
 
 from dejabatch import FAILURE_MODES
 from dejabatch.finders import found_by
+from dejabatch.observe.batches import digests_of
 from dejabatch.observe.facts import facts_of, known_states
 from dejabatch.observe.record import MAIN_PROCESS, SEEDED_NUMPY
 from dejabatch.observe.spy import observe
 from dejabatch.state import generators as rngs
-from dejabatch.state.fingerprint import fingerprint
 
 START_METHODS = pytest.mark.parametrize(
     "method", ["fork", "forkserver", pytest.param("spawn", marks=slow_audit)]
@@ -63,7 +63,7 @@ def reseed(_worker_id):
 
 
 def digest_of(sample):
-    return np.frombuffer(fingerprint(sample), np.uint8)
+    return np.frombuffer(digests_of([sample])[0].sample, np.uint8)
 
 
 def indices_by_epoch(observation):

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+import xxhash
 
 from dejabatch.observe.record import BLANK, NO_CONTENT, SMALL_CONTENT
-from dejabatch.state.fingerprint import fingerprint
+from dejabatch.state.fingerprint import (
+    fingerprint,
+    fingerprints,
+    fingerprints_of_rows,
+    stacked,
+)
 
 _INTEGERS = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 # Keys under which the label of a sample is stored in a dictionary.
@@ -25,6 +31,8 @@ _FEWEST_BYTES = 64
 # A row of a table has more numbers than a position or a size.
 _FEWEST_NUMBERS = 4
 _SHORTEST_NAME = 12
+
+_LEAVES = {torch.Tensor, np.ndarray, int, float, str}
 
 # Rows whose values differ by less, relative to the largest, are equal but for rounding.
 _ROUNDING = 0.02
@@ -50,6 +58,9 @@ def parts_of(sample: Any) -> dict[str, Any]:
 
 
 def _add_parts(parts: dict[str, Any], path: str, value: Any, levels: int) -> None:
+    if type(value) in _LEAVES:  # asking whether a tensor is a Mapping takes longer
+        parts[path] = value
+        return
     short = isinstance(value, (list, tuple, Mapping)) and len(value) <= _MOST_ITEMS
     if not short or not levels:
         parts[path] = value
@@ -66,57 +77,136 @@ def digest_of_parts(parts: Mapping[str, Any]) -> dict[str, bytes]:
     return {path: fingerprint(part) for path, part in parts.items()}
 
 
-def digest_of_content(parts: Mapping[str, Any], digests: Mapping[str, bytes]) -> bytes:
-    """Return a digest of a sample without labels, sizes and other small parts.
+class Digests(NamedTuple):
+    """The digests of one sample.
+
+    Attributes
+    ----------
+    sample, content, details : bytes
+        Of the whole sample, of its large parts, and of the small ones that tell it from
+        another.
+    parts : dict of str to bytes
+        The fingerprint of each part, by path.
+    """
+
+    sample: bytes
+    parts: dict[str, bytes]
+    content: bytes
+    details: bytes
+
+
+def digests_of(
+    samples: Sequence[Any], opaque: Callable[[type], object] | None = None
+) -> list[Digests]:
+    """Return the digests of samples, of which each part is read once.
 
     Parameters
     ----------
-    parts : mapping of str to object
-        The result of `parts_of` for the sample.
-    digests : mapping of str to bytes
-        The result of `digest_of_parts` for these parts.
-
-    Returns
-    -------
-    bytes
-        `NO_CONTENT` if all parts are small, and `BLANK` if all large parts are blank. The
-        digest of rows of fractions begins with `SMALL_CONTENT`.
+    samples : sequence
+        Any nested samples.
+    opaque : callable, optional
+        As for `fingerprint`.
     """
-    large = [path for path, part in parts.items() if _num_bytes(part) >= _FEWEST_BYTES]
+    taken_apart = [parts_of(sample) for sample in samples]
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for row, parts in enumerate(taken_apart):
+        alike.setdefault(tuple(parts), []).append(row)
+    found = {}
+    for paths, rows in alike.items():
+        columns = {
+            path: _read([taken_apart[row][path] for row in rows], opaque)
+            for path in sorted(paths)
+        }
+        tag = repr(sorted(paths)).encode()
+        for row, *parts in zip(rows, *columns.values(), strict=True):
+            digests = [part.digest for part in parts]
+            found[row] = Digests(
+                _joined([tag, *digests]),
+                dict(zip(columns, digests, strict=True)),
+                _content(parts),
+                _details(parts),
+            )
+    return [found[row] for row in range(len(samples))]
+
+
+class _Part(NamedTuple):
+    """One part of a sample.
+
+    Attributes
+    ----------
+    value : object
+        The part itself.
+    digest : bytes
+        Its fingerprint.
+    large, blank : bool
+        Whether it has many bytes, and if so whether it has only one value.
+    """
+
+    value: Any
+    digest: bytes
+    large: bool
+    blank: bool
+
+
+def _read(values: list[Any], opaque: Callable[[type], object] | None) -> list[_Part]:
+    """Read the same part of several samples."""
+    rows = stacked(values)
+    if rows is None:
+        return [_read_one(value, opaque) for value in values]
+    large = _num_bytes(values[0]) >= _FEWEST_BYTES
+    flat = rows.reshape(len(rows), -1)
+    # Most images show at their last value that they are not blank.
+    blank = flat[:, 0] == flat[:, -1]
+    blank[blank.clone()] = (flat[blank] == flat[blank, :1]).all(dim=1)
+    digests = fingerprints_of_rows(rows)
+    return [
+        _Part(value, digest, large, large and one_value)
+        for value, digest, one_value in zip(
+            values, digests, blank.tolist(), strict=True
+        )
+    ]
+
+
+def _read_one(value: Any, opaque: Callable[[type], object] | None) -> _Part:
+    # A tensor of other strides is copied once, and not by each step.
+    if isinstance(value, torch.Tensor) and value.layout == torch.strided:
+        value = value.contiguous()
+    large = _num_bytes(value) >= _FEWEST_BYTES
+    digest = fingerprint(value, opaque=opaque)
+    return _Part(value, digest, large, large and _is_blank(value))
+
+
+def _joined(digests: list[bytes]) -> bytes:
+    return xxhash.xxh3_128_digest(b"".join(digests))
+
+
+def _content(parts: list[_Part]) -> bytes:
+    """Return a digest of a sample without labels, sizes and other small parts.
+
+    The digest is `NO_CONTENT` if all parts are small, and `BLANK` if all large parts are
+    blank. The digest of rows of fractions begins with `SMALL_CONTENT`.
+    """
+    large = [part for part in parts if part.large]
     if not large:
-        rows = [digests[path] for path, part in parts.items() if _is_row(part)]
-        if not rows or any(_is_text(part) for part in parts.values()):
+        rows = [part.digest for part in parts if _is_row(part.value)]
+        if not rows or any(_is_text(part.value) for part in parts):
             return NO_CONTENT
-        return (SMALL_CONTENT + fingerprint(rows))[: len(BLANK)]
-    if all(_is_blank(parts[path]) for path in large):
+        return (SMALL_CONTENT + _joined(rows))[: len(BLANK)]
+    if all(part.blank for part in large):
         return BLANK
-    return fingerprint([digests[path] for path in large])
+    return _joined([part.digest for part in large])
 
 
-def digest_of_details(parts: Mapping[str, Any], digests: Mapping[str, bytes]) -> bytes:
+def _details(parts: list[_Part]) -> bytes:
     """Return a digest of the small parts that tell a sample from another.
 
     These are texts of several words and arrays of several numbers, such as a question
-    about an image or a point in it. Labels, numbers and names tell nothing.
-
-    Parameters
-    ----------
-    parts : mapping of str to object
-        The result of `parts_of` for the sample.
-    digests : mapping of str to bytes
-        The result of `digest_of_parts` for these parts.
-
-    Returns
-    -------
-    bytes
-        `NO_CONTENT` if there are none.
+    about an image or a point in it. Labels, numbers and names tell nothing. The digest is
+    `NO_CONTENT` if there are none.
     """
-    details = [
-        digests[path]
-        for path, part in parts.items()
-        if _num_bytes(part) < _FEWEST_BYTES and _tells_apart(part)
-    ]
-    return fingerprint(details) if details else NO_CONTENT
+    small = [part for part in parts if not part.large]
+    details = [part.digest for part in small if _tells_apart(part.value)]
+    return _joined(details) if details else NO_CONTENT
 
 
 def _tells_apart(value: Any) -> bool:
@@ -181,18 +271,23 @@ def _is_blank(value: Any) -> bool:
     if isinstance(value, torch.Tensor):
         if value.layout != torch.strided or value.is_meta or value.is_quantized:
             return False
-        flat: Any = value.detach().as_subclass(torch.Tensor).reshape(-1)
+        plain = type(value) is torch.Tensor
+        values: Any = value if plain else value.as_subclass(torch.Tensor)
+        try:  # an array reads single values ten times faster
+            values = values.detach().numpy()
+        except (RuntimeError, TypeError):  # such as bfloat16
+            values = values.detach()
     elif isinstance(value, np.ndarray) and not value.dtype.hasobject:
-        flat = value.reshape(-1)
+        values = value
     elif any(cls.__module__ == "PIL.Image" for cls in type(value).__mro__):
         extrema = np.reshape(value.getextrema(), (-1, 2))
         return bool((extrema[:, 0] == extrema[:, 1]).all())
     else:
         return False
-    if not len(flat):
+    if not math.prod(values.shape):
         return True
-    # Most images show at their last value that they are not blank.
-    return bool(flat[0] == flat[-1]) and bool((flat == flat[0]).all())
+    first, last = values[(0,) * values.ndim], values[(-1,) * values.ndim]
+    return bool(first == last) and bool((values == first).all())
 
 
 def _are_numbers(values: Any) -> bool:
@@ -283,23 +378,26 @@ def count_different_rows(batch: Any, samples: list[Any]) -> int | None:
     rows = rows_of(batch, len(samples))
     if not rows:
         return None
-    # Content of the tensors in the samples that differ between samples.
+    columns = [fingerprints(part) for part in zip(*rows, strict=True)]
+    repeated = {column[0] for column in columns if len(set(column)) == 1}
+    if repeated and not repeated.isdisjoint(_of_single_samples(samples)):
+        return 1
+    return len(set(zip(*columns, strict=True)))
+
+
+def _of_single_samples(samples: list[Any]) -> set[bytes]:
+    """Return the fingerprints of tensors that some samples have, and others have not."""
     differing: set[bytes] = set()
     # Content that all samples share, which all rows may have.
     common: set[bytes] = set()
-    columns = zip(*map(_tensors, samples), strict=False)
-    for column in columns:
+    for column in zip(*map(_tensors, samples), strict=False):
         # Another part may have the same number by chance.
         digests = {fingerprint(tensor) for tensor in column if tensor.numel() > 1}
         if len(digests) > 1:
             differing |= digests
         else:
             common |= digests
-    for part in zip(*rows, strict=True):
-        content = {fingerprint(row) for row in part}
-        if len(content) == 1 and content <= differing - common:
-            return 1
-    return len({fingerprint(row) for row in rows})
+    return differing - common
 
 
 def rows_differ(one: Any, other: Any) -> bool:
@@ -334,10 +432,10 @@ def labels_of(samples: list[Any]) -> npt.NDArray[np.int64] | None:
             parts = list(sample)
         else:
             return None
-        integers = [part for part in parts if _is_integer(part)]
-        if not integers:
+        last = next((part for part in reversed(parts) if _is_integer(part)), None)
+        if last is None:
             return None
-        labels.append(int(integers[-1]))
+        labels.append(int(last))
     try:
         return np.array(labels, dtype=np.int64)
     except OverflowError:

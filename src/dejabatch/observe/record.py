@@ -300,7 +300,8 @@ class Fetch:
         The sampler's indices, int64 of shape (samples,). None for an iterable
         dataset, and for indices that are not integers.
     digests : numpy.ndarray
-        Fingerprint of each sample, uint8 of shape (samples, 16).
+        Digest of each sample, of the fingerprints of its parts; uint8 of shape
+        (samples, 16).
     rows : int or None
         How many different rows the collated batch has; 1 also if a part of one sample
         is in all rows. None if the rows were not counted.

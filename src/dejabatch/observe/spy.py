@@ -25,11 +25,8 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from dejabatch.loaders import never_deleted
 from dejabatch.observe.batches import (
     count_different_rows,
-    digest_of_content,
-    digest_of_details,
-    digest_of_parts,
+    digests_of,
     labels_of,
-    parts_of,
     rows_of,
     samples_of,
 )
@@ -538,11 +535,7 @@ class _Spy:
         labels = labels_of(items)
         if self._is_stream and not self._batched:
             items = samples_of(samples)
-        digests = _as_array(fingerprint(item, opaque=opaque) for item in items)
-        taken_apart = [parts_of(item) for item in items]
-        parts = [digest_of_parts(one) for one in taken_apart]
-        contents = _as_array(map(digest_of_content, taken_apart, parts))
-        details = _as_array(map(digest_of_details, taken_apart, parts))
+        seen = digests_of(items, opaque)
         with blame("collate_fn"):
             batch = self._collate(samples)
         rows, collated = None, b""
@@ -556,15 +549,15 @@ class _Spy:
         return _Seen(
             worker=MAIN_PROCESS if info is None else info.id,
             start=start,
-            digests=digests,
+            digests=_as_array(one.sample for one in seen),
             rows=rows,
             labels=labels,
             opaque=unclear,
             census=self.census(),
-            parts=_columns(parts),
-            contents=contents,
+            parts=_columns([one.parts for one in seen]),
+            contents=_as_array(one.content for one in seen),
             collated=collated,
-            details=details,
+            details=_as_array(one.details for one in seen),
             connections={path for path, one in self._inherited if one.sock is not None},
             missing=sum(item is None for item in items),
         )

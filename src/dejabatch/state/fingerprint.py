@@ -14,9 +14,9 @@ import functools
 import pathlib
 import struct
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -68,9 +68,63 @@ def fingerprint(
     Floating-point values are hashed by their bits: -0.0 differs from 0.0, and NaNs of
     the same bits are equal. Parts more than 64 levels deep are hashed by their type.
     """
+    if type(sample) is int:
+        return _of_number(sample)
     walk = _Walk(opaque or (lambda _: None), sparse=sparse)
     walk.value(sample)
     return walk.hasher.digest()
+
+
+# Cached because many samples have the same label.
+@functools.lru_cache(maxsize=4096)
+def _of_number(value: int) -> bytes:
+    walk = _Walk(lambda _: None, sparse=False)
+    walk.value(value)
+    return walk.hasher.digest()
+
+
+def fingerprints(samples: Sequence[object]) -> list[bytes]:
+    """Return the `fingerprint` of each sample, faster if they can be stacked."""
+    rows = stacked(samples)
+    if rows is None:
+        return [fingerprint(sample) for sample in samples]
+    return fingerprints_of_rows(rows)
+
+
+def stacked(samples: Sequence[object]) -> torch.Tensor | None:
+    """Return small plain tensors of one shape as one tensor, and None for all others."""
+    first = samples[0] if samples else None
+    if not _is_small_and_plain(first):
+        return None
+    kind = first.dtype, first.shape
+    if not all(_is_small_and_plain(s) and (s.dtype, s.shape) == kind for s in samples):
+        return None
+    with torch.no_grad():
+        return torch.stack(samples)  # type: ignore[arg-type]
+
+
+def _is_small_and_plain(value: object) -> TypeGuard[torch.Tensor]:
+    return (
+        type(value) is torch.Tensor
+        and value.is_cpu
+        and value.layout == torch.strided
+        and 0 < value.numel() * value.element_size() <= _LARGE
+        and not (value.is_conj() or value.is_neg() or value.is_quantized)
+    )
+
+
+def fingerprints_of_rows(rows: torch.Tensor) -> list[bytes]:
+    """Return the `fingerprint` of each row of a tensor that `stacked` has returned.
+
+    This takes a quarter of the time that `fingerprint` takes for small tensors.
+    """
+    tag = _tensor_tag(rows.dtype, rows.shape[1:], rows.layout)
+    digests = []
+    for content in rows.reshape(len(rows), -1).view(torch.uint8).numpy():
+        hasher = xxhash.xxh3_128(tag)
+        hasher.update(content.data)
+        digests.append(hasher.digest())
+    return digests
 
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
@@ -194,13 +248,16 @@ class _Walk:
             self.opaque(type(tensor))
         elif tensor.numel():
             # Subclasses override operations; torchvision's tensors return other types.
-            tensor = tensor.as_subclass(torch.Tensor).resolve_conj().resolve_neg()
-            flat = tensor.contiguous().reshape(-1)
-            if flat.stride() != (1,):  # a single element may have any stride
-                flat = flat.clone(memory_format=torch.contiguous_format)
-            # The pieces are cut on the tensor's device, before they are copied.
-            content = self.pieces(flat.view(torch.uint8)).contiguous().cpu()
-            self.hasher.update(content.numpy().data)
+            if type(tensor) is not torch.Tensor:
+                tensor = tensor.as_subclass(torch.Tensor)
+            tensor = tensor.resolve_conj().resolve_neg().contiguous()
+            if tensor.stride()[-1:] != (1,):  # numbers, and what has a single element
+                tensor = tensor.reshape(-1).clone(memory_format=torch.contiguous_format)
+            content = tensor.view(torch.uint8)
+            if self.sparse:
+                # The pieces are cut on the tensor's device, before they are copied.
+                content = self.pieces(content.reshape(-1)).contiguous()
+            self.hasher.update(content.cpu().numpy().data)
 
     def array(self, array: np.ndarray[Any, Any]) -> None:
         """Feed an array of any dtype."""

@@ -28,8 +28,7 @@ from torch.utils.data import (
 
 from dejabatch.loaders import PROBE_EPOCH
 from dejabatch.observe.batches import (
-    digest_of_content,
-    digest_of_parts,
+    digests_of,
     flat,
     parts_of,
     rows_of,
@@ -668,8 +667,8 @@ class _Questions:
         found: dict[int, bytes] = {}
         deadline = time.monotonic() + _SECONDS_FOR_CONTENTS
         for index in self._suspects[:_MOST_CONTENTS]:
-            parts = parts_of(self._samples.make(Step(index)))
-            found[index] = digest_of_content(parts, digest_of_parts(parts))
+            (digests,) = digests_of([self._samples.make(Step(index))])
+            found[index] = digests.content
             if time.monotonic() > deadline:
                 break
         return found
