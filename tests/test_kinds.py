@@ -25,6 +25,7 @@ from torch.utils.data import (
     Sampler,
     Subset,
     SubsetRandomSampler,
+    TensorDataset,
     get_worker_info,
 )
 from torch.utils.data.sampler import WeightedRandomSampler
@@ -33,6 +34,7 @@ from torchvision.transforms import v2
 from dejabatch import Expect, audit, compare, forever, seed_worker
 
 LENGTH = 48
+LABELS = torch.arange(LENGTH) % 5
 IMAGES = torch.rand(LENGTH, 3, 6, 6, generator=torch.Generator().manual_seed(0))
 
 
@@ -615,6 +617,38 @@ class SetsLimit(DataLoader):
         return super().__iter__()
 
 
+class Epochs:
+    """A wrapper that tells the dataset about each epoch."""
+
+    def __init__(self, attribute, **arguments):
+        self.attribute = attribute
+        self.dataset = Limited()
+        self.loader = load(self.dataset, persistent_workers=True, **arguments)
+        self.epoch = 0
+
+    def __len__(self):
+        return len(self.loader)
+
+    def __iter__(self):
+        self.epoch += 1
+        setattr(self.dataset, self.attribute, self.epoch)
+        yield from self.loader
+
+
+def images_and_first_label(samples):
+    images, labels = zip(*samples, strict=True)
+    return torch.stack(images), torch.tensor(labels[:1] * len(labels))
+
+
+def seed_and_mix(samples):
+    torch.manual_seed(0)
+    return torch.stack(samples) * torch.rand(len(samples), 1, 1, 1)
+
+
+def mix(samples):
+    return torch.stack(samples) * torch.rand(len(samples), 1, 1, 1)
+
+
 class BatchesOfShards(IterableDataset):
     """Mixes without any generator, and makes its batches itself."""
 
@@ -820,6 +854,21 @@ KINDS = {
         load(SplitsItself(), num_workers=2),
         ("data-split-twice", "dataset.__iter__"),
     ),
+    "an attribute that a wrapper sets": (
+        Epochs("limit", **TWO),
+        Epochs("epochs_seen", **TWO),  # of which no sample is made
+        ("stale-worker-copy", "dataset.limit"),
+    ),
+    "a label for the whole batch": (
+        load(TensorDataset(IMAGES, LABELS), collate_fn=images_and_first_label, **TWO),
+        load(TensorDataset(IMAGES, LABELS), **TWO),
+        ("collate-repeats-one-sample", "collate_fn"),
+    ),
+    "a collate_fn that seeds": (
+        load(Images(), collate_fn=seed_and_mix, **TWO),
+        load(Images(), collate_fn=mix, **TWO),
+        ("reseed-in-getitem", "collate_fn"),
+    ),
     "an attribute that the loader sets": (
         SetsLimit(Limited(), persistent_workers=True, **TWO),
         SetsLimit(Limited(), **TWO),
@@ -835,6 +884,7 @@ QUICK = {
     "references to one object",
     "lost indices",
     "a key that is popped",
+    "a collate_fn that seeds",
     "a first sample that seeds its worker",
     "a generator that the first batch makes",
     "a stream that shuffles alike in each pass",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import torch
@@ -224,8 +224,19 @@ def changed_in_this_process(target: Any, epoch: int) -> tuple[str, ...]:
     return _changed(before, _contents(target))
 
 
-def changed_between_epochs(loader: DataLoader[Any]) -> tuple[str, ...]:
+def changed_between_epochs(
+    outer: Iterable[Any], dataset: object, begun: Callable[[], object] = lambda: None
+) -> tuple[str, ...]:
     """Begin two epochs, and return what changes in the dataset of this process alone.
+
+    Parameters
+    ----------
+    outer : iterable
+        What the program iterates: the loader, or a wrapper of it.
+    dataset : object
+        The dataset of the loader.
+    begun : callable, optional
+        Called after each beginning.
 
     Returns
     -------
@@ -234,9 +245,10 @@ def changed_between_epochs(loader: DataLoader[Any]) -> tuple[str, ...]:
     """
     seen = []
     for _ in range(2):
-        batches = iter(loader)
+        batches = iter(outer)
         next(batches, None)
-        seen.append(_contents(loader.dataset))
+        seen.append(_contents(dataset))
+        begun()
     return _changed(*seen)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import random
 
 import numpy as np
 import pytest
@@ -139,6 +140,42 @@ def test_batch_depends_on_the_generator_that_collate_fn_draws_from(again, paths)
     loader = DataLoader(Lists(), batch_size=4, collate_fn=Masks(again))
     answers = _Questions(loader, [0, 1], [0, 1], seconds=30)()
     assert answers.batch_depends_on == paths
+
+
+class SeedsEachSample(Dataset):
+    def __init__(self, seed, *, own):
+        self.seed = seed
+        self.own = own
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        seed = self.seed(index)
+        if not self.own:
+            np.random.seed(seed)
+            return np.random.random()
+        rng = np.random.RandomState(seed)
+        return rng.random()
+
+
+@pytest.mark.parametrize(
+    ("seed", "alike"),
+    [
+        (lambda _: 42, True),
+        (lambda _: torch.initial_seed() % 2**32, True),
+        (lambda index: index, False),
+        (lambda index: (torch.initial_seed() + index) % 2**32, False),
+        (lambda _: random.getrandbits(32), False),
+    ],
+    ids=["constant", "worker", "index", "worker and index", "drawn"],
+)
+@pytest.mark.parametrize("own", [False, True])
+def test_samples_that_are_seeded_alike_are_seen(seed, alike, own):
+    loader = DataLoader(SeedsEachSample(seed, own=own), batch_size=4)
+    answers = _Questions(loader, [0, 1], [0, 1], seconds=30)()
+    assert answers.reseeded_in_worker == (("np.random",) if alike and not own else ())
+    assert bool(answers.made_alike) is (alike and own)
 
 
 @dataclasses.dataclass

@@ -4,8 +4,14 @@ import random
 
 import numpy as np
 import pytest
+import torch
 
-from dejabatch.observe.experiments.seeding_trace import seeding_functions
+from dejabatch.observe.experiments.seeding_trace import (
+    functions_of,
+    local_generators,
+    same_states,
+    seeding_functions,
+)
 
 
 def makes():
@@ -58,3 +64,33 @@ def shuffles():
 @pytest.mark.parametrize(("run", "names"), [(shuffles, ("shuffles",)), (seeds, ())])
 def test_functions_that_seed_to_shuffle_are_named(run, names):
     assert seeding_functions(run, to_shuffle=True)[1] == names
+
+
+class Draws:
+    def __init__(self):
+        self.rng = np.random.default_rng(0)
+
+    def stored(self):
+        rng = np.random.default_rng(1) if self.rng is None else self.rng
+        return rng.random()
+
+    def constant(self):
+        generator = torch.Generator().manual_seed(0)
+        return torch.rand(1, generator=generator)
+
+    def new(self):
+        rng = random.Random(random.getrandbits(64))
+        return rng.random()
+
+
+@pytest.mark.parametrize(("name", "alike"), [("constant", True), ("new", False)])
+def test_generators_that_a_function_makes_are_compared(name, alike):
+    draws = Draws()
+    one, other = (local_generators(getattr(draws, name), [draws.rng]) for _ in range(2))
+    assert len(one) == 1
+    assert functions_of(same_states(one, other)) == (f"Draws.{name}",) * alike
+
+
+def test_generator_that_an_object_holds_is_not_made():
+    draws = Draws()
+    assert local_generators(draws.stored, [draws.rng]) == {}

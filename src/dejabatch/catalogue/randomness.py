@@ -120,9 +120,12 @@ RECORDS = (
             "mask does not match image",
             "same transform for image and mask",
             "manual_seed in __getitem__",
+            "manual_seed in collate_fn",
+            "RandomState(42) in __getitem__",
             "paired transforms",
         ),
-        cause="`__getitem__` or a transform seeds a random generator with a constant, "
+        cause="`__getitem__`, `collate_fn` or a transform seeds a random generator with "
+        "a constant, "
         "often to crop an image and its mask together.",
         fix="Delete the seed. Wrap the pair as `tv_tensors.Image` and "
         "`tv_tensors.Mask`, and pass both to one call of a "

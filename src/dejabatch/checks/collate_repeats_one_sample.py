@@ -2,7 +2,7 @@
 
 from dejabatch.evidence import Evidence
 from dejabatch.findings import Diagnosis, cannot_tell
-from dejabatch.observe.record import Observation
+from dejabatch.observe.record import Answers, Observation
 
 
 def check(
@@ -17,9 +17,9 @@ def check(
     counted = [(rows, samples) for rows, samples in counted if samples > 1]
     if not counted:
         cannot_tell("no batch of different samples could be taken apart into rows")
-    if any(rows > 1 for rows, _ in counted):
-        return None
     answers = observation.answers
+    if any(rows > 1 for rows, _ in counted):
+        return _one_part(answers)
     if answers is not None and answers.overwritten:
         # A buffer that spawned workers share is overwritten during collation.
         return None
@@ -29,4 +29,19 @@ def check(
         where="collate_fn",
         evidence=f"in each of {len(counted)} batches all rows are the same, though they "
         f"were made of up to {samples} different samples",
+    )
+
+
+def _one_part(answers: Answers | None) -> Diagnosis | None:
+    if answers is None or not answers.repeated_by_collate:
+        return None
+    parts = ", ".join(f"sample{path}" for path in answers.repeated_by_collate)
+    return Diagnosis(
+        severity="error",
+        where="collate_fn",
+        evidence=f"the batch has {parts} of one sample in all rows: it changes when this "
+        "sample gets the part of another, and stays the same while the others exchange "
+        "theirs",
+        title="The collate_fn gives a part of one sample to all rows",
+        fix="Take this part from each sample: `[sample[key] for sample in samples]`.",
     )

@@ -35,6 +35,8 @@ def check(
     if not certain and (found := _shuffled_before_the_split(observation)):
         return found
     if not certain:
+        if found := _two_alike(observation) or _left_out(observation):
+            return found
         replay = observation.replay
         if replay is None or not _same_samples(replay.streams()):
             return None
@@ -78,6 +80,49 @@ def _shuffled_before_the_split(observation: Observation) -> Diagnosis | None:
         title="Workers shuffle a stream differently before they split it",
         fix="Shuffle in the same way in every worker, with `random.Random(seed + epoch)`, "
         "or shuffle after the split.",
+    )
+
+
+def _two_alike(observation: Observation) -> Diagnosis | None:
+    """Look for two workers with the same samples, where others have their own."""
+    if observation.expect.repeats:
+        return None
+    alike: dict[frozenset[bytes], list[int]] = {}
+    for worker, stream in observation.streams().items():
+        samples = frozenset(row.tobytes() for row in stream)
+        if len(samples) > 1 and len(samples) == len(stream):
+            alike.setdefault(samples, []).append(worker)
+    groups = [workers for workers in alike.values() if len(workers) > 1]
+    if not groups:
+        return None
+    said = "; ".join(" and ".join(map(str, workers)) for workers in groups)
+    return Diagnosis(
+        severity="error",
+        where="dataset.__iter__",
+        evidence=f"workers {said} give the same samples, and other workers give others",
+        title="Several workers read the same part of the stream",
+        fix="Give each file or sample to one worker, "
+        "`files[info.id :: info.num_workers]`; a worker without any has nothing to do.",
+    )
+
+
+def _left_out(observation: Observation) -> Diagnosis | None:
+    """Look for the rest of a division that no worker reads."""
+    whole, read = observation.whole_stream or frozenset(), observation.contents()
+    missing = len(whole - read)
+    if observation.expect.repeats or not read < whole or missing > len(whole) / 4:
+        return None  # data-split-twice finds what lacks a larger part
+    workers = len(observation.streams())
+    # Parts of equal lengths may be meant, and batches that are not full may be dropped.
+    meant = missing < workers or not iterable_style(observation).batched
+    return Diagnosis(
+        severity="note" if meant else "warning",
+        where="dataset.__iter__",
+        evidence=f"a pass without workers has {len(whole)} different samples, and the "
+        f"{workers} workers together leave out {missing} of them",
+        title="The split between workers leaves out samples",
+        fix="Give each sample to one worker, as with "
+        "`samples[info.id :: info.num_workers]`.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -70,6 +71,50 @@ def _add_parts(parts: dict[str, Any], path: str, value: Any, levels: int) -> Non
     else:
         for position, item in enumerate(value):
             _add_parts(parts, f"{path}[{position}]", item, levels - 1)
+
+
+def with_part(sample: Any, path: str, value: Any) -> Any:
+    """Return a sample with another part, and the same objects otherwise.
+
+    Parameters
+    ----------
+    sample : object
+        Any nested sample; it is not changed.
+    path : str
+        The path of the part, as in `parts_of`.
+    value : object
+        The other part.
+    """
+    return _with_part(sample, path, value, "", _MOST_LEVELS)
+
+
+def _with_part(sample: Any, path: str, value: Any, here: str, levels: int) -> Any:
+    if here == path or not levels:
+        return value if here == path else sample
+    if isinstance(sample, Mapping):
+        changed = {
+            key: _with_part(item, path, value, f"{here}[{key!r}]", levels - 1)
+            for key, item in sample.items()
+        }
+        return _filled(sample, changed)
+    if isinstance(sample, (list, tuple)):
+        items = [
+            _with_part(item, path, value, f"{here}[{position}]", levels - 1)
+            for position, item in enumerate(sample)
+        ]
+        named: Any = getattr(sample, "_make", type(sample))
+        return named(items)
+    return sample
+
+
+def _filled(sample: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
+    """Return a mapping of the class of `sample` with other items."""
+    if type(sample) is dict:
+        return items
+    filled: Any = copy.copy(sample)
+    for key, item in items.items():
+        filled[key] = item
+    return filled
 
 
 def digest_of_parts(parts: Mapping[str, Any]) -> dict[str, bytes]:

@@ -81,7 +81,7 @@ def investigate(
         show("asking again")
         # A sampler that broadcasts would wait for those of the other ranks.
         alone = program is None
-        seen = _experiment(make_loader, seen, deadline, ask_sampler=alone)
+        seen = _experiment(make_loader, make_outer, seen, deadline, ask_sampler=alone)
     if make_outer is not None and facts is not None and facts.own_iter:
         show("reading as your program does")
         seen = _read_as_program(make_outer, seen, deadline, **limits)
@@ -130,6 +130,7 @@ def validate_method(method: object) -> None:
 
 def _experiment(
     make_loader: Callable[[], Any],
+    make_outer: Callable[[], Iterable[Any]] | None,
     seen: Observation,
     deadline: float,
     *,
@@ -158,7 +159,8 @@ def _experiment(
         restarted = new_workers(make_loader, seen, time_limit=left / 2)
         seen = dataclasses.replace(seen, restarted=restarted)
     if facts.persistent_workers and (left := _seconds_until(deadline)):
-        unseen = unseen_by_workers(make_loader, time_limit=left / 2)
+        outer = make_outer if facts.own_iter else None
+        unseen = unseen_by_workers(make_loader, outer, time_limit=left / 2)
         seen = dataclasses.replace(seen, unseen_by_workers=unseen)
     return seen
 

@@ -652,6 +652,9 @@ class Answers:
     reseeded : tuple of str
         Paths of the generators that are in one and the same state after the samples of
         `index` and of `other`, whatever their state before.
+    reseeded_in_worker : tuple of str
+        Global generators that are in one state after samples of two indices, although they
+        drew a number in between and their seeds stayed as they were.
     reseeded_by_index : tuple of str
         Names of the global generators that are in one state after each sample of `index`,
         whatever their state before, and in another after the sample of `other`.
@@ -719,6 +722,15 @@ class Answers:
     edited_by_collate : mapping of str to str
         What ``collate_fn`` edited in place in the dataset, if samples that were made again
         then differed. Each path has its kind, as in `edited_objects`.
+    repeated_by_collate : tuple of str
+        Paths of the parts that ``collate_fn`` takes from one sample and gives to all rows.
+    reseeded_by_collate, counted_by_collate : tuple of str
+        Global generators that ``collate_fn`` leaves in one state, whatever their states and
+        the samples before: after each batch, or after each first batch of a process, with
+        another state after its second batch.
+    made_alike, made_alike_by_collate : tuple of str
+        Qualified names of the functions that make a generator of their own for each sample
+        or each batch, in the same state for other samples and from other states.
     edited_by_pass : mapping of str to str
         For an iterable dataset whose second pass in one process has other samples, from
         the same states, what that pass edited in place. Each path has its kind, as in
@@ -754,6 +766,7 @@ class Answers:
     after_other_index: bytes | None = None
     depends_on: tuple[str, ...] = ()
     reseeded: tuple[str, ...] = ()
+    reseeded_in_worker: tuple[str, ...] = ()
     reseeded_by_index: tuple[str, ...] = ()
     reseeded_at_start: tuple[str, ...] = ()
     changed_objects: Mapping[str, str] = field(default_factory=dict)
@@ -776,6 +789,11 @@ class Answers:
     second_pass_differs: bool | None = None
     batch_depends_on: tuple[str, ...] = ()
     edited_by_collate: Mapping[str, str] = field(default_factory=dict)
+    repeated_by_collate: tuple[str, ...] = ()
+    reseeded_by_collate: tuple[str, ...] = ()
+    counted_by_collate: tuple[str, ...] = ()
+    made_alike: tuple[str, ...] = ()
+    made_alike_by_collate: tuple[str, ...] = ()
     edited_by_pass: Mapping[str, str] = field(default_factory=dict)
 
     @property

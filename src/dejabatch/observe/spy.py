@@ -282,7 +282,7 @@ def watch(
         before_epoch(epoch)
         sampled.states_at_first_index = {}
         _draw_between_epochs(epoch)
-        states_before = _global_census()
+        states_before = generators.global_digests()
         complete = True
         iterator = None
         try:
@@ -371,15 +371,17 @@ def watch_batches(
             inner_loader=path_of_inner_loader(batches),
         )
     )
-    send(WorkerStart(0, MAIN_PROCESS, _global_census(), torch.initial_seed()))
+    send(
+        WorkerStart(0, MAIN_PROCESS, generators.global_digests(), torch.initial_seed())
+    )
     for epoch in range(epochs):
         complete = False
         _draw_between_epochs(epoch)
-        states_before = _global_census()
+        states_before = generators.global_digests()
         try:
             for number, batch in enumerate(_next_pass(batches)):
                 digests = _as_array(map(fingerprint, rows_of(batch) or [batch]))
-                census = _global_census()
+                census = generators.global_digests()
                 send(Fetch(epoch, number, MAIN_PROCESS, None, digests, census))
                 if number + 1 == max_batches:
                     break
@@ -418,11 +420,6 @@ def _draw_between_epochs(epoch: int) -> None:
         random.random()
         np.random.random()
         torch.rand(1)
-
-
-def _global_census() -> Census:
-    found = generators.global_rngs().items()
-    return {name: generators.digest(generator) for name, generator in found}
 
 
 def _as_array(digests: Iterable[bytes]) -> npt.NDArray[np.uint8]:
@@ -569,7 +566,7 @@ class _Spy:
             dataset = self._dataset if info is None else info.dataset
             roots = {"dataset": dataset, "collate_fn": self._collate}
             self._found = generators.find(roots)
-        return _global_census() | {
+        return generators.global_digests() | {
             found.path: generators.digest(found.rng) for found in self._found
         }
 
@@ -595,7 +592,7 @@ class _RecordedSampler:
                     self.list_reused |= not _same_objects(batch, given)
                 last = batch
                 if not self.states_at_first_index:
-                    self.states_at_first_index = _global_census()
+                    self.states_at_first_index = generators.global_digests()
                 # Some batch samplers yield one list again and again. Which batches then
                 # reach the workers differs from run to run; with a copy, all do.
                 given = list(batch) if isinstance(batch, list) else batch

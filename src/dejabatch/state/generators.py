@@ -11,6 +11,7 @@ import itertools
 import random
 import sys
 import types
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -234,6 +235,11 @@ def global_rngs() -> dict[str, Generator]:
     return found
 
 
+def global_digests() -> dict[str, bytes]:
+    """Return the `digest` of each global generator, by name."""
+    return {name: digest(generator) for name, generator in global_rngs().items()}
+
+
 def digest(rng: Generator) -> bytes:
     """Return a hash of the numbers that a generator will draw, without drawing.
 
@@ -283,6 +289,16 @@ def set_state(rng: Generator, state: Any) -> None:
         rng.setstate(state)
     else:
         rng.set_state(state)
+
+
+def advance(rng: Generator) -> None:
+    """Draw one number, which leaves the seed that the generator reports as it is."""
+    if isinstance(rng, torch.Generator):
+        torch.rand(1, generator=rng, device=rng.device)
+    elif isinstance(rng, NumbaRandom):  # it reports no seed
+        rng.seed(zlib.crc32(digest(rng)))
+    else:
+        rng.random()
 
 
 def reseed(rng: Generator, seed: np.random.SeedSequence) -> None:

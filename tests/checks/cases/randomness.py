@@ -303,6 +303,43 @@ BROKEN = {
         ("error", "dataset.__getitem__"),
         "in the same state in every worker",
     ),
+    "a collate_fn that seeds": (
+        "reseed-in-getitem",
+        observation(answers=answers(reseeded_by_collate=("torch",))),
+        ("error", "collate_fn"),
+        "torch is in one and the same state after each batch",
+    ),
+    "a collate_fn of new workers that seeds with a count": (
+        "reseed-in-getitem",
+        observation(
+            answers=answers(counted_by_collate=("torch",)), facts=facts(num_workers=1)
+        ),
+        ("error", "collate_fn"),
+        "after each first batch of every epoch",
+    ),
+    "samples that seed with the worker's seed": (
+        "reseed-in-getitem",
+        observation(answers=answers(reseeded_in_worker=("np.random",))),
+        ("error", "dataset.__getitem__"),
+        "after samples of two indices in one process",
+    ),
+    "a generator that each sample makes": (
+        "reseed-in-getitem",
+        observation(
+            epochs([ORDER, SHUFFLED]),
+            answers=answers(made_alike=("Noisy.__getitem__",)),
+        ),
+        ("warning", "dataset.__getitem__"),
+        "Noisy.__getitem__ makes a generator in the same state for each sample",
+    ),
+    "a generator that each batch makes": (
+        "reseed-in-getitem",
+        observation(
+            epochs([ORDER, SHUFFLED]), answers=answers(made_alike_by_collate=("mix",))
+        ),
+        ("warning", "collate_fn"),
+        "mix makes a generator in the same state for each batch",
+    ),
     "a generator that the first sample makes in one worker": (
         "rng-object-on-dataset",
         once_late(num_workers=1),
@@ -506,6 +543,25 @@ BROKEN = {
 }
 
 RIGHT = {
+    "a collate_fn that counts its batches in the main process": (
+        "reseed-in-getitem",
+        observation(answers=answers(counted_by_collate=("torch",))),
+    ),
+    "a collate_fn that seeds, as expected": (
+        "reseed-in-getitem",
+        observation(
+            answers=answers(reseeded_by_collate=("torch",)),
+            expect=Expect(deterministic=True),
+        ),
+    ),
+    "a generator that each sample makes, as expected": (
+        "reseed-in-getitem",
+        observation(
+            epochs([ORDER, SHUFFLED]),
+            answers=answers(made_alike=("crop",)),
+            expect=Expect(deterministic=True),
+        ),
+    ),
     "batches of several sizes that do not depend on a generator": (
         "rng-in-collate",
         worker_runs("collate_fn.rng", SIZES, answers=answers()),
@@ -757,6 +813,11 @@ OPEN = {
             facts=facts(num_workers=2, search_stopped_at="dataset.big"),
         ),
         r"stopped at dataset\.big, because the dataset holds too many objects",
+    ),
+    "a generator that each sample makes, in a fixed order": (
+        "reseed-in-getitem",
+        observation(epochs([ORDER] * 2), answers=answers(made_alike=("crop",))),
+        "crop makes a generator in the same state for each sample",
     ),
     "a loader whose constructors are done": (
         "seed-in-constructor",

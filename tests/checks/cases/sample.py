@@ -513,6 +513,15 @@ BROKEN = {
         ("error", "collate_fn"),
         "up to 3 different samples",
     ),
+    "collate of a part of one sample": (
+        "collate-repeats-one-sample",
+        observation(
+            [fetch(["a", "b"], rows=2, indices=[0, 1])],
+            answers=answers(repeated_by_collate=("['label']",)),
+        ),
+        ("error", "collate_fn"),
+        "the batch has sample['label'] of one sample in all rows",
+    ),
     "a fallback": (
         "error-fallback-sample",
         once(answers=answers(swallowed_errors={5: "OSError", 7: "OSError"})),

@@ -112,6 +112,24 @@ BROKEN = {
         ("error", "dataset.__iter__"),
         "and 4 of the stream's samples come from none",
     ),
+    "two of three workers with one stream": (
+        "stream-not-split-by-worker",
+        read(streams(range(12), range(12, 24), range(12))),
+        ("error", "dataset.__iter__"),
+        "workers 0 and 2 give the same samples",
+    ),
+    "workers that leave out the rest of a division": (
+        "stream-not-split-by-worker",
+        read(SPLIT, whole_stream=contents(range(27))),
+        ("warning", "dataset.__iter__"),
+        "27 different samples, and the 2 workers together leave out 3 of them",
+    ),
+    "workers that leave out one sample": (
+        "stream-not-split-by-worker",
+        read(SPLIT, whole_stream=contents(range(25))),
+        ("note", "dataset.__iter__"),
+        "leave out 1 of them",
+    ),
     "workers whose batches are cut from one shuffled stream": (
         "stream-not-split-by-worker",
         read(streams(range(12), SHUFFLED), kind=UNBATCHED),
@@ -213,6 +231,14 @@ RIGHT = {
     "a split stream in the same states": (
         "stream-not-split-by-worker",
         read(SPLIT, replay=read(SPLIT)),
+    ),
+    "workers with one stream, as expected": (
+        "stream-not-split-by-worker",
+        read(streams(range(12), range(12, 24), range(12)), expect=Expect(repeats=True)),
+    ),
+    "workers that make other samples": (
+        "stream-not-split-by-worker",
+        read(SPLIT, whole_stream=contents(range(1, 27))),
     ),
     "workers that yield the whole stream": (
         "data-split-twice",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import importlib
 import itertools
 import sys
@@ -33,11 +34,17 @@ from dejabatch.observe.batches import (
     parts_of,
     rows_of,
 )
+from dejabatch.observe.experiments.collating import MOST_GENERATORS, Batches
 from dejabatch.observe.experiments.delivered import compare_rows
 from dejabatch.observe.experiments.draws import draw
 from dejabatch.observe.experiments.getitem_trace import Traced
 from dejabatch.observe.experiments.idle_transforms import idle_transforms
-from dejabatch.observe.experiments.seeding_trace import seeding_functions
+from dejabatch.observe.experiments.seeding_trace import (
+    functions_of,
+    local_generators,
+    same_states,
+    seeding_functions,
+)
 from dejabatch.observe.experiments.trials import (
     OTHER_STATES,
     Samples,
@@ -69,11 +76,9 @@ from dejabatch.state.reach import (
     walk,
 )
 
-_MOST_GENERATORS = 16
 _MOST_SIZES = 8
 _MOST_SUSPECTS = 48
 _MOST_CONTENTS = 128
-_MOST_COLLATED = 8
 _SECONDS_FOR_CONTENTS = 2.0
 # As many samples of a stream are read to see what they depend on.
 _LONG_STREAM = 256
@@ -358,7 +363,7 @@ class _Questions:
         if not expected or len(expected) == _LONG_STREAM:
             return ()
         found = []
-        for name in names[:_MOST_GENERATORS]:
+        for name in names[:MOST_GENERATORS]:
             made = [attempt(self._start_from, Step(0, state, name)) for state in (1, 2)]
             if all(one and _are_others(one, expected) for one in made):
                 found.append(name)
@@ -494,7 +499,7 @@ class _Questions:
         }
         if first == same_states:
             asked = dict.fromkeys((index, other))
-            yield {"depends_on": samples.depends_on(asked, _MOST_GENERATORS)}
+            yield {"depends_on": samples.depends_on(asked, MOST_GENERATORS)}
 
     def _constant_late(
         self, trial: Trial, elsewhere: Mapping[str, bytes]
@@ -555,17 +560,16 @@ class _Questions:
         # An own function may be an object without a hash.
         of_torch = any(self._collate is f for f in (default_collate, default_convert))
         if self._batched and not of_torch:
-            yield {"batch_of_copies": attempt(self._batch_of_copies, index)}
-            yield {"edited_by_collate": attempt(self._edited_by_collate) or {}}
-            yield {"batch_depends_on": attempt(self._batch_depends_on) or ()}
-            if self._in_worker:
-                late = attempt(self._constant_late_in_collate) or ()
-                yield {"constant_late_in_collate": late}
+            batches = Batches(self._samples, self._suspects, in_worker=self._in_worker)
+            yield from batches.answers(index)
         contents = attempt(self._contents)
         yield {"contents": contents}
         swallowed = attempt(self._swallowed_errors, contents or {})
         yield {"swallowed_errors": swallowed}
-        yield attempt(self._about_one_sample, index) or {}
+        about = attempt(self._about_one_sample, index) or {}
+        yield about
+        if about.get("seeding_places"):
+            yield attempt(self._made_alike) or {}
         yield attempt(self._idle_transforms) or {}
         yield attempt(self._about_length) or {}
         yield {"items_in_store": attempt(self._items_in_store)}
@@ -573,80 +577,6 @@ class _Questions:
     def _by_getitem(self, index: int) -> bytes:
         self._samples.set_states(Step(index))
         return fingerprint(self._samples.dataset[index])
-
-    def _batch_of_copies(self, index: int) -> CopiesInBatch:
-        """Return whether copies of a sample make equal rows, and rows that vary."""
-        sample = self._samples.make(Step(index))
-        batches = []
-        for state in (0, *OTHER_STATES):
-            self._samples.set_states(Step(index, state))
-            copies = [copy.deepcopy(sample) for _ in range(COPIES_IN_BATCH)]
-            batches.append(rows_of(self._collate(copies), COPIES_IN_BATCH))
-        return compare_rows(batches)
-
-    def _edited_by_collate(self) -> dict[str, str]:
-        """Return what ``collate_fn`` edits, if a sample made again then differs."""
-        roots = {"dataset": self._samples.dataset}
-        steps = self._steps_of_batch()
-        samples = [self._samples.make(step) for step in steps]
-        first = [fingerprint(sample) for sample in samples]
-        positions = {step.index for step in steps}
-        before = stored_values(roots, positions=positions)
-        self._samples.set_states(steps[0])
-        self._samples.collate_fn(samples)
-        edited = edits(before, stored_values(roots, positions=positions))
-        if not edited or [self._samples.digest(step) for step in steps] == first:
-            return {}
-        return edited
-
-    def _steps_of_batch(self, state: int = 0) -> list[Step]:
-        return [Step(index, state) for index in self._suspects[:_MOST_COLLATED]]
-
-    def _batch_depends_on(self) -> tuple[str, ...]:
-        """Return the generators of ``collate_fn`` that change a batch of the same samples."""
-        steps = self._steps_of_batch()
-        samples = [self._samples.make(step) for step in steps]
-
-        def batch(state: int, name: str) -> bytes:
-            self._samples.set_states(Step(steps[0].index, state, name))
-            return fingerprint(self._samples.collate_fn(copy.deepcopy(samples)))
-
-        batch(0, "")
-        # The first batch may have made a generator.
-        found = self._samples.generators(again=True)
-        self._samples.keep_new_states(found)
-        names = [name for name in found if name.startswith("collate_fn")]
-        if not names:
-            return ()
-        expected = batch(0, "")
-        return tuple(
-            name
-            for name in names[:_MOST_GENERATORS]
-            if any(batch(state, name) != expected for state in OTHER_STATES)
-        )
-
-    def _constant_late_in_collate(self) -> tuple[str, ...]:
-        """Return generators that the first batch makes in one state in every process."""
-        samples = self._samples
-        one = samples.apart(self._states_made_by_collate, 0)
-        if not one:
-            return ()
-        state = OTHER_STATES[0]
-        other = samples.apart_in_another_worker(self._states_made_by_collate, state)
-        return tuple(path for path, digest in one.items() if other.get(path) == digest)
-
-    def _states_made_by_collate(self, state: int) -> dict[str, bytes]:
-        """Return the states of the generators that the first batch makes, by path."""
-        samples = self._samples
-        batch = [samples.make(step) for step in self._steps_of_batch(state)]
-        known = samples.generators(again=True)
-        samples.collate_fn(batch)
-        found = samples.generators(again=True)
-        return {
-            path: generators.digest(generator)
-            for path, generator in found.items()
-            if path not in known and path.startswith("collate_fn")
-        }
 
     def _getitems_of_copies(self, index: int) -> CopiesInBatch:
         """Return whether samples vary together when they are asked for at once."""
@@ -726,6 +656,28 @@ class _Questions:
         parts = parts_of(self._samples.make(Step(index))).values()
         images = sum(len(getattr(part, "shape", ())) in {2, 3} for part in parts)
         return {"seeding_places": places, "several_images": images > 1}
+
+    def _made_alike(self) -> dict[str, tuple[str, ...]]:
+        """Return what is in one state after samples of two indices.
+
+        In between, all generators draw a number. A worker's seed stays the same.
+        """
+        samples = self._samples
+        if len(self._indices) < 2:
+            return {}
+        local, after = [], []
+        for number, index in enumerate(self._indices):
+            samples.set_states(Step(index))
+            known = samples.generators(again=True)
+            for generator in [*known.values()] * number:
+                generators.advance(generator)
+            make = functools.partial(samples.fetch, index)
+            local.append(local_generators(make, known.values()))
+            after.append(generators.global_digests())
+        return {
+            "made_alike": functions_of(same_states(*local)),
+            "reseeded_in_worker": same_states(*after),
+        }
 
     def _idle_transforms(self) -> dict[str, tuple[str, ...]]:
         idle, ignored = idle_transforms(self._samples.roots, self._make_all)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import pairwise
 from types import CodeType, FrameType
 from typing import Any, TypeVar
 
 from dejabatch.observe.experiments.getitem_trace import SEEDING_NAMES, is_of_user
+from dejabatch.state import generators
+from dejabatch.state.generators import Generator
 
 T = TypeVar("T")
 
@@ -61,6 +63,72 @@ def seeding_functions(
     if to_shuffle and not shuffles:
         return result, ()
     return result, tuple(sorted({code.co_qualname for code in ran}))
+
+
+def local_generators(
+    run: Callable[[], object], known: Collection[Generator]
+) -> dict[str, bytes]:
+    """Run a function, and digest the generators that the user's functions made below it.
+
+    Parameters
+    ----------
+    run : callable
+        Makes a sample or a batch.
+    known : collection of Generator
+        Generators that objects hold, which the functions may have as variables.
+
+    Returns
+    -------
+    dict of str to bytes
+        The digest of each generator when its function returned, by the qualified name of
+        the function and the variable.
+    """
+    found: dict[str, bytes] = {}
+    held = {generators.identity(generator) for generator in known}
+
+    def enter(frame: FrameType, _event: str, _argument: Any) -> Any:
+        if SEEDING_NAMES.isdisjoint(frame.f_code.co_names) or not is_of_user(frame):
+            return None
+        frame.f_trace_lines = False
+        return step
+
+    def step(frame: FrameType, event: str, _argument: Any) -> Any:
+        if event == "return":
+            for name, value in frame.f_locals.items():
+                if generators.is_rng(value) and generators.identity(value) not in held:
+                    place = f"{frame.f_code.co_qualname}: {name}"
+                    found[place] = generators.digest(value)
+        return step
+
+    former = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        run()
+    finally:
+        sys.settrace(former)
+    return found
+
+
+def same_states(
+    one: Mapping[str, bytes], *others: Mapping[str, bytes]
+) -> tuple[str, ...]:
+    """Return what has one digest in all of several runs.
+
+    Parameters
+    ----------
+    one, *others : mapping of str to bytes
+        Digests of generators.
+    """
+    return tuple(
+        name
+        for name, state in one.items()
+        if all(other.get(name) == state for other in others)
+    )
+
+
+def functions_of(places: Iterable[str]) -> tuple[str, ...]:
+    """Return the functions of some keys of what `local_generators` returns."""
+    return tuple(dict.fromkeys(place.partition(":")[0] for place in places))
 
 
 def _seeding_lines(code: CodeType) -> frozenset[int]:

@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from dejabatch.loaders import (
     PROBE_EPOCH,
     changed_between_epochs,
     changed_in_this_process,
+    renew_iterators,
+    unwrap,
     with_set_epoch,
 )
+from dejabatch.observe.experiments.trials import OTHER_STATES, Samples, Step
+from dejabatch.observe.facts import asks_for_lists
 from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.state.reach import walk
 from dejabatch.state.shared_memory import SharedMemory
 
+_PROBES = 3
+
 
 def unseen_by_workers(
-    make_loader: Callable[[], DataLoader[Any]], *, time_limit: float
+    make_loader: Callable[[], DataLoader[Any]],
+    make_outer: Callable[[], Iterable[Any]] | None = None,
+    *,
+    time_limit: float,
 ) -> tuple[str, ...] | None:
     """Call each ``set_epoch`` that workers have, and return what they cannot see.
 
     Datasets have one, and so may a ``collate_fn`` or ``worker_init_fn``. If the calls
-    change nothing, two epochs are begun: the loader or its sampler may set attributes.
+    change nothing, two epochs are begun: the loader, its sampler or a wrapper may set
+    attributes. Those count if they change samples.
 
     Parameters
     ----------
     make_loader : callable
         Returns the loader; called in a process of its own.
+    make_outer : callable, optional
+        Returns what the program iterates, where this may be a wrapper of the loader.
     time_limit : float
         Seconds after which there is no answer.
 
@@ -40,7 +54,7 @@ def unseen_by_workers(
         Paths of what changes in the main process alone; None if the call could not be
         tried.
     """
-    outcome = run_isolated(_SetEpoch(make_loader), time_limit)
+    outcome = run_isolated(_SetEpoch(make_loader, make_outer, time_limit), time_limit)
     if not outcome.sent or not isinstance(outcome.sent[0], tuple):
         return None
     return outcome.sent[0]
@@ -51,6 +65,8 @@ class _SetEpoch:
     """Make a loader and call the ``set_epoch`` of its dataset; runs in another process."""
 
     make_loader: Callable[[], DataLoader[Any]]
+    make_outer: Callable[[], Iterable[Any]] | None
+    time_limit: float
 
     def __call__(self, send: Send) -> None:
         paths: list[str] = []
@@ -68,9 +84,51 @@ class _SetEpoch:
             finally:
                 shared.restore()
         if not paths:
-            changed = changed_between_epochs(self.make_loader())
-            paths = [f"dataset{attribute}" for attribute in changed]
+            paths = self._changed_between_epochs()
         send(tuple(paths))
+
+    def _changed_between_epochs(self) -> list[str]:
+        outer = (self.make_outer or self.make_loader)()
+        loader: Any = unwrap(outer)
+        renew_iterators(outer)
+        probe = _Probe(loader, self.time_limit)
+        changed = changed_between_epochs(outer, loader.dataset, probe.take)
+        return [f"dataset{path}" for path in changed] if probe.differ else []
+
+
+class _Probe:
+    """Samples of a dataset that are made now and then, from the same random states."""
+
+    def __init__(self, loader: DataLoader[Any], time_limit: float) -> None:
+        self._loader = loader
+        self._samples: Samples | None = None
+        self._steps: list[Step] = []
+        self._deadline = time.monotonic() + time_limit
+        self._taken: list[list[bytes]] = []
+
+    def take(self) -> None:
+        """Make a few samples in this process."""
+        loader = self._loader
+        if isinstance(loader.dataset, IterableDataset):
+            return
+        if (
+            self._samples is None
+        ):  # the loader may make its dataset when an epoch begins
+            self._samples = Samples(
+                loader.dataset,
+                loader.collate_fn,
+                batched=loader.batch_sampler is not None,
+                index_lists=asks_for_lists(loader),
+                deadline=self._deadline,
+            )
+            drawn = itertools.islice(iter(loader.sampler), _PROBES)
+            self._steps = [Step(index, OTHER_STATES[0]) for index in drawn]
+        self._taken.append([self._samples.digest(step) for step in self._steps])
+
+    @property
+    def differ(self) -> bool:
+        """Whether the samples differ, or cannot be compared."""
+        return len(self._taken) < 2 or self._taken[0] != self._taken[1]
 
 
 def _functions(loader: DataLoader[Any]) -> dict[str, Any]:

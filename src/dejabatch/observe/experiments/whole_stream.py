@@ -9,13 +9,13 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from dejabatch.observe.batches import flat
+from dejabatch.observe.batches import digests_of, flat
 from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.observe.record import Observation
-from dejabatch.state.fingerprint import fingerprint
 
 # As many times the samples of the workers; a longer stream has no end in sight.
 _MOST = 8
+_CHUNK = 64
 
 
 def whole_stream(
@@ -34,7 +34,7 @@ def whole_stream(
     Returns
     -------
     frozenset of bytes or None
-        Fingerprints of all samples. None if there are fewer than two workers, if they did
+        Digests of all samples, as `Digests.sample`. None if there are fewer than two workers, if they did
         not read an epoch to its end, if samples depend on random generators, or if the
         stream is much longer than what the workers gave.
     """
@@ -59,7 +59,9 @@ class _ReadAll:
         loader = self.make_loader()
         stream = iter(loader.dataset)
         items = itertools.islice(stream, self.most)
-        samples = items if loader.batch_sampler is not None else flat(items)
-        seen = frozenset(map(fingerprint, samples))
+        samples = iter(items if loader.batch_sampler is not None else flat(items))
+        seen: set[bytes] = set()
+        while chunk := list(itertools.islice(samples, _CHUNK)):
+            seen.update(digests.sample for digests in digests_of(chunk))
         if next(stream, None) is None:
-            send(seen)
+            send(frozenset(seen))
