@@ -227,7 +227,7 @@ def changed_in_this_process(target: Any, epoch: int) -> tuple[str, ...]:
 def changed_between_epochs(
     outer: Iterable[Any], dataset: object, begun: Callable[[], object] = lambda: None
 ) -> tuple[str, ...]:
-    """Begin two epochs, and return what changes in the dataset of this process alone.
+    """Begin two epochs, and return what the second one changes in this process alone.
 
     Parameters
     ----------
@@ -236,20 +236,21 @@ def changed_between_epochs(
     dataset : object
         The dataset of the loader.
     begun : callable, optional
-        Called after each beginning.
+        Called after each beginning; what it changes does not count.
 
     Returns
     -------
     tuple of str
         As for `changed_in_this_process`.
     """
-    seen = []
+    changed: tuple[str, ...] = ()
     for _ in range(2):
+        before = _contents(dataset)
         batches = iter(outer)
         next(batches, None)
-        seen.append(_contents(dataset))
+        changed = _changed(before, _contents(dataset))
         begun()
-    return _changed(*seen)
+    return changed
 
 
 def _changed(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import random
 
 import numpy as np
@@ -176,6 +177,46 @@ def test_samples_that_are_seeded_alike_are_seen(seed, alike, own):
     answers = _Questions(loader, [0, 1], [0, 1], seconds=30)()
     assert answers.reseeded_in_worker == (("np.random",) if alike and not own else ())
     assert bool(answers.made_alike) is (alike and own)
+
+
+class Fallback(Dataset):
+    """Returns a random sample for every tenth index, or other labels now and then."""
+
+    def __init__(self, *, noise):
+        self.noise = noise
+
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, index):
+        shift = random.random()
+        if self.noise:
+            return torch.rand(4), index if random.random() < 0.9 else 0
+        return torch.rand(4) + shift, random.randrange(40) if index % 10 == 0 else index
+
+
+@pytest.mark.parametrize(("noise", "found"), [(False, (0, 10, 20, 30)), (True, ())])
+def test_indices_with_random_labels_are_seen(noise, found):
+    loader = DataLoader(Fallback(noise=noise), batch_size=4)
+    answers = _Questions(loader, [0, 1], list(range(40)), seconds=30)()
+    assert answers.other_labels == found
+
+
+class Passes(IterableDataset):
+    def __init__(self, passes):
+        self.passes = passes
+
+    def __iter__(self):
+        for _ in self.passes:
+            yield from range(50)
+
+
+@pytest.mark.parametrize(
+    ("passes", "endless"), [(range(2), False), (itertools.repeat(0), True)]
+)
+def test_stream_without_an_end_is_seen(passes, endless):
+    answers = _Questions(DataLoader(Passes(passes)), [], [], seconds=30)()
+    assert answers.endless is endless
 
 
 @dataclasses.dataclass

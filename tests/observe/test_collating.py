@@ -73,6 +73,43 @@ def test_part_of_one_sample_in_all_rows_is_seen(collate_fn, paths):
     assert asked(collate_fn).repeated_by_collate == paths
 
 
+def sorted_without_labels(samples):
+    by_value = sorted(samples, key=lambda sample: -float(sample["image"].sum()))
+    numbers = torch.tensor([sample["number"] for sample in by_value])
+    return images(by_value), numbers, torch.tensor([s["label"] for s in samples])
+
+
+def sorted_whole(samples):
+    samples = sorted(samples, key=lambda sample: -float(sample["image"].sum()))
+    return [
+        torch.stack([torch.as_tensor(s[name]) for s in samples]) for name in samples[0]
+    ]
+
+
+def with_rolled_negatives(samples):
+    anchors = images(samples)
+    return anchors, anchors.roll(1, 0), torch.tensor([s["label"] for s in samples])
+
+
+class Numbered(Labelled):
+    def __getitem__(self, index):
+        return super().__getitem__(index) | {"number": 7 * index % 8}
+
+
+@pytest.mark.parametrize(
+    ("collate_fn", "paths"),
+    [
+        (sorted_without_labels, ("['label']", "['number']")),
+        (sorted_whole, ()),
+        (with_rolled_negatives, ()),
+    ],
+)
+def test_parts_in_other_rows_are_seen(collate_fn, paths):
+    loader = DataLoader(Numbered(), batch_size=4, collate_fn=collate_fn)
+    answers = _Questions(loader, [0, 1], list(range(8)), seconds=30)()
+    assert answers.mixed_up_by_collate == paths
+
+
 @pytest.mark.parametrize(
     ("sample", "path", "changed"),
     [

@@ -232,6 +232,14 @@ class OneList(StoredBatches):
             yield batch
 
 
+class OneArray(StoredBatches):
+    def __iter__(self):
+        batch = np.empty(2, np.int64)
+        for indices in self.batches:
+            batch[:] = indices
+            yield batch
+
+
 class EachTwice(StoredBatches):
     def __iter__(self):
         return (batch for batch in self.batches for _ in range(2))
@@ -239,9 +247,9 @@ class EachTwice(StoredBatches):
 
 @pytest.mark.parametrize(
     ("sampler", "reused"),
-    [(StoredBatches, False), (EachTwice, False), (OneList, True)],
+    [(StoredBatches, False), (EachTwice, False), (OneList, True), (OneArray, True)],
 )
-def test_only_a_list_with_other_indices_is_reused(sampler, reused):
+def test_only_an_object_with_other_indices_is_reused(sampler, reused):
     seen = observe(lambda: DataLoader(Squares(6), batch_sampler=sampler()))
     assert [end.list_reused for end in seen.ends] == [reused, reused]
 

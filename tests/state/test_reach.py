@@ -157,6 +157,14 @@ def test_edits_are_told_by_kind(stored, change, edited):
     assert list(edits(before, stored_values(roots)).values()) == [edited]
 
 
+def test_list_that_is_replaced_in_its_record_is_an_edit():
+    rows = [{"labels": [1, 2]}]
+    roots = {"dataset": Dataset(rows=rows)}
+    before = stored_values(roots)
+    rows[0]["labels"] = [*rows[0]["labels"], 0]
+    assert edits(before, stored_values(roots)) == {"dataset.rows[0]['labels']": "value"}
+
+
 def test_growth_of_a_cache_changes_no_entry():
     cache = {0: np.zeros(2)}
     roots = {"dataset": Dataset(cache=cache)}

@@ -9,7 +9,7 @@ from dejabatch.observe.record import Observation
 def check(
     observation: Observation, _evidence: Evidence[Observation]
 ) -> Diagnosis | None:
-    """Look for one list yielded as several batches, with workers."""
+    """Look for one list or array yielded as several batches, with workers."""
     facts = map_style(observation, "there is no batch sampler of indices")
     if not facts.batched:
         cannot_tell("there is no batch sampler of indices")
@@ -18,6 +18,6 @@ def check(
     return Diagnosis(
         severity="error",
         where=facts.sampler_path,
-        evidence="the batch sampler yields one list again and again, and changes it "
+        evidence="the batch sampler yields one object again and again, and changes it "
         "before it is sent to a worker",
     )

@@ -1,5 +1,7 @@
 """The collate function makes a batch of one of its samples."""
 
+from collections.abc import Sequence
+
 from dejabatch.evidence import Evidence
 from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Answers, Observation
@@ -33,7 +35,11 @@ def check(
 
 
 def _one_part(answers: Answers | None) -> Diagnosis | None:
-    if answers is None or not answers.repeated_by_collate:
+    if answers is None:
+        return None
+    if answers.mixed_up_by_collate:
+        return _mixed_up(answers.mixed_up_by_collate)
+    if not answers.repeated_by_collate:
         return None
     parts = ", ".join(f"sample{path}" for path in answers.repeated_by_collate)
     return Diagnosis(
@@ -44,4 +50,16 @@ def _one_part(answers: Answers | None) -> Diagnosis | None:
         "theirs",
         title="The collate_fn gives a part of one sample to all rows",
         fix="Take this part from each sample: `[sample[key] for sample in samples]`.",
+    )
+
+
+def _mixed_up(paths: Sequence[str]) -> Diagnosis:
+    parts = " and ".join(f"sample{path}" for path in paths)
+    return Diagnosis(
+        severity="error",
+        where="collate_fn",
+        evidence=f"{parts} of one sample are in different rows of the batch",
+        title="The collate_fn mixes up the parts of the samples",
+        fix="Sort the samples before their parts are taken, so that all parts have one "
+        "order.",
     )

@@ -3,7 +3,7 @@
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.answers import answers_of, required
 from dejabatch.findings import Diagnosis
-from dejabatch.observe.record import BLANK, Observation
+from dejabatch.observe.record import BLANK, Answers, Observation
 
 
 def check(
@@ -15,7 +15,7 @@ def check(
     answers = answers_of(observation)
     swallowed = required(answers, answers.swallowed_errors)
     if not swallowed:
-        return None
+        return _at_random(answers)
     index, name = next(iter(swallowed.items()))
     met = (
         f"catches the {name} that index {index} raises"
@@ -29,6 +29,23 @@ def check(
         evidence=f"__getitem__ {met}, and returns {'a blank' if blank else 'another'} "
         f"sample in its place; {len(swallowed)} of the tried indices do so",
         title="A sample that cannot be made is replaced without a word",
+    )
+
+
+def _at_random(answers: Answers) -> Diagnosis | None:
+    """Look for a few indices that return the sample of a random index."""
+    if not answers.other_labels:
+        return None
+    first, *others = answers.other_labels
+    said = f"index {first}" + (f" and {len(others)} others" if others else "")
+    return Diagnosis(
+        severity="warning",
+        where="dataset.__getitem__",
+        evidence=f"the label of {said} depends on random numbers, and all other indices "
+        "keep theirs",
+        title="Some indices return the sample of another index",
+        fix="Find the samples that cannot be used once before training, and leave them "
+        "out of the dataset.",
     )
 
 

@@ -66,7 +66,7 @@ def _by_own_generator(observation: Observation) -> Diagnosis | None:
     if draws is None or not draws.seeding_functions or fixed:
         return None
     first, *others = draws.epochs
-    if not all(np.array_equal(first, other) for other in others):
+    if not others or not all(np.array_equal(first, other) for other in others):
         return None
     return Diagnosis(
         severity="warning" if fixed is None else "error",

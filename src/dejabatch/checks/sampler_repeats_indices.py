@@ -8,10 +8,12 @@ import numpy.typing as npt
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.facts import complete_epochs, facts_of
 from dejabatch.findings import Diagnosis, cannot_tell
-from dejabatch.observe.record import Facts, Observation
+from dejabatch.observe.record import Draws, Facts, Observation
 
 # A sampler may leave out the last, smaller block or batch.
 _LENGTH_TOLERANCE = 0.05
+# By chance, so many indices would be missing after all epochs.
+_LIKELY = 1e-3
 
 UNLESS = {"class-weights-as-sample-weights"}
 
@@ -84,7 +86,7 @@ def _left_out(observation: Observation, facts: Facts) -> Diagnosis | None:
     first, *others = draws.epochs
     same = all(np.array_equal(np.unique(first), np.unique(other)) for other in others)
     if not same:
-        return None
+        return _never_drawn(draws, facts)
     if all(np.array_equal(first, other) for other in others):
         return _no_last_batch(observation, facts, first)
     never = facts.length - len(draws.indices()) if facts.length is not None else 0
@@ -95,6 +97,29 @@ def _left_out(observation: Observation, facts: Facts) -> Diagnosis | None:
         f"in other orders, and never the other {never}",
         title="Some samples are never drawn",
         fix="Shuffle all indices first, and cut the end off afterwards.",
+    )
+
+
+def _never_drawn(draws: Draws, facts: Facts) -> Diagnosis | None:
+    """Look for indices that many epochs leave out, each of which leaves out others."""
+    length = facts.length or 0
+    drawn = draws.indices()
+    never = np.setdiff1d(np.arange(length), drawn)
+    epochs = len(draws.epochs)
+    shares = [len(np.unique(epoch)) / length for epoch in draws.epochs]
+    expected = length * float(np.prod([1 - share for share in shares]))
+    if not len(never) or expected > _LIKELY:
+        return None
+    # A sampler that is made for a part of the dataset does not know the other indices.
+    known = draws.held is not None and bool(np.isin(never, draws.held).any())
+    return Diagnosis(
+        severity="warning" if known else "note",
+        where=facts.sampler_path,
+        evidence=f"{epochs} epochs draw {min(shares):.0%} or more of the {length} indices "
+        f"each, and none draws {len(never)} of them, such as {never[0]}",
+        title="Some samples are never drawn",
+        fix="Yield the last, shorter batch of each group as well, or fill it from other "
+        "groups.",
     )
 
 

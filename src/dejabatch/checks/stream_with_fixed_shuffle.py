@@ -66,7 +66,8 @@ def check(
         )
     if not at_start and fixed is None:
         seeding = observation.answers.seeding_places if observation.answers else ()
-        if seeding and not facts.dataset_has_epoch:
+        endless = observation.answers and observation.answers.endless
+        if seeding and not facts.dataset_has_epoch and not endless:
             return _seeded_in_each_pass(seeding)
         cannot_tell(
             "all epochs have the same samples in the same order",

@@ -544,6 +544,8 @@ class Draws:
     seeding_functions : tuple of str
         Qualified names of the user's functions that made or seeded a generator while the
         first epoch was drawn.
+    held : numpy.ndarray or None
+        The integers that the sampler holds in lists and arrays, sorted, each once.
 
     Examples
     --------
@@ -559,6 +561,7 @@ class Draws:
     complete: bool
     after_set_epoch: npt.NDArray[np.int64] | None = None
     seeding_functions: tuple[str, ...] = ()
+    held: npt.NDArray[np.int64] | None = None
 
     def indices(self) -> npt.NDArray[np.int64]:
         """Return all indices that were drawn in any epoch, sorted, each once.
@@ -689,6 +692,8 @@ class Answers:
         Indices for which ``__getitem__`` met an exception and then took another sample,
         or a blank one, each with the exception's name. The name is empty where another
         sample was taken without an exception.
+    other_labels : tuple of int
+        The few indices whose label depends on random numbers, where all others keep theirs.
     idle_transforms : tuple of str, or None
         Paths of random transforms that returned their input.
     ignored_transforms : tuple of str
@@ -710,6 +715,8 @@ class Answers:
         ``Lines.__iter__``.
     several_images : bool
         Whether the sample has two parts of three dimensions, as an image and its mask.
+    endless : bool
+        Whether an iterable dataset gives samples again and again in one pass.
     set_epoch_changes_order : bool or None
         For an iterable dataset with a ``set_epoch``, whether calling it changes the order
         or the samples; None if there is none, or if it was not tried.
@@ -724,6 +731,9 @@ class Answers:
         then differed. Each path has its kind, as in `edited_objects`.
     repeated_by_collate : tuple of str
         Paths of the parts that ``collate_fn`` takes from one sample and gives to all rows.
+    mixed_up_by_collate : tuple of str
+        Paths of parts whose rows ``collate_fn`` puts in other orders than those of other
+        parts.
     reseeded_by_collate, counted_by_collate : tuple of str
         Global generators that ``collate_fn`` leaves in one state, whatever their states and
         the samples before: after each batch, or after each first batch of a process, with
@@ -777,6 +787,7 @@ class Answers:
     getitems_of_copies: CopiesInBatch | None = None
     contents: Mapping[int, bytes] | None = None
     swallowed_errors: Mapping[int, str] | None = None
+    other_labels: tuple[int, ...] = ()
     idle_transforms: tuple[str, ...] | None = None
     ignored_transforms: tuple[str, ...] = ()
     periods: tuple[int, ...] | None = None
@@ -785,11 +796,13 @@ class Answers:
     unreachable_generators: tuple[str, ...] = ()
     seeding_places: tuple[str, ...] = ()
     several_images: bool = False
+    endless: bool = False
     set_epoch_changes_order: bool | None = None
     second_pass_differs: bool | None = None
     batch_depends_on: tuple[str, ...] = ()
     edited_by_collate: Mapping[str, str] = field(default_factory=dict)
     repeated_by_collate: tuple[str, ...] = ()
+    mixed_up_by_collate: tuple[str, ...] = ()
     reseeded_by_collate: tuple[str, ...] = ()
     counted_by_collate: tuple[str, ...] = ()
     made_alike: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ stays the loader's own, because a ``worker_init_fn`` may read or write
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 import operator
@@ -588,14 +589,14 @@ class _RecordedSampler:
         with blame(self._role):
             for batch in self._sampler:
                 # A stored batch may come twice in a row, and is unchanged.
-                if isinstance(batch, list) and batch is last:
-                    self.list_reused |= not _same_objects(batch, given)
+                if isinstance(batch, _BUFFERS) and batch is last:
+                    self.list_reused |= not _same_indices(batch, given)
                 last = batch
                 if not self.states_at_first_index:
                     self.states_at_first_index = generators.global_digests()
                 # Some batch samplers yield one list again and again. Which batches then
                 # reach the workers differs from run to run; with a copy, all do.
-                given = list(batch) if isinstance(batch, list) else batch
+                given = copy.copy(batch) if isinstance(batch, _BUFFERS) else batch
                 self.batches.append(given)
                 yield _Indices(given, self._deadline) if type(given) is list else given
 
@@ -603,7 +604,12 @@ class _RecordedSampler:
         return len(self._sampler)  # type: ignore[arg-type]
 
 
-def _same_objects(one: list[Any], other: list[Any]) -> bool:
+_BUFFERS = (list, np.ndarray)
+
+
+def _same_indices(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other)
     return len(one) == len(other) and all(map(operator.is_, one, other))
 
 

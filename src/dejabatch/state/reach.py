@@ -220,7 +220,7 @@ def edits(
     -------
     dict of str to str
         The kind of each edited value, by path: ``"array"`` for an array with other
-        content, ``"value"`` for a number or text that was replaced in a list or
+        content, ``"value"`` for a number, text or container that was replaced in a list or
         dictionary, ``"container"`` for a list or dictionary that has lost or won items,
         and ``"replaced"`` for any other value or array with another content.
     """
@@ -230,15 +230,16 @@ def edits(
         if same is None or same == (kind, content, identity):
             continue
         holder = holder_of(path) if path.endswith("]") else ""
+        in_one_holder = holder in before and holder in after
+        same_holder = in_one_holder and before[holder][2] == after[holder][2]
         if kind == "value":
-            in_one_holder = holder in before and holder in after
-            same_object = in_one_holder and before[holder][2] == after[holder][2]
-        else:
-            same_object = kind in {"array", "container"} and same[2] == identity
-        if same_object:
+            edited[path] = "value" if same_holder else "replaced"
+        elif kind in {"array", "container"} and same[2] == identity:
             edited[path] = kind
-        elif kind in {"array", "value"}:
+        elif kind == "array":
             edited[path] = "replaced"
+        elif kind == "container" and same_holder:
+            edited[path] = "value"
     return edited
 
 

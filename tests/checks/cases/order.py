@@ -84,6 +84,20 @@ def drawn_in_order(length, sampler="mine.Batches"):
     )
 
 
+def leaves_out(*never, held, epochs=24):
+    """Return epochs that leave out others each time, and some indices always."""
+    drawn = []
+    for number in range(epochs):
+        order = np.random.default_rng(number).permutation(16)
+        drawn.append(order[~np.isin(order, [*never, number % 12])])
+    return read(
+        drawn[0].tolist(),
+        drawn[1].tolist(),
+        facts=facts(sampler="mine.Buckets"),
+        draws=Draws(tuple(drawn), complete=True, held=np.array(held)),
+    )
+
+
 def delivers(
     batches,
     *,
@@ -189,7 +203,7 @@ BROKEN = {
             ends=[EpochEnd(0, True, list_reused=True)],
         ),
         ("error", "batch_sampler"),
-        "yields one list again and again",
+        "yields one object again and again",
     ),
     "a weight for each class": (
         "class-weights-as-sample-weights",
@@ -272,6 +286,18 @@ BROKEN = {
         drawn_in_order(13),
         ("note", "sampler"),
         "every epoch has the indices 0 to 12, and the last 3 of 16 are in no batch",
+    ),
+    "groups that are never drawn": (
+        "sampler-repeats-indices",
+        leaves_out(13, 14, held=range(16)),
+        ("warning", "sampler"),
+        "81% or more of the 16 indices each, and none draws 2 of them, such as 13",
+    ),
+    "indices that the sampler does not know": (
+        "sampler-repeats-indices",
+        leaves_out(13, 14, held=range(12)),
+        ("note", "sampler"),
+        "none draws 2 of them",
     ),
     "batches cut at construction": (
         "order-fixed-at-construction",
@@ -438,6 +464,14 @@ BROKEN = {
 }
 
 RIGHT = {
+    "indices that two epochs leave out by chance": (
+        "sampler-repeats-indices",
+        leaves_out(13, held=range(16), epochs=2),
+    ),
+    "indices that some epochs leave out": (
+        "sampler-repeats-indices",
+        leaves_out(held=range(16)),
+    ),
     "one order of a shuffling sampler with a set_epoch": (
         "reseed-every-epoch",
         read(

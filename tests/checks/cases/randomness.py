@@ -543,6 +543,10 @@ BROKEN = {
 }
 
 RIGHT = {
+    "a sampler that seeds before its only, endless epoch": (
+        "reseed-every-epoch",
+        observation(epochs([SHUFFLED] * 2), draws=drawn(SHUFFLED)),
+    ),
     "a collate_fn that counts its batches in the main process": (
         "reseed-in-getitem",
         observation(answers=answers(counted_by_collate=("torch",))),

@@ -513,6 +513,21 @@ BROKEN = {
         ("error", "collate_fn"),
         "up to 3 different samples",
     ),
+    "a fallback to a random index": (
+        "error-fallback-sample",
+        once(answers=answers(other_labels=(3, 11))),
+        ("warning", "dataset.__getitem__"),
+        "the label of index 3 and 1 others depends on random numbers",
+    ),
+    "collate that mixes parts up": (
+        "collate-repeats-one-sample",
+        observation(
+            [fetch(["a", "b"], rows=2, indices=[0, 1])],
+            answers=answers(mixed_up_by_collate=("['id']", "['label']")),
+        ),
+        ("error", "collate_fn"),
+        "sample['id'] and sample['label'] of one sample are in different rows",
+    ),
     "collate of a part of one sample": (
         "collate-repeats-one-sample",
         observation(
@@ -560,10 +575,19 @@ BROKEN = {
         ("warning", "dataset.__len__"),
         "index i and index i + 8 give the same sample, and the length",
     ),
+    "few random samples that start over": (
+        "wrong-length",
+        observation(
+            [fetch([i % 8 for i in range(16)], indices=ORDER)],
+            answers=random_answers("torch", periods=(9,)),
+        ),
+        ("warning", "dataset.__len__"),
+        "index i + 8 give the same sample when the random generators",
+    ),
     "random samples that start over": (
         "wrong-length",
         once(answers=random_answers("torch", periods=(2, 9))),
-        ("warning", "dataset.__len__"),
+        ("note", "dataset.__len__"),
         "index i + 9 give the same sample when the random generators",
     ),
 }

@@ -31,6 +31,7 @@ from dejabatch.loaders import PROBE_EPOCH
 from dejabatch.observe.batches import (
     digests_of,
     flat,
+    labels_of,
     parts_of,
     rows_of,
 )
@@ -80,8 +81,13 @@ _MOST_SIZES = 8
 _MOST_SUSPECTS = 48
 _MOST_CONTENTS = 128
 _SECONDS_FOR_CONTENTS = 2.0
+# In eight states, a random index seldom has fewer labels.
+_LABELS_OF_OTHERS = 4
 # As many samples of a stream are read to see what they depend on.
 _LONG_STREAM = 256
+# So many samples, or seconds, show whether a stream has an end.
+_VERY_LONG_STREAM = 20_000
+_SECONDS_FOR_END = 1.0
 # Largest share of a stream's samples that another state may leave as they were: a short
 # row of tokens is masked in the same way by chance.
 _MOST_UNCHANGED = 0.25
@@ -309,6 +315,7 @@ class _Questions:
             changes = self._samples.attempt(self._set_epoch_changes_order)
             yield {"set_epoch_changes_order": changes}
         yield {"seeding_places": self._samples.attempt(self._seeding_to_shuffle) or ()}
+        yield {"endless": self._samples.attempt(self._is_endless) or False}
         depends_on = self._content_depends_on()
         yield {"depends_on": depends_on}
         if not depends_on:
@@ -323,6 +330,16 @@ class _Questions:
         for _, _later in zip(range(3), stream, strict=False):
             pass
         return digest, fingerprint(sample) != digest
+
+    def _is_endless(self) -> bool:
+        """Return whether a pass gives samples again, and has no end in sight."""
+        seen: set[bytes] = set()
+        deadline = time.monotonic() + _SECONDS_FOR_END
+        for number, sample in enumerate(flat(self._samples.dataset), 1):
+            seen.add(fingerprint(sample))
+            if number == _VERY_LONG_STREAM or time.monotonic() > deadline:
+                return 2 * len(seen) <= number
+        return False
 
     def _second_pass_differs(self) -> bool:
         """Return whether the dataset has another order in its second pass.
@@ -566,6 +583,7 @@ class _Questions:
         yield {"contents": contents}
         swallowed = attempt(self._swallowed_errors, contents or {})
         yield {"swallowed_errors": swallowed}
+        yield {"other_labels": attempt(self._other_labels) or ()}
         about = attempt(self._about_one_sample, index) or {}
         yield about
         if about.get("seeding_places"):
@@ -634,6 +652,39 @@ class _Questions:
         if 2 * len(alike) > len(raising) and len(alike) < len(traced):
             return replaced | alike
         return replaced if 2 * len(replaced) > len(raising) else {}
+
+    def _other_labels(self) -> tuple[int, ...]:
+        """Return the few indices whose label is random while the others keep theirs.
+
+        They return the sample of a random index. A label that is changed now and then has
+        one value in most states.
+        """
+        random, tried = [], 0
+        deadline = time.monotonic() + _SECONDS_FOR_CONTENTS
+        for index in self._suspects[:_MOST_SUSPECTS]:
+            labels = self._labels_of(index)
+            if labels is None or time.monotonic() > deadline:
+                return ()
+            tried += 1
+            if len(labels) >= _LABELS_OF_OTHERS:
+                random.append(index)
+            elif len(labels) > 1:
+                return ()
+        return tuple(random) if 3 * len(random) <= tried else ()
+
+    def _labels_of(self, index: int) -> set[int] | None:
+        """Return the labels of a sample that is made from several states."""
+        found: set[int] = set()
+        for state in (0, *OTHER_STATES):
+            self._samples.set_states(Step(index, state))
+            before = generators.global_digests()
+            labels = labels_of([self._samples.fetch(index)])
+            if labels is None:
+                return None
+            found.add(int(labels[0]))
+            if generators.global_digests() == before:
+                break  # nothing is drawn
+        return found
 
     def _shows_no_index(
         self, index: int, contents: Mapping[int, bytes], shared: Mapping[Any, int]

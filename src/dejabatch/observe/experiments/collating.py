@@ -53,6 +53,7 @@ class Batches:
         yield {"edited_by_collate": attempt(self._edited) or {}}
         yield {"batch_depends_on": attempt(self._depends_on) or ()}
         yield {"repeated_by_collate": attempt(self._repeated_parts) or ()}
+        yield {"mixed_up_by_collate": attempt(self._mixed_up) or ()}
         yield self._reseeded()
         if self._in_worker:
             yield {"constant_late_in_collate": attempt(self._constant_late) or ()}
@@ -154,6 +155,47 @@ class Batches:
         rotated = dict(zip(others, [*others[1:], others[0]], strict=True))
         exchanged = {position: differing[0], differing[0]: position}
         return not changes(rotated) and changes(exchanged)
+
+    def _mixed_up(self) -> tuple[str, ...]:
+        """Return the parts whose rows are in other orders than those of other parts.
+
+        The row of a part is the only one that changes when a sample gets the part of
+        another. The part by which samples are sorted changes more rows.
+        """
+        samples = [self._samples.make(step) for step in self._steps()]
+        orders = {}
+        for path in parts_of(samples[0]):
+            if all(path in parts_of(sample) for sample in samples):
+                order = self._rows_of_part(samples, path)
+                if order is not None:
+                    orders[path] = order
+        return tuple(orders) if len(set(orders.values())) > 1 else ()
+
+    def _rows_of_part(self, samples: list[Any], path: str) -> tuple[int, ...] | None:
+        """Return the row that has a part of each sample; None if that is unclear."""
+        values = [parts_of(sample)[path] for sample in samples]
+        digests = fingerprints(values)
+        expected = self._digests_of_rows(samples)
+        found = []
+        for row in range(len(samples)):
+            other = next((n for n, d in enumerate(digests) if d != digests[row]), None)
+            if other is None or not expected:
+                return None
+            given = list(samples)
+            given[row] = with_part(samples[row], path, values[other])
+            made = self._digests_of_rows(given)
+            if len(made) != len(expected):
+                return None
+            changed = [n for n, digest in enumerate(made) if digest != expected[n]]
+            if len(changed) != 1:
+                return None
+            found += changed
+        return tuple(found) if len(set(found)) == len(found) else None
+
+    def _digests_of_rows(self, samples: list[Any]) -> list[tuple[bytes, ...]]:
+        rows = rows_of(self._collated(samples), len(samples))
+        columns = [fingerprints(column) for column in zip(*rows, strict=True)]
+        return list(zip(*columns, strict=True))
 
     def _collated(self, samples: list[Any]) -> Any:
         self._samples.set_states(Step(self._indices[0]))

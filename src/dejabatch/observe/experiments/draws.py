@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from dejabatch.loaders import PROBE_EPOCH, with_set_epoch
 from dejabatch.observe.experiments.seeding_trace import seeding_functions
 from dejabatch.observe.record import Draws, as_indices
+from dejabatch.state.reach import walk
 
 _EPOCHS = 4
+_MOST_EPOCHS = 28
 _MOST_INDICES = 2**17
 _SECONDS = 1.0
 
@@ -58,6 +61,8 @@ def draw(loader: DataLoader[Any]) -> Draws | None:
         complete = complete and ended
         if not ended:
             break
+    if complete:
+        epochs += _more_epochs(loader, source, epochs, deadline)
     targets = [o for path, o in with_set_epoch(loader).items() if "sampler" in path]
     if complete and targets:
         with contextlib.suppress(Exception):  # the user's set_epoch may raise anything
@@ -69,7 +74,41 @@ def draw(loader: DataLoader[Any]) -> Draws | None:
         complete=complete,
         after_set_epoch=after_set_epoch,
         seeding_functions=seeding,
+        held=_held(source),
     )
+
+
+def _more_epochs(
+    loader: DataLoader[Any],
+    source: Iterable[Any],
+    epochs: list[npt.NDArray[np.int64]],
+    deadline: float,
+) -> list[npt.NDArray[np.int64]]:
+    """Draw more epochs of a sampler that leaves out other indices in each epoch."""
+    more: list[npt.NDArray[np.int64]] = []
+    with contextlib.suppress(Exception):  # the user's code may raise anything
+        length = len(loader.dataset)  # type: ignore[arg-type]
+        first, *others = (np.unique(epoch) for epoch in epochs)
+        if len(first) >= length or all(np.array_equal(first, one) for one in others):
+            return more
+        while len(more) < _MOST_EPOCHS and time.monotonic() < deadline:
+            drawn, ended = _draw_epoch(source, deadline)
+            if drawn is None or not ended:
+                break
+            more.append(drawn)
+    return more
+
+
+def _held(source: Iterable[Any]) -> npt.NDArray[np.int64]:
+    """Return the integers in the containers and arrays of a sampler, each once."""
+    found = [np.empty(0, np.int64)]
+    for path, value in walk({"sampler": source}, classes=False, every_item=True):
+        if isinstance(value, int) and path.endswith("]"):
+            found.append(np.array([value], np.int64))
+        elif isinstance(value, (np.ndarray, torch.Tensor)) and value.ndim == 1:
+            indices = as_indices(value)
+            found += [] if indices is None else [indices]
+    return np.unique(np.concatenate(found))
 
 
 def _draw_epoch(

@@ -1,0 +1,34 @@
+"""Indices are drawn without making any sample."""
+
+import random
+
+from torch.utils.data import DataLoader
+
+from dejabatch.observe.experiments.draws import draw
+
+
+class Groups:
+    """Shuffled groups, of which the last, shorter batch is dropped."""
+
+    def __init__(self, *sizes):
+        starts = [sum(sizes[:n]) for n in range(len(sizes))]
+        self.groups = [
+            list(range(a, a + n)) for a, n in zip(starts, sizes, strict=True)
+        ]
+
+    def __iter__(self):
+        for group in self.groups:
+            order = random.sample(group, len(group))
+            for start in range(0, len(order) - 3, 4):
+                yield order[start : start + 4]
+
+
+def test_sampler_that_leaves_out_other_indices_is_drawn_more_often():
+    draws = draw(DataLoader(range(18), batch_sampler=Groups(8, 7, 3)))
+    assert len(draws.epochs) > 16
+    assert set(range(18)) - set(draws.indices().tolist()) == {15, 16, 17}
+    assert draws.held.tolist() == list(range(18))
+
+
+def test_sampler_that_draws_all_indices_is_drawn_four_times():
+    assert len(draw(DataLoader(range(16), batch_sampler=Groups(8, 8))).epochs) == 4
