@@ -44,14 +44,15 @@ broken = DataLoader(
 PROGRAM = """
 import torch
 from torch.utils.data import DataLoader
+{before}
 loader = DataLoader(range(12), batch_size=4, shuffle=True, generator={generator})
 print(torch.initial_seed(), *torch.cat(list(loader)).tolist())
 """
 
 
-def run_twice(generator):
+def run_twice(generator, before=""):
     """Return the global seed and the order of each of two runs."""
-    program = PROGRAM.format(generator=generator)
+    program = PROGRAM.format(generator=generator, before=before)
     runs = [
         subprocess.run(
             [sys.executable, "-W", "ignore", "-c", program],
@@ -134,7 +135,28 @@ if __name__ == "__main__":
     assert generator.initial_seed() == seed != 67280421310721
 
 # %%
-# To make runs repeat on purpose, choose a seed: ``torch.Generator().manual_seed(0)``.
+# Your script sets a seed: the repeat is meant. ``torch.manual_seed``, ``set_seed`` and
+# ``seed_everything`` give every run the same order, and each epoch of a run a new one. For
+# a new order in each run, delete the seed. To keep the weights of the model, give the
+# loader a generator with a seed of its own.
+
+OWN_SEED = """
+torch.manual_seed(0)
+generator = torch.Generator()
+generator.seed()  # or manual_seed, with another number in each run
+"""
+
+if __name__ == "__main__":
+    for before, generator, same in (
+        ("torch.manual_seed(0)", "None", True),
+        (OWN_SEED, "generator", False),
+    ):
+        (first_seed, first), (second_seed, second) = run_twice(
+            generator, before
+        )
+        print("the same order in two runs:", first == second)
+        assert first_seed == second_seed == 0
+        assert (first == second) == same
 
 # %%
 # Proof

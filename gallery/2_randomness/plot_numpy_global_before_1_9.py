@@ -14,8 +14,8 @@ All workers draw the same NumPy random numbers
 Since torch 1.9, each worker seeds NumPy. Before, all workers started in one NumPy
 state.
 
-* **You see:** You read that ``worker_init_fn`` must seed NumPy, or workers draw the same
-  NumPy numbers before torch 1.9.
+* **You see:** With torch 1.8 or older, several workers return the same random images. Or
+  you read that ``worker_init_fn`` must seed NumPy.
 * **Because:** Before torch 1.9, every forked worker inherited the ``np.random`` state
   of the main process. Since 1.9, torch also seeds ``np.random`` in every worker.
 * **Do:** Use torch 1.9 or newer, and reset ``np.random`` nowhere in the workers. Before
