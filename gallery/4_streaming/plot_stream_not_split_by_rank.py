@@ -204,7 +204,7 @@ if __name__ == "__main__":
     assert by_shard.sum(dim=1).tolist() == [12, 12]
 
 # %%
-# In Accelerate and ``Trainer``, split by worker only: both split between the ranks
+# In Accelerate and ``Trainer``, split by worker only. Both split between the ranks
 # themselves. There, a dataset that splits nothing gives each rank the samples of one
 # worker, and both workers read all samples. The fix above loses half of the samples.
 # ``dejabatch.shard(items, ranks=False)`` splits by worker only.
@@ -295,8 +295,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Create the loaders of two ranks in one process, and count the samples in common. Also
-# count all samples: none should be missing.
+# Create the loaders of two ranks in one process, and count the samples in common. No
+# sample should be missing.
 
 
 def samples(loader):
