@@ -150,10 +150,11 @@ import dejabatch
 def fixed():
     torch.manual_seed(0)
     dataset = RandomCrops()
+    sampler = DistributedSampler(dataset)
     return DataLoader(
         dataset,
         batch_size=1,
-        sampler=DistributedSampler(dataset),
+        sampler=sampler,
         num_workers=1,
         worker_init_fn=dejabatch.seed_worker,
     )
