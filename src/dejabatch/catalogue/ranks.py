@@ -85,6 +85,7 @@ RECORDS = (
         "half of the samples are never read.",
         seen=("ranks", "number"),
         words=(
+            "get_train_dataloader",
             "accelerator.prepare",
             "accelerate DistributedSampler",
             "BatchSamplerShard",
