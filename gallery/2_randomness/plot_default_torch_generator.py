@@ -44,15 +44,14 @@ broken = DataLoader(
 PROGRAM = """
 import torch
 from torch.utils.data import DataLoader
-{before}
 loader = DataLoader(range(12), batch_size=4, shuffle=True, generator={generator})
 print(torch.initial_seed(), *torch.cat(list(loader)).tolist())
 """
 
 
-def run_twice(generator, before=""):
+def run_twice(generator):
     """Return the global seed and the order of each of two runs."""
-    program = PROGRAM.format(generator=generator, before=before)
+    program = PROGRAM.format(generator=generator)
     runs = [
         subprocess.run(
             [sys.executable, "-W", "ignore", "-c", program],
@@ -136,27 +135,30 @@ if __name__ == "__main__":
 
 # %%
 # Your script sets a seed: the repeat is meant. ``torch.manual_seed``, ``set_seed`` and
-# ``seed_everything`` give every run the same order, and each epoch of a run a new one. For
-# a new order in each run, delete the seed. To keep the weights of the model, give the
-# loader a generator with a seed of its own.
+# ``seed_everything`` give every run the same order. For a new order in each run, delete the
+# seed. To keep the weights of the model, give the loader a generator with a seed of its
+# own.
 
-OWN_SEED = """
-torch.manual_seed(0)
-generator = torch.Generator()
-generator.seed()  # or manual_seed, with another number in each run
-"""
+
+def seeded_run(own_seed):
+    torch.manual_seed(0)  # as a script does at its start
+    generator = torch.Generator() if own_seed else None
+    if own_seed:
+        generator.seed()
+    loader = DataLoader(
+        range(12), batch_size=None, shuffle=True, generator=generator
+    )
+    return list(loader), torch.initial_seed()
+
 
 if __name__ == "__main__":
-    for before, generator, same in (
-        ("torch.manual_seed(0)", "None", True),
-        (OWN_SEED, "generator", False),
-    ):
-        (first_seed, first), (second_seed, second) = run_twice(
-            generator, before
+    for own_seed in (False, True):
+        (first, first_seed), (second, second_seed) = (
+            seeded_run(own_seed) for _ in range(2)
         )
-        print("the same order in two runs:", first == second)
+        print(f"own seed: {own_seed}, the same order: {first == second}")
+        assert (first == second) == (not own_seed)
         assert first_seed == second_seed == 0
-        assert (first == second) == same
 
 # %%
 # Proof

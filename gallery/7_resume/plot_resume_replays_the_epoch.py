@@ -258,6 +258,7 @@ if __name__ == "__main__":
         print(f"{seed.__name__}: {again} of 20 samples again")
         assert len(steps) == stop + 2 * STEPS  # continues at the second epoch
         assert again == (0 if seed is seed_before_fit else 20)
+    assert steps[stop:] != not_interrupted(program)[STEPS:]
 
 # %%
 # Proof
