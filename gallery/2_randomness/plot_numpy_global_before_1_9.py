@@ -25,8 +25,7 @@ state.
 # %%
 # See it happen
 # -------------
-# You cannot see this failure on torch 1.9 or newer. Each sample of this dataset is the
-# next draw of the worker's three global generators. No ``worker_init_fn`` seeds the
+# You cannot see this failure on torch 1.9 or newer. Each sample is the next draw of the worker's three global generators. No ``worker_init_fn`` seeds the
 # generators, and all numbers differ.
 
 # sphinx_gallery_tags = ["same across workers", "same in every epoch", "NumPy"]
@@ -169,7 +168,7 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# On torch 1.9 or newer, use a plain DataLoader, such as ``fixed`` above. If you cannot
+# On torch 1.9 or newer, use a plain DataLoader, such as ``fixed``. If you cannot
 # upgrade, seed NumPy from torch's seed.
 
 
@@ -238,7 +237,7 @@ if __name__ == "__main__":
 # draws.
 #
 # * **torch 1.9 or newer, global functions** (``np.random.rand()``, ``random.random()``,
-#   ``torch.rand(1)``): your loader works like ``fixed`` above. Find another cause by
+#   ``torch.rand(1)``): your loader works like ``fixed``. Find another cause by
 #   :doc:`what you see </symptoms/index>`.
 # * **torch 1.9 or newer, a generator object** (``np.random.default_rng()``,
 #   ``RandomState``, ``random.Random``, ``torch.Generator``) on the dataset or a
