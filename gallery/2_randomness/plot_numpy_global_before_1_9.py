@@ -25,8 +25,9 @@ state.
 # %%
 # See it happen
 # -------------
-# You cannot see this failure on torch 1.9 or newer. Each sample is the next draw of the worker's three global generators. No ``worker_init_fn`` seeds the
-# generators, and all numbers differ.
+# You cannot see this failure on torch 1.9 or newer. Each sample is the next draw of the
+# worker's three global generators. No ``worker_init_fn`` seeds the generators, and all
+# numbers differ.
 
 # sphinx_gallery_tags = ["same across workers", "same in every epoch", "NumPy"]
 # sphinx_gallery_parallel = False
