@@ -58,7 +58,7 @@ for (const table of document.querySelectorAll("table.filterable")) {
     if (folded && typed.length) folded.open = true;
     left.textContent = `${shown} of ${rows.length} ${things}`;
     if (dropped.length) left.append(`, without ${dropped.join(", ")}, which no ${thing} has`);
-    if (shown && !dropped.length) return;
+    if (!typed.length || (ofVersions && shown && !dropped.length)) return;
     const everywhere = document.createElement("a");
     const root = document.documentElement.dataset.content_root;
     everywhere.href = `${root}search.html?q=${encodeURIComponent(field.value)}`;

@@ -31,9 +31,20 @@ Search.performTermsSearch = (searchTerms) => {
   const stemmer = new Stemmer();
   const stems = (text) => splitQuery(text.toLowerCase()).map((word) => stemmer.stemWord(word));
   const list = docnames.indexOf("reference/failure-modes");
-  // Places are pages, and after them the records without a page.
+  const headings = docnames.map(() => []);
+  for (const [heading, found] of Object.entries(alltitles)) {
+    for (const [page, id] of found)
+      if (id && !docnames[page].startsWith("gallery/"))
+        headings[page].push({ heading, id, words: stems(heading), score: 0 });
+  }
+
+  // Places are pages, and after them the records without a page. The headings of symptoms are
+  // questions that no record has.
   const rank = RECORDS.length;
-  const places = docnames.map((name, page) => ({ page, title: titles[page], own: [titles[page]], rank }));
+  const places = docnames.map((name, page) => {
+    const own = name.startsWith("symptoms/") ? headings[page].map(({ heading }) => heading) : [];
+    return { page, title: titles[page], own: [titles[page], ...own], rank };
+  });
   for (const [i, [name, slug, own]] of RECORDS.entries()) {
     const place = places[docnames.indexOf(name)];
     if (place) Object.assign(place, { own: [...place.own, ...own], rank: i });
@@ -48,13 +59,6 @@ Search.performTermsSearch = (searchTerms) => {
     const inOwn = new Set([...places.keys()].filter((place) => places[place].words.some(is)));
     return [inOwn, new Set([...inOwn, ...vocabulary.filter(is).flatMap(pagesWith)])];
   };
-
-  const headings = docnames.map(() => []);
-  for (const [heading, found] of Object.entries(alltitles)) {
-    for (const [page, id] of found)
-      if (id && !docnames[page].startsWith("gallery/"))
-        headings[page].push({ heading, id, words: stems(heading), score: 0 });
-  }
 
   const scores = new Map();
   const dropped = [];

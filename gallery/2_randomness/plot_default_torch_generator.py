@@ -134,7 +134,31 @@ if __name__ == "__main__":
     assert generator.initial_seed() == seed != 67280421310721
 
 # %%
-# To make runs repeat on purpose, choose a seed: ``torch.Generator().manual_seed(0)``.
+# Your script sets a seed: the repeat is meant. ``torch.manual_seed``, ``set_seed`` and
+# ``seed_everything`` give every run the same order. For a new order in each run, delete the
+# seed. To keep the weights of the model, give the loader a generator with a seed of its
+# own.
+
+
+def seeded_run(own_seed):
+    torch.manual_seed(0)  # as a script does at its start
+    generator = torch.Generator() if own_seed else None
+    if own_seed:
+        generator.seed()
+    loader = DataLoader(
+        range(12), batch_size=None, shuffle=True, generator=generator
+    )
+    return list(loader), torch.initial_seed()
+
+
+if __name__ == "__main__":
+    for own_seed in (False, True):
+        (first, first_seed), (second, second_seed) = (
+            seeded_run(own_seed) for _ in range(2)
+        )
+        print(f"own seed: {own_seed}, the same order: {first == second}")
+        assert (first == second) == (not own_seed)
+        assert first_seed == second_seed == 0
 
 # %%
 # Proof

@@ -14,8 +14,8 @@ All workers draw the same NumPy random numbers
 Since torch 1.9, each worker seeds NumPy. Before, all workers started in one NumPy
 state.
 
-* **You see:** You read that ``worker_init_fn`` must seed NumPy, or workers draw the same
-  NumPy numbers before torch 1.9.
+* **You see:** With torch 1.8 or older, several workers return the same random images. Or
+  you read that ``worker_init_fn`` must seed NumPy.
 * **Because:** Before torch 1.9, every forked worker inherited the ``np.random`` state
   of the main process. Since 1.9, torch also seeds ``np.random`` in every worker.
 * **Do:** Use torch 1.9 or newer, and reset ``np.random`` nowhere in the workers. Before
@@ -25,9 +25,9 @@ state.
 # %%
 # See it happen
 # -------------
-# You cannot see this failure on torch 1.9 or newer. Each sample of this dataset is the
-# next draw of the worker's three global generators. No ``worker_init_fn`` seeds the
-# generators, and all numbers differ.
+# You cannot see this failure on torch 1.9 or newer. Each sample is the next draw of the
+# worker's three global generators. No ``worker_init_fn`` seeds the generators, and all
+# numbers differ.
 
 # sphinx_gallery_tags = ["same across workers", "same in every epoch", "NumPy"]
 # sphinx_gallery_parallel = False
@@ -169,7 +169,7 @@ if __name__ == "__main__":
 # %%
 # The fix
 # -------
-# On torch 1.9 or newer, use a plain DataLoader, such as ``fixed`` above. If you cannot
+# On torch 1.9 or newer, use a plain DataLoader, such as ``fixed``. If you cannot
 # upgrade, seed NumPy from torch's seed.
 
 
@@ -238,7 +238,7 @@ if __name__ == "__main__":
 # draws.
 #
 # * **torch 1.9 or newer, global functions** (``np.random.rand()``, ``random.random()``,
-#   ``torch.rand(1)``): your loader works like ``fixed`` above. Find another cause by
+#   ``torch.rand(1)``): your loader works like ``fixed``. Find another cause by
 #   :doc:`what you see </symptoms/index>`.
 # * **torch 1.9 or newer, a generator object** (``np.random.default_rng()``,
 #   ``RandomState``, ``random.Random``, ``torch.Generator``) on the dataset or a

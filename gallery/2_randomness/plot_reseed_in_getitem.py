@@ -16,8 +16,8 @@ alike, too.
 
 * **You see:** Every sample of every epoch gets the same crop. Without workers, the
   shuffled order repeats, too.
-* **Because:** ``__getitem__`` or a transform seeds a random generator with a constant,
-  often to crop an image and its mask together.
+* **Because:** ``__getitem__``, ``collate_fn`` or a transform seeds a random generator with
+  a constant, often to crop an image and its mask together.
 * **Do:** Delete the seed. Wrap the pair as ``tv_tensors.Image`` and
   ``tv_tensors.Mask``, and pass both to one call of a ``torchvision.transforms.v2``
   transform.

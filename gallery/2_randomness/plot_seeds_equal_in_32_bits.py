@@ -14,7 +14,7 @@ Different torch seeds draw the same random numbers
 torch's CPU generator accepts a seed of 64 bits and uses only 32 bits.
 
 * **You see:** Your workers have different seeds in every epoch, but torch draws the
-  same numbers.
+  same numbers, as with Lightning 2.4 to 2.6.0 and ``seed_everything(workers=True)``.
 * **Because:** The seeds differ only in their high 32 bits, and torch's CPU generator
   uses only the low 32 bits.
 * **Do:** Mix all bits of the seed into 32 bits with ``numpy.random.SeedSequence``. With

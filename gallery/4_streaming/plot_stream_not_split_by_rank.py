@@ -5,6 +5,7 @@
 #   # dejabatch: a build of the site adds its wheel here
 #   "matplotlib",
 #   "torch",
+#   "transformers",
 # ]
 # ///
 """
@@ -17,7 +18,8 @@ A loader knows its own workers but not the other ranks.
 * **Because:** The stream is split between the workers of a rank, but not between the
   ranks.
 * **Do:** Give worker w of rank r every n-th item: ``islice(items, r * num_workers + w,
-  None, world_size * num_workers)``.
+  None, world_size * num_workers)``. In Accelerate and Hugging Face's ``Trainer``, split
+  by worker only.
 """
 
 # %%
@@ -202,11 +204,10 @@ if __name__ == "__main__":
     assert by_shard.sum(dim=1).tolist() == [12, 12]
 
 # %%
-# In Accelerate and ``Trainer``, split by worker only. ``accelerator.prepare``, which
-# Hugging Face's ``Trainer`` calls, splits between the ranks. There, a dataset that splits
-# nothing gives each rank the samples of one worker, and both workers read all samples. The
-# fix above loses half of the samples. ``dejabatch.shard(items, ranks=False)`` splits by
-# worker only.
+# In Accelerate and ``Trainer``, split by worker only. Both split between the ranks
+# themselves. There, a dataset that splits nothing gives each rank the samples of one
+# worker, and both workers read all samples. The fix above loses half of the samples.
+# ``dejabatch.shard(items, ranks=False)`` splits by worker only.
 
 
 class Whole(Shards):
@@ -214,32 +215,54 @@ class Whole(Shards):
         return self.read(0, 1)
 
 
-def prepared(rank, world_size, make_dataset):
-    loader = load(make_dataset(rank, world_size))
-    loader = Accelerator(cpu=True).prepare(loader)
-    return torch.cat(list(loader))
+def in_accelerate(dataset):
+    return Accelerator(cpu=True).prepare(load(dataset))
+
+
+def in_trainer(dataset):
+    from transformers import Trainer, TrainingArguments
+
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            folder,
+            use_cpu=True,
+            max_steps=1,  # a stream has no length
+            per_device_train_batch_size=3,
+            dataloader_num_workers=2,
+            report_to=[],
+        )
+        options = {"train_dataset": dataset, "data_collator": torch.tensor}
+        trainer = Trainer(torch.nn.Linear(1, 1), arguments, **options)
+        return trainer.get_train_dataloader()
 
 
 def sharded_by_worker(_rank, _world_size):
     return dejabatch.shard(range(24), ranks=False)
 
 
-def count_prepared(*makers):
+MAKERS = Whole, ByRankAndWorker, ByWorker, sharded_by_worker
+
+
+def count_in(framework):
     ranks = torch.distributed.get_rank(), torch.distributed.get_world_size()
-    samples = [prepared(*ranks, make_dataset) for make_dataset in makers]
-    return [torch.bincount(some, minlength=24) for some in samples]
+    read = [list(framework(make_dataset(*ranks))) for make_dataset in MAKERS]
+    return [torch.bincount(torch.cat(some), minlength=24) for some in read]
 
 
 if __name__ == "__main__":
-    makers = Whole, ByRankAndWorker, ByWorker, sharded_by_worker
-    ranks = zip(*on_ranks(count_prepared, *makers), strict=True)
-    for make_dataset, (zero, one) in zip(makers, ranks, strict=True):
-        both = int(((zero > 0) & (one > 0)).sum())
-        lost = int((zero + one == 0).sum())
-        name = make_dataset.__name__
-        print(f"{name}: {both} of 24 on both ranks, {lost} on none")
-        expected = {Whole: (24, 0), ByRankAndWorker: (0, 12)}
-        assert (both, lost) == expected.get(make_dataset, (0, 0))
+    import transformers
+
+    print("transformers", transformers.__version__)
+    for framework in (in_accelerate, in_trainer):
+        print(framework.__name__)
+        ranks = zip(*on_ranks(count_in, framework), strict=True)
+        for make_dataset, (zero, one) in zip(MAKERS, ranks, strict=True):
+            both = int(((zero > 0) & (one > 0)).sum())
+            lost = int((zero + one == 0).sum())
+            name = make_dataset.__name__
+            print(f"  {name}: {both} of 24 on both ranks, {lost} on none")
+            expected = {Whole: (24, 0), ByRankAndWorker: (0, 12)}
+            assert (both, lost) == expected.get(make_dataset, (0, 0))
 
 # %%
 # Proof
@@ -272,8 +295,8 @@ if __name__ == "__main__":
 # %%
 # Find it in your code
 # --------------------
-# Create the loaders of two ranks in one process, and count the samples in common. Also
-# count all samples: none should be missing.
+# Create the loaders of two ranks in one process, and count the samples in common. No
+# sample should be missing.
 
 
 def samples(loader):

@@ -18,7 +18,8 @@ Each worker has a copy of the dataset and reads all of it, unless you split the 
 * **You see:** With ``num_workers=4``, an epoch has four times as many samples.
 * **Because:** Every worker has a copy of the dataset and reads the whole stream.
 * **Do:** In ``__iter__``, call ``get_worker_info()`` and skip the samples of the other
-  workers.
+  workers. Wrap a dataset whose ``__iter__`` is a library's. Give a webdataset
+  ``DataPipeline`` a ``split_by_worker``.
 """
 
 # %%

@@ -18,7 +18,8 @@ The order must be the same on all ranks, and the augmentation must not.
 * **Because:** All ranks set one seed, so the workers of all ranks draw the same random
   numbers.
 * **Do:** Add the rank to the seed of the augmentation, and leave the rank out of the
-  seed of the sampler; ``worker_init_fn=dejabatch.seed_worker`` does that.
+  seed of the sampler; ``worker_init_fn=dejabatch.seed_worker`` does that. In Accelerate,
+  call ``set_seed(seed, device_specific=True)``.
 """
 
 # %%
@@ -149,10 +150,11 @@ import dejabatch
 def fixed():
     torch.manual_seed(0)
     dataset = RandomCrops()
+    sampler = DistributedSampler(dataset)
     return DataLoader(
         dataset,
         batch_size=1,
-        sampler=DistributedSampler(dataset),
+        sampler=sampler,
         num_workers=1,
         worker_init_fn=dejabatch.seed_worker,
     )

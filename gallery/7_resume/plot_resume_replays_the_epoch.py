@@ -2,6 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = [
 #   # dejabatch: a build of the site adds its wheel here
+#   "lightning",
 #   "matplotlib",
 #   "torch",
 # ]
@@ -30,10 +31,12 @@ A program that seeds at its start seeds for the first epoch, whichever comes nex
 # sphinx_gallery_repair = ["seed_at_start", "seed_by_epoch"]
 
 import functools
+import logging
 import multiprocessing
 import os
 import signal
 import tempfile
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -178,6 +181,84 @@ if __name__ == "__main__":
     torch.manual_seed(0)  # the program starts again
     torch.set_rng_state(state)  # from the checkpoint
     assert torch.equal(torch.cat(list(loader)), expected)
+
+# %%
+# In Lightning, add the checkpoint's epoch to the seed before ``fit``. A seed in
+# ``on_train_epoch_start`` comes too late for workers: Lightning has started them before.
+# The resumed epochs are new, but not those of a run without a restart.
+
+
+def in_lightning(seed, folder, trained_on):
+    import lightning.pytorch as pl
+
+    class Module(pl.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(1, 1)
+
+        def on_train_epoch_start(self):
+            seed("hook", self.current_epoch)
+
+        def training_step(self, batch, number):
+            trained_on(batch)
+            return self.layer(batch[:, None]).mean()
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), 0.1)
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    last = Path(folder, "last.ckpt")
+    saved = torch.load(last, weights_only=False) if last.exists() else None
+    seed("before fit", saved["epoch"] + 1 if saved else 0)
+    loader = DataLoader(Noisy(), batch_size=4, shuffle=True, num_workers=1)
+    pl.Trainer(
+        accelerator="cpu",
+        max_epochs=EPOCHS,
+        callbacks=[pl.callbacks.ModelCheckpoint(folder, save_last=True)],
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    ).fit(
+        Module(),
+        loader,
+        ckpt_path=last if saved else None,
+        weights_only=False,
+    )
+
+
+def seed_lightning(number):
+    from lightning.pytorch import seed_everything
+
+    seed_everything(number, workers=True, verbose=False)
+
+
+def one_seed(place, epoch):
+    if place == "before fit":
+        seed_lightning(1000)
+
+
+def seed_in_the_hook(place, epoch):
+    seed_lightning(1000 + epoch if place == "hook" else 1000)
+
+
+def seed_before_fit(place, epoch):
+    if place == "before fit":
+        seed_lightning(1000 + epoch)
+
+
+if __name__ == "__main__":
+    import lightning.pytorch
+
+    print("lightning", lightning.pytorch.__version__)
+    for seed in (one_seed, seed_in_the_hook, seed_before_fit):
+        program = functools.partial(in_lightning, seed)
+        steps = kill_and_resume(program, stop)
+        again = repeated(steps)
+        print(f"{seed.__name__}: {again} of 20 samples again")
+        assert len(steps) == stop + 2 * STEPS  # continues at the second epoch
+        assert again == (0 if seed is seed_before_fit else 20)
+    assert steps[stop:] != not_interrupted(program)[STEPS:]
 
 # %%
 # Proof

@@ -41,7 +41,8 @@ FROM_THREADS = {
     "resume_from_checkpoint replays the same data order": "resume",
     "data loading after restart from ckpt starts again from scratch": "resume",
     "same order in each epoch DistributedSampler set_epoch": "no_set_epoch",
-    "ultralytics yolo every worker same mosaic augmentation": "rng_object_on_dataset",
+    "ultralytics yolo every worker same mosaic augmentation": r"symptoms/number",
+    "Mosaic augmentation is duplicating samples": r"symptoms/number",
     "same images with several workers": "numpy_global|rng_object_on_dataset",
     "Lightning seed_everything workers=True same augmentations every epoch": (
         "seeds_equal_in_32_bits|constant_worker_seed"

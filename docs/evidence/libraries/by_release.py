@@ -48,6 +48,7 @@ NAMES = {
     "datasets": "Hugging Face datasets",
     "accelerate": "Accelerate",
     "lightning": "Lightning",
+    "ultralytics": "Ultralytics YOLO",
 }
 """The name of each distribution with a series of releases."""
 

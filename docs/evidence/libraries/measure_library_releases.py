@@ -91,6 +91,7 @@ RELEASES: dict[str, dict[str, tuple[str, ...]]] = {
         "2.6.1": (SETUPTOOLS,),
         "2.6.6": (),
     },
+    "ultralytics": {"8.1.0": (), "8.4.190": ()},
 }
 """The releases of each library, and what else a release needs in its environment."""
 

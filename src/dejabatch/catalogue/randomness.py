@@ -18,8 +18,6 @@ RECORDS = (
             "random.Random",
             "identical augmentation across workers",
             "same random rotation angle",
-            "mosaic",
-            "Ultralytics YOLO",
             "detectron2",
             "same images from every worker",
             "Hugging Face Trainer worker_init_fn",
@@ -33,8 +31,8 @@ RECORDS = (
         slug="numpy-global-before-1-9",
         title="All workers draw the same NumPy random numbers",
         section="2_randomness",
-        symptom="You read that `worker_init_fn` must seed NumPy, or workers draw the same "
-        "NumPy numbers before torch 1.9.",
+        symptom="With torch 1.8 or older, several workers return the same random images. "
+        "Or you read that `worker_init_fn` must seed NumPy.",
         seen=("workers",),
         words=(
             "NumPy random seed",
@@ -182,6 +180,8 @@ RECORDS = (
             "generator seed",
             "generator without a seed",
             "same shuffle in every run",
+            "shuffle=True has the same order in every run",
+            "script sets a seed",
         ),
         cause="`torch.Generator()` always starts from one fixed seed, while torch's "
         "global generator starts from a new seed in each run.",
@@ -246,7 +246,8 @@ RECORDS = (
         title="Different torch seeds draw the same random numbers",
         section="2_randomness",
         symptom="Your workers have different seeds in every epoch, but torch draws "
-        "the same numbers.",
+        "the same numbers, as with Lightning 2.4 to 2.6.0 and "
+        "`seed_everything(workers=True)`.",
         seen=("epochs", "ranks"),
         words=(
             "64-bit seed",

@@ -22,6 +22,8 @@ RECORDS = (
             "torchrun",
             "duplicated training",
             "each process reads all batches",
+            "two processes iterate over all batches",
+            "each GPU has the same data",
             "no sampler",
             "whole dataset on every GPU",
             "sampler not used in DDP",
@@ -72,7 +74,8 @@ RECORDS = (
         cause="All ranks set one seed, so the workers of all ranks draw the same random "
         "numbers.",
         fix="Add the rank to the seed of the augmentation, and leave the rank out of the "
-        "seed of the sampler; `worker_init_fn=dejabatch.seed_worker` does that.",
+        "seed of the sampler; `worker_init_fn=dejabatch.seed_worker` does that. In "
+        "Accelerate, call `set_seed(seed, device_specific=True)`.",
     ),
     FailureMode(
         slug="data-split-twice",
@@ -82,6 +85,7 @@ RECORDS = (
         "half of the samples are never read.",
         seen=("ranks", "number"),
         words=(
+            "get_train_dataloader",
             "accelerator.prepare",
             "accelerate DistributedSampler",
             "BatchSamplerShard",

@@ -170,7 +170,7 @@ RECORDS = (
             "different transforms for train and validation",
             "validation set augmented",
             "Subset transform",
-            "validation augmented",
+            "validation is augmented after random_split",
             "validation loss changes",
             "training augmentation on validation data",
         ),

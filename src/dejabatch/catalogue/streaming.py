@@ -26,7 +26,8 @@ RECORDS = (
         ),
         cause="Every worker has a copy of the dataset and reads the whole stream.",
         fix="In `__iter__`, call `get_worker_info()` and skip the samples of the "
-        "other workers.",
+        "other workers. Wrap a dataset whose `__iter__` is a library's. Give a "
+        "webdataset `DataPipeline` a `split_by_worker`.",
     ),
     FailureMode(
         slug="split-computed-too-early",
@@ -83,7 +84,8 @@ RECORDS = (
         cause="The stream is split between the workers of a rank, but not between the "
         "ranks.",
         fix="Give worker w of rank r every n-th item: `islice(items, r * num_workers "
-        "+ w, None, world_size * num_workers)`.",
+        "+ w, None, world_size * num_workers)`. In Accelerate and Hugging Face's "
+        "`Trainer`, split by worker only.",
     ),
     FailureMode(
         slug="stream-with-fixed-shuffle",

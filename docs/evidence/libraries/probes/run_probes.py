@@ -28,6 +28,7 @@ MODULES = {
     "datasets": "of_datasets",
     "accelerate": "of_accelerate",
     "lightning": "of_lightning",
+    "ultralytics": "of_ultralytics",
 }
 """The file with the probes of each distribution."""
 IMPORTED = {"albumentationsx": "albumentations"}
