@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
 
+from dejabatch.observe.experiments import ask_again
 from dejabatch.observe.experiments.ask_again import _are_others, _Questions
 from dejabatch.observe.experiments.set_epoch import unseen_by_workers
 
@@ -180,25 +181,26 @@ def test_samples_that_are_seeded_alike_are_seen(seed, alike, own):
 
 
 class Fallback(Dataset):
-    """Returns a random sample for every tenth index, or other labels now and then."""
+    """Returns a random sample for every fifth index, or other labels now and then."""
 
     def __init__(self, *, noise):
         self.noise = noise
 
     def __len__(self):
-        return 40
+        return 12
 
     def __getitem__(self, index):
         shift = random.random()
         if self.noise:
             return torch.rand(4), index if random.random() < 0.9 else 0
-        return torch.rand(4) + shift, random.randrange(40) if index % 10 == 0 else index
+        return torch.rand(4) + shift, random.randrange(40) if index % 5 == 4 else index
 
 
-@pytest.mark.parametrize(("noise", "found"), [(False, (0, 10, 20, 30)), (True, ())])
-def test_indices_with_random_labels_are_seen(noise, found):
+@pytest.mark.parametrize(("noise", "found"), [(False, (4, 9)), (True, ())])
+def test_indices_with_random_labels_are_seen(noise, found, monkeypatch):
+    monkeypatch.setattr(ask_again, "_SECONDS_FOR_CONTENTS", 60)
     loader = DataLoader(Fallback(noise=noise), batch_size=4)
-    answers = _Questions(loader, [0, 1], list(range(40)), seconds=30)()
+    answers = _Questions(loader, [0, 1], list(range(12)), seconds=30)()
     assert answers.other_labels == found
 
 
@@ -214,7 +216,8 @@ class Passes(IterableDataset):
 @pytest.mark.parametrize(
     ("passes", "endless"), [(range(2), False), (itertools.repeat(0), True)]
 )
-def test_stream_without_an_end_is_seen(passes, endless):
+def test_stream_without_an_end_is_seen(passes, endless, monkeypatch):
+    monkeypatch.setattr(ask_again, "_SECONDS_FOR_END", 60)
     answers = _Questions(DataLoader(Passes(passes)), [], [], seconds=30)()
     assert answers.endless is endless
 

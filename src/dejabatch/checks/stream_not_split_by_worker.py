@@ -29,7 +29,9 @@ def check(
     facts, streams = iterable_style(observation), observation.streams()
     if len(streams) < 2:
         cannot_tell("there are no two workers with samples")
-    certain = _same_samples(streams)
+    # Workers that draw shards with replacement have the same ones by chance.
+    later = observation.streams(epoch=1)
+    certain = _same_samples(streams) and (len(later) < 2 or _same_samples(later))
     if certain and not facts.batched and _is_shifted(_contents(observation)):
         certain = False  # windows of a long recording that overlap
     if not certain and (found := _shuffled_before_the_split(observation)):
@@ -87,13 +89,9 @@ def _two_alike(observation: Observation) -> Diagnosis | None:
     """Look for two workers with the same samples, where others have their own."""
     if observation.expect.repeats:
         return None
-    alike: dict[frozenset[bytes], list[int]] = {}
-    for worker, stream in observation.streams().items():
-        samples = frozenset(row.tobytes() for row in stream)
-        if len(samples) > 1 and len(samples) == len(stream):
-            alike.setdefault(samples, []).append(worker)
-    groups = [workers for workers in alike.values() if len(workers) > 1]
-    if not groups:
+    groups = _alike(observation.streams())
+    later = observation.streams(epoch=1)
+    if not groups or (len(later) > 1 and _alike(later) != groups):
         return None
     said = "; ".join(" and ".join(map(str, workers)) for workers in groups)
     return Diagnosis(
@@ -104,6 +102,16 @@ def _two_alike(observation: Observation) -> Diagnosis | None:
         fix="Give each file or sample to one worker, "
         "`files[info.id :: info.num_workers]`; a worker without any has nothing to do.",
     )
+
+
+def _alike(streams: dict[int, _Stream]) -> list[list[int]]:
+    """Return the workers whose samples are the same, all different from each other."""
+    alike: dict[frozenset[bytes], list[int]] = {}
+    for worker, stream in streams.items():
+        samples = frozenset(row.tobytes() for row in stream)
+        if len(samples) > 1 and len(samples) == len(stream):
+            alike.setdefault(samples, []).append(worker)
+    return [workers for workers in alike.values() if len(workers) > 1]
 
 
 def _left_out(observation: Observation) -> Diagnosis | None:

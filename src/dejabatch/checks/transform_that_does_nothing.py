@@ -2,7 +2,7 @@
 
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.answers import answers_of, required
-from dejabatch.findings import Diagnosis
+from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Answers, Observation
 
 # Random numbers that are always the same can make a transform do nothing.
@@ -26,7 +26,16 @@ def check(
 
 def _result_not_used(answers: Answers) -> Diagnosis | None:
     ignored = answers.ignored_transforms
-    if not ignored or answers.random or answers.seeding_places:
+    if answers.random or answers.seeding_places or not answers.reproducible:
+        return None
+    if not ignored and answers.drawn_from and answers.other_states:
+        cannot_tell(
+            f"index {answers.index} draws from {', '.join(answers.drawn_from)}, and is "
+            f"the same from {len(answers.other_states)} other states",
+            "check that the result of each random transform is used, and how often it is "
+            "applied",
+        )
+    if not ignored:
         return None
     return Diagnosis(
         severity="warning",

@@ -631,6 +631,8 @@ class Answers:
         empty path is the whole sample.
     largest_part : str
         Path of the part of the sample with the most bytes.
+    drawn_from : tuple of str
+        The global generators that the first sample drew from or seeded.
     kept_parts : tuple of str
         Paths of parts of the sample that differ in `other_states_first`, and are the same
         in all samples after the first of a process. The empty path is the whole sample.
@@ -767,6 +769,7 @@ class Answers:
     other_states_first: tuple[bytes, ...] = ()
     fixed_parts: tuple[str, ...] = ()
     largest_part: str = ""
+    drawn_from: tuple[str, ...] = ()
     kept_parts: tuple[str, ...] = ()
     writes_files: bool = False
     error_again: str | None = None

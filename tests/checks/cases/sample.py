@@ -832,6 +832,11 @@ RIGHT = {
 }
 
 OPEN = {
+    "random numbers without an effect": (
+        "transform-that-does-nothing",
+        once(answers=answers(drawn_from=("torch",))),
+        "index 0 draws from torch, and is the same from 8 other states",
+    ),
     "no indices": ("getitem-ignores-index", observation([fetch(["a"])]), "integer"),
     "one index for each worker": (
         "getitem-ignores-index",

@@ -236,6 +236,19 @@ RIGHT = {
         "stream-not-split-by-worker",
         read(streams(range(12), range(12, 24), range(12)), expect=Expect(repeats=True)),
     ),
+    "workers that draw the same shards by chance": (
+        "stream-not-split-by-worker",
+        read([*SAME, *streams(range(12), range(20, 32), epoch=1)]),
+    ),
+    "workers of which two draw the same shard by chance": (
+        "stream-not-split-by-worker",
+        read(
+            [
+                *streams(range(12), range(12, 24), range(12)),
+                *streams(range(12), range(12, 24), range(24, 36), epoch=1),
+            ]
+        ),
+    ),
     "workers that make other samples": (
         "stream-not-split-by-worker",
         read(SPLIT, whole_stream=contents(range(1, 27))),

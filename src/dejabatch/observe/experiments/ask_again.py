@@ -475,6 +475,7 @@ class _Questions:
             "other_states": tuple(other_states),
             "unreachable_generators": trial.unreachable_generators,
             "largest_part": trial.largest_part,
+            "drawn_from": trial.drawn_from,
             "error_again": next(filter(None, trial.errors), None),
         }
         yield {"first_in_new_process": in_new_process.digests[0]}
@@ -677,12 +678,12 @@ class _Questions:
         found: set[int] = set()
         for state in (0, *OTHER_STATES):
             self._samples.set_states(Step(index, state))
-            before = generators.global_digests()
+            before = {} if state else generators.global_digests()
             labels = labels_of([self._samples.fetch(index)])
             if labels is None:
                 return None
             found.add(int(labels[0]))
-            if generators.global_digests() == before:
+            if not state and before == generators.global_digests():
                 break  # nothing is drawn
         return found
 

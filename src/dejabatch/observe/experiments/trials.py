@@ -28,7 +28,7 @@ from dejabatch.observe.batches import (
 )
 from dejabatch.observe.children import can_fork
 from dejabatch.observe.isolate import NoAnswer, in_fork
-from dejabatch.state import generators
+from dejabatch.state import GLOBAL_NAMES, generators
 from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
 from dejabatch.state.generators import Generator
@@ -92,6 +92,8 @@ class Trial:
         Loaded modules that have a generator which no path leads to.
     draws : bool
         Whether the first sample changed the state of a generator, or may have.
+    drawn_from : tuple of str
+        The global generators whose state the first sample changed.
     imported_opencv : bool
         Whether a sample has imported OpenCV.
     """
@@ -106,6 +108,7 @@ class Trial:
     overwritten: bool = False
     unreachable_generators: tuple[str, ...] = ()
     draws: bool = True
+    drawn_from: tuple[str, ...] = ()
     imported_opencv: bool = False
 
 
@@ -351,6 +354,9 @@ class Samples:
             name for name in _WITH_HIDDEN_GENERATORS if name in sys.modules
         )
         trial.imported_opencv = "cv2" in sys.modules and not had_opencv
+        trial.drawn_from = tuple(
+            name for name in GLOBAL_NAMES if trial.states[0].get(name) != before[name]
+        )
         trial.draws = (
             trial.states[0] != before
             or "cv2" in sys.modules
