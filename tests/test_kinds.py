@@ -618,7 +618,7 @@ class SetsLimit(DataLoader):
 
 
 class Epochs:
-    """A wrapper that tells the dataset about each epoch."""
+    """A wrapper that changes an attribute of the dataset in each epoch."""
 
     def __init__(self, attribute, **arguments):
         self.attribute = attribute
@@ -630,9 +630,11 @@ class Epochs:
         return len(self.loader)
 
     def __iter__(self):
-        self.epoch += 1
-        setattr(self.dataset, self.attribute, self.epoch)
-        yield from self.loader
+        for number, batch in enumerate(self.loader):
+            if number == 2:
+                self.epoch += 1
+                setattr(self.dataset, self.attribute, self.epoch)
+            yield batch
 
 
 def images_and_first_label(samples):

@@ -225,9 +225,12 @@ def changed_in_this_process(target: Any, epoch: int) -> tuple[str, ...]:
 
 
 def changed_between_epochs(
-    outer: Iterable[Any], dataset: object, begun: Callable[[], object] = lambda: None
+    outer: Iterable[Any],
+    dataset: object,
+    most_batches: int,
+    begun: Callable[[], object] = lambda: None,
 ) -> tuple[str, ...]:
-    """Begin two epochs, and return what the second one changes in this process alone.
+    """Read two epochs, and return what the second one changes in this process alone.
 
     Parameters
     ----------
@@ -235,8 +238,10 @@ def changed_between_epochs(
         What the program iterates: the loader, or a wrapper of it.
     dataset : object
         The dataset of the loader.
+    most_batches : int
+        How many batches of each epoch to read, at most.
     begun : callable, optional
-        Called after each beginning; what it changes does not count.
+        Called after each of them; what it changes does not count.
 
     Returns
     -------
@@ -246,8 +251,8 @@ def changed_between_epochs(
     changed: tuple[str, ...] = ()
     for _ in range(2):
         before = _contents(dataset)
-        batches = iter(outer)
-        next(batches, None)
+        for _batch in itertools.islice(outer, most_batches):
+            pass
         changed = _changed(before, _contents(dataset))
         begun()
     return changed

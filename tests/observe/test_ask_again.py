@@ -144,6 +144,30 @@ def test_batch_depends_on_the_generator_that_collate_fn_draws_from(again, paths)
     assert answers.batch_depends_on == paths
 
 
+class Rotates(Lists):
+    """Returns the first item of a list, which goes to its end."""
+
+    def __getitem__(self, index):
+        row = self.rows[index]
+        row.append(row.pop(0))
+        return row[0]
+
+    def __init__(self):
+        self.rows = [list(range(index, index + 5)) for index in range(4)]
+
+
+class Increases(Rotates):
+    def __getitem__(self, index):
+        self.rows[index][0] += 1
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize(("kind", "moves"), [(Rotates, True), (Increases, False)])
+def test_list_that_is_rotated_is_told_from_an_edit(kind, moves):
+    answers = _Questions(DataLoader(kind()), [0, 1], [0, 1], seconds=30)()
+    assert (set(answers.edited_objects.values()) == {"moved"}) is moves
+
+
 class SeedsEachSample(Dataset):
     def __init__(self, seed, *, own):
         self.seed = seed

@@ -152,6 +152,12 @@ def draws(samples):
     return images(samples) + random.random()
 
 
+def draws_until_accepted(samples):
+    while random.random() < 0.7:
+        pass
+    return images(samples)
+
+
 def makes_a_generator(samples):
     rng = np.random.default_rng(0)
     return images(samples) + rng.random()
@@ -170,6 +176,7 @@ def makes_new_generators(samples):
         (makes_a_generator, (), (), ("makes_a_generator",)),
         (seeds_by_content, (), (), ()),
         (draws, (), (), ()),
+        (draws_until_accepted, (), (), ()),
         (makes_new_generators, (), (), ()),
         (labels, (), (), ()),
     ],

@@ -33,13 +33,13 @@ def check(
         return None
     epochs = _batches(delivered)
     first = epochs.get(0, [])
+    inside = [] if delivered is observation else _batches(observation).get(0, [])
+    if len(first) >= _FEWEST_BATCHES and len(set(first)) == 1 < len(set(inside)):
+        return _one_batch(first)
     if len(first) < _FEWEST_BATCHES or len(set(first)) < 2:
         cannot_tell("fewer than three batches that differ were delivered")
     again = _in_a_row(first)
-    inside = (
-        0 if delivered is observation else _in_a_row(_batches(observation).get(0, []))
-    )
-    if again >= max(2, len(first) // 4) and again > inside:
+    if again >= max(2, len(first) // 4) and again > _in_a_row(inside):
         return Diagnosis(
             severity="warning",
             where="loader.__iter__",
@@ -50,9 +50,41 @@ def check(
         )
     if delivered is observation:
         return None
-    if lost := _lost(observation, first):
+    if lost := _lost(observation, first) or _too_few(observation):
         return lost
     return _same_epochs(observation, epochs) or _reseeds(evidence)
+
+
+def _one_batch(first: list[bytes]) -> Diagnosis:
+    return Diagnosis(
+        severity="error",
+        where="loader.__iter__",
+        evidence=f"all {len(first)} batches of an epoch are one and the same, and with the "
+        "`__iter__` of torch's DataLoader they are not",
+        title="The loader delivers its first batch again and again",
+        fix="Iterate the DataLoader once in each epoch: `for batch in loader`, without "
+        "`next(iter(loader))`.",
+    )
+
+
+def _too_few(observation: Observation) -> Diagnosis | None:
+    """Look for a wrapper that says how many batches it has, and delivers fewer."""
+    delivered = observation.delivered
+    said = delivered and delivered.facts and delivered.facts.num_batches
+    if delivered is None or not said or not all(e.complete for e in delivered.ends):
+        return None
+    given = {len(batches) for batches in _batches(delivered).values()}
+    inside = {len(batches) for batches in _batches(observation).values()}
+    if inside != {said} or max(given, default=said) >= said:
+        return None
+    return Diagnosis(
+        severity="error",
+        where="loader.__iter__",
+        evidence=f"each epoch has {said} batches, as `len(loader)` says, and the loader "
+        f"delivers {max(given)} of them",
+        title="A wrapper of the DataLoader loses batches",
+        fix="Yield the batch that is still held when the DataLoader has come to its end.",
+    )
 
 
 def _in_a_row(batches: list[bytes]) -> int:

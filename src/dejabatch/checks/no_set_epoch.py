@@ -5,7 +5,7 @@ import numpy as np
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.facts import facts_of
 from dejabatch.evidence.orders import repeated_order
-from dejabatch.findings import Diagnosis
+from dejabatch.findings import Diagnosis, cannot_tell
 from dejabatch.observe.record import Observation
 
 
@@ -33,6 +33,8 @@ def check(
         )
     if facts.sampler_epoch != 0:
         return None
+    if facts.own_iter and observation.expect.fixed_order is None:
+        cannot_tell("the `__iter__` of the loader's class may call set_epoch")
     return Diagnosis(
         severity="note" if observation.expect.fixed_order is None else "error",
         where=facts.sampler_path,

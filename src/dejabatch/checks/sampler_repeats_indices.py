@@ -12,6 +12,8 @@ from dejabatch.observe.record import Draws, Facts, Observation
 
 # A sampler may leave out the last, smaller block or batch.
 _LENGTH_TOLERANCE = 0.05
+# The end of an epoch, where batches may be filled, begins at this share of it.
+_START_OF_FILLING = 0.75
 # By chance, so many indices would be missing after all epochs.
 _LIKELY = 1e-3
 
@@ -57,7 +59,7 @@ def check(
     if not never:  # the last batch may be filled
         return None
     meant = "pass expect=Expect(replacement=True) if that is meant, or False if not"
-    if _may_be_meant(observation, facts, counts):
+    if _may_be_meant(observation, facts, counts) or _fills_last_batches(epoch):
         cannot_tell(evidence, meant)
     return Diagnosis(
         severity="warning",
@@ -175,6 +177,16 @@ def _may_be_meant(
     # Repeated augmentation draws each index equally often; the epoch's end cuts one.
     often = np.bincount(counts)
     return int(counts.max()) > 1 and int(often[counts.max()]) >= len(counts) - 1
+
+
+def _fills_last_batches(epoch: npt.NDArray[np.int64]) -> bool:
+    """Return whether all indices come again in the last quarter of an epoch only.
+
+    A sampler that groups samples fills the last batch of each group.
+    """
+    _, first = np.unique(epoch, return_index=True)
+    again = np.setdiff1d(np.arange(len(epoch)), first)
+    return int(again.min()) >= _START_OF_FILLING * len(epoch)
 
 
 def _is_episodic(observation: Observation) -> bool:

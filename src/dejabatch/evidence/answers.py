@@ -104,7 +104,7 @@ def edited_object(answers: Answers) -> tuple[str, str] | None:
     path : str
         The array, or the list or dictionary that holds all values that were replaced.
     kind : str
-        ``"array"``, ``"value"``, ``"container"`` or ``"replaced"``.
+        ``"array"``, ``"value"``, ``"container"``, ``"replaced"`` or ``"moved"``.
     """
     if not answers.changes_by_itself or counts_its_calls(answers):
         return None
@@ -148,7 +148,8 @@ def likeliest_edit(edited: Mapping[str, str], *, local: bool) -> tuple[str, str]
     replaced = [path for path, kind in edited.items() if kind == "replaced"]
     if replaced and local:
         return min(replaced, key=len), "replaced"
-    return None
+    moved = [_holder(path) for path, kind in edited.items() if kind == "moved"]
+    return (min(moved, key=len), "moved") if moved and local else None
 
 
 def _holder(path: str) -> str:

@@ -123,6 +123,8 @@ class Facts:
         Attributes of a :class:`~torch.utils.data.Subset` that have no effect.
     data_loader : bool
         False for any other iterable, of which only the batches are observed.
+    num_batches : int or None
+        ``len(loader)`` of such an iterable, if it has a length.
     inner_loader : str
         Where such an iterable holds a DataLoader, as an expression that begins with
         ``loader``; empty if it holds none.
@@ -188,6 +190,7 @@ class Facts:
     holds_lock: bool = False
     unused_attributes: tuple[str, ...] = ()
     data_loader: bool = True
+    num_batches: int | None = None
     inner_loader: str = ""
     own_iter: bool = False
     shuffled_cycles: tuple[str, ...] = ()

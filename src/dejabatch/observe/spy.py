@@ -324,8 +324,12 @@ def _length_of_own_epoch(loader: DataLoader[Any]) -> int | None:
     cls = type(loader)
     if cls.__iter__ is DataLoader.__iter__ or cls.__len__ is DataLoader.__len__:
         return None
+    return _length(loader)
+
+
+def _length(batches: Any) -> int | None:
     try:
-        return len(loader)
+        return len(batches)
     except Exception:  # noqa: BLE001 - the code is the user's
         return None
 
@@ -369,6 +373,7 @@ def watch_batches(
             persistent_workers=False,
             one_shot=has_one_pass(batches),
             data_loader=False,
+            num_batches=_length(batches),
             inner_loader=path_of_inner_loader(batches),
         )
     )

@@ -35,6 +35,8 @@ DEFAULT_SEED: Final[int] = torch.Generator().initial_seed()
 """Seed of every ``torch.Generator()`` that was never seeded."""
 
 
+_MANY = 1009
+
 # A search of as many objects takes a few milliseconds.
 _FEW_OBJECTS = 200
 
@@ -292,13 +294,17 @@ def set_state(rng: Generator, state: Any) -> None:
 
 
 def advance(rng: Generator) -> None:
-    """Draw one number, which leaves the seed that the generator reports as it is."""
+    """Draw many numbers, which leaves the seed that the generator reports as it is.
+
+    Samples that draw until they accept a number do not reach the same state by chance.
+    """
     if isinstance(rng, torch.Generator):
-        torch.rand(1, generator=rng, device=rng.device)
+        torch.rand(_MANY, generator=rng, device=rng.device)
     elif isinstance(rng, NumbaRandom):  # it reports no seed
         rng.seed(zlib.crc32(digest(rng)))
     else:
-        rng.random()
+        for _ in range(_MANY):
+            rng.random()
 
 
 def reseed(rng: Generator, seed: np.random.SeedSequence) -> None:

@@ -246,6 +246,8 @@ def edits(
 def rearranged(
     before: Mapping[str, tuple[str, object, int]],
     after: Mapping[str, tuple[str, object, int]],
+    *,
+    certain: bool = False,
 ) -> set[str]:
     """Return the containers whose values may only have changed places.
 
@@ -253,18 +255,21 @@ def rearranged(
     ----------
     before, after : mapping of str to (str, object, int)
         Two results of `stored_values`.
+    certain : bool
+        Whether to leave out containers with more items than `stored_values` looks at.
 
     Returns
     -------
     set of str
-        Paths of containers that have the same values as before in another order, or more
-        items than `stored_values` looks at.
+        Paths of containers that have the same values as before, in this order or another,
+        or more items than `stored_values` looks at.
     """
     found = set()
     one, other = _contents_by_holder(before), _contents_by_holder(after)
     for holder, values in one.items():
         all_seen = holder in before and before[holder][1] == len(values)
-        if not all_seen or sorted(values) == sorted(other.get(holder, [])):
+        same = sorted(values) == sorted(other.get(holder, []))
+        if (all_seen and same) or not (all_seen or certain):
             found.add(holder)
     return found
 

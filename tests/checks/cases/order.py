@@ -104,6 +104,7 @@ def delivers(
     inside=(ORDER, ORDER),
     states=("one", "other"),
     sampler_epoch=None,
+    num_batches=None,
     **changes,
 ):
     """Return a loader of an `__iter__` of its own, which delivers these batches."""
@@ -118,7 +119,8 @@ def delivers(
         EpochEnd(epoch, True, states_before={"torch": digest(f"before {epoch}")})
         for epoch in range(len(batches))
     ]
-    delivered = observation(fetches, ends=ends)
+    outer = facts(map_style=False, data_loader=False, num_batches=num_batches)
+    delivered = observation(fetches, ends=ends, facts=outer)
     own = facts(own_iter=True, sampler_epoch=sampler_epoch)
     return read(*inside, delivered=delivered, facts=own, **changes)
 
@@ -422,6 +424,18 @@ BROKEN = {
         ("warning", "loader.__iter__"),
         "3 of 8 batches of an epoch are different",
     ),
+    "one batch alone": (
+        "loader-repeats-batches",
+        delivers([[0, 0, 0, 0]]),
+        ("error", "loader.__iter__"),
+        "all 4 batches of an epoch are one and the same",
+    ),
+    "a last batch that is lost": (
+        "loader-repeats-batches",
+        delivers([[0, 1, 2], [0, 1, 2]], num_batches=4),
+        ("error", "loader.__iter__"),
+        "each epoch has 4 batches, as `len(loader)` says, and the loader delivers 3",
+    ),
     "one batch several times, of any iterable": (
         "loader-repeats-batches",
         observation(
@@ -565,6 +579,10 @@ RIGHT = {
         read(SHUFFLED, SHUFFLED, facts=facts(sampler_epoch=0)),
     ),
     "all indices": ("sampler-repeats-indices", read(ORDER)),
+    "a wrapper of fewer batches": (
+        "loader-repeats-batches",
+        delivers([[0, 1, 2], [0, 1, 2]], num_batches=3),
+    ),
     "an endless loader": ("loader-repeats-batches", delivers([[0, 1, 2, 0, 1, 2]])),
     "batches that come several times inside": (
         "loader-repeats-batches",
@@ -681,6 +699,21 @@ RIGHT = {
 }
 
 OPEN = {
+    "one batch alone, also inside": (
+        "loader-repeats-batches",
+        delivers([[0, 0, 0, 0]], inside=[[0] * 16]),
+        "fewer than three batches that differ",
+    ),
+    "last batches that are filled": (
+        "sampler-repeats-indices",
+        read([*ORDER[:-1], 0], facts=facts(sampler="mine.Groups")),
+        "1 indices more than once and leaves out 1 of 16",
+    ),
+    "a loader that may set the epoch": (
+        "no-set-epoch",
+        delivers([[0, 1, 2]] * 2, inside=(SHUFFLED, SHUFFLED), sampler_epoch=0),
+        "may call set_epoch",
+    ),
     "a sampler of a library that repeats indices": (
         "sampler-repeats-indices",
         read(

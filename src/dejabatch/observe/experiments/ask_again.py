@@ -837,7 +837,11 @@ class _Questions:
             for path, value in after.items():
                 if before.get(path) != value:
                     changed[path] = value[0]
-            edited |= edits(before, after)
+            moved = rearranged(before, after, certain=True)
+            edited |= {
+                path: "moved" if kind == "value" and holder_of(path) in moved else kind
+                for path, kind in edits(before, after).items()
+            }
             before = after
         return changed, edited, held
 

@@ -97,6 +97,9 @@ class _AnyIterable:
     def __iter__(self) -> Any:
         return iter(self._outer)
 
+    def __len__(self) -> int:
+        return len(self._outer)  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True, slots=True)
 class _Delivered:

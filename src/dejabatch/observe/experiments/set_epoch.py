@@ -25,6 +25,7 @@ from dejabatch.state.reach import walk
 from dejabatch.state.shared_memory import SharedMemory
 
 _PROBES = 3
+_BATCHES = 16
 
 
 def unseen_by_workers(
@@ -36,7 +37,7 @@ def unseen_by_workers(
     """Call each ``set_epoch`` that workers have, and return what they cannot see.
 
     Datasets have one, and so may a ``collate_fn`` or ``worker_init_fn``. If the calls
-    change nothing, two epochs are begun: the loader, its sampler or a wrapper may set
+    change nothing, two epochs are begun or read: the loader, its sampler or a wrapper may set
     attributes. Those count if they change samples.
 
     Parameters
@@ -92,7 +93,9 @@ class _SetEpoch:
         loader: Any = unwrap(outer)
         renew_iterators(outer)
         probe = _Probe(loader, self.time_limit)
-        changed = changed_between_epochs(outer, loader.dataset, probe.take)
+        # A loader's own __iter__ changes attributes when an epoch begins.
+        most = 1 if outer is loader else _BATCHES
+        changed = changed_between_epochs(outer, loader.dataset, most, probe.take)
         return [f"dataset{path}" for path in changed] if probe.differ else []
 
 
