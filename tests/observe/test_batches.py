@@ -16,8 +16,8 @@ ROW = [0.5, 1.0, -2.25, 3.0]
 
 
 def content(sample):
-    (digests,) = digests_of([sample])
-    return digests.content
+    (digest,) = digests_of([sample]).contents
+    return digest
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_labels_and_names_are_no_content(sample):
     ],
 )
 def test_short_texts_and_positions_tell_samples_with_one_image_apart(part, tells):
-    (digests,) = digests_of([{"image": torch.rand(3, 8, 8), "part": part}])
-    assert (digests.details != NO_CONTENT) is tells
+    (digest,) = digests_of([{"image": torch.rand(3, 8, 8), "part": part}]).details
+    assert (digest != NO_CONTENT) is tells
 
 
 MIXED = [
@@ -79,15 +79,20 @@ MIXED = [
 
 @pytest.mark.parametrize("samples", MIXED)
 def test_samples_of_a_batch_are_read_as_single_ones(samples):
-    assert digests_of(samples) == [digests_of([sample])[0] for sample in samples]
+    found = digests_of(samples)
+    alone = [digests_of([sample]) for sample in samples]
+    for name in ("samples", "contents", "details"):
+        assert getattr(found, name) == [getattr(one, name)[0] for one in alone]
+    for path, digests in found.parts.items():
+        assert digests == [one.parts[path][0] for one in alone]
 
 
 @pytest.mark.parametrize("large", [False, True])
 def test_digest_is_of_all_parts(large):
     image = torch.rand(3, 8, 200 if large else 8)
-    (one,), (other,) = digests_of([(image, 1)]), digests_of([(image, 2)])
-    assert one.sample != other.sample
-    assert one.content == other.content
+    found = digests_of([(image, 1), (image, 2)])
+    assert len(set(found.samples)) == 2
+    assert len(set(found.contents)) == 1
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.uint8])
@@ -99,7 +104,7 @@ def test_images_of_one_value_are_blank(dtype):
         almost,
         torch.zeros(3, 8, 8, dtype=dtype),
     ]
-    found = [digests.content == BLANK for digests in digests_of(samples)]
+    found = [digest == BLANK for digest in digests_of(samples).contents]
     assert found == [True, False, True]
     assert [content(sample) == BLANK for sample in samples] == found
 

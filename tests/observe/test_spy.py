@@ -63,7 +63,7 @@ def reseed(_worker_id):
 
 
 def digest_of(sample):
-    return np.frombuffer(digests_of([sample])[0].sample, np.uint8)
+    return np.frombuffer(digests_of([sample]).samples[0], np.uint8)
 
 
 def indices_by_epoch(observation):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -33,6 +34,7 @@ _FEWEST_BYTES = 64
 _FEWEST_NUMBERS = 4
 _SHORTEST_NAME = 12
 
+_NUMBERS = {int, float}
 _LEAVES = {torch.Tensor, np.ndarray, int, float, str}
 
 # Rows whose values differ by less, relative to the largest, are equal but for rounding.
@@ -123,26 +125,26 @@ def digest_of_parts(parts: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 class Digests(NamedTuple):
-    """The digests of one sample.
+    """The digests of several samples.
 
     Attributes
     ----------
-    sample, content, details : bytes
-        Of the whole sample, of its large parts, and of the small ones that tell it from
+    samples, contents, details : list of bytes
+        Of each whole sample, of its large parts, and of the small ones that tell it from
         another.
-    parts : dict of str to bytes
-        The fingerprint of each part, by path.
+    parts : dict of str to list of bytes
+        The fingerprints of each part, by path; empty if samples have different parts.
     """
 
-    sample: bytes
-    parts: dict[str, bytes]
-    content: bytes
-    details: bytes
+    samples: list[bytes]
+    contents: list[bytes]
+    details: list[bytes]
+    parts: dict[str, list[bytes]]
 
 
 def digests_of(
     samples: Sequence[Any], opaque: Callable[[type], object] | None = None
-) -> list[Digests]:
+) -> Digests:
     """Return the digests of samples, of which each part is read once.
 
     Parameters
@@ -153,105 +155,133 @@ def digests_of(
         As for `fingerprint`.
     """
     taken_apart = [parts_of(sample) for sample in samples]
-    alike: dict[tuple[str, ...], list[int]] = {}
+    rows: dict[tuple[str, ...], list[int]] = {}
     for row, parts in enumerate(taken_apart):
-        alike.setdefault(tuple(parts), []).append(row)
-    found = {}
-    for paths, rows in alike.items():
-        columns = {
-            path: _read([taken_apart[row][path] for row in rows], opaque)
-            for path in sorted(paths)
-        }
-        tag = repr(sorted(paths)).encode()
-        for row, *parts in zip(rows, *columns.values(), strict=True):
-            digests = [part.digest for part in parts]
-            found[row] = Digests(
-                _joined([tag, *digests]),
-                dict(zip(columns, digests, strict=True)),
-                _content(parts),
-                _details(parts),
-            )
-    return [found[row] for row in range(len(samples))]
+        rows.setdefault(tuple(parts), []).append(row)
+    empty = [b""] * len(samples)
+    merged = Digests([*empty], [*empty], [*empty], {})
+    for paths, of_these in rows.items():
+        found = _of_alike(paths, [taken_apart[row] for row in of_these], opaque)
+        if len(rows) == 1:
+            return found
+        for all_rows, ours in zip(merged[:3], found[:3], strict=True):
+            for row, digest in zip(of_these, ours, strict=True):
+                all_rows[row] = digest
+    return merged
 
 
-class _Part(NamedTuple):
-    """One part of a sample.
+def _of_alike(
+    paths: Iterable[str],
+    taken_apart: list[dict[str, Any]],
+    opaque: Callable[[type], object] | None,
+) -> Digests:
+    """Return the digests of samples that have the same parts."""
+    columns = {
+        path: _read([parts[path] for parts in taken_apart], opaque)
+        for path in sorted(paths)
+    }
+    parts = {path: column.digests for path, column in columns.items()}
+    tag = repr([*columns]).encode()
+    samples = [_joined([tag, *row]) for row in zip(*parts.values(), strict=True)]
+    read = [*columns.values()]
+    return Digests(samples, _contents(read), _details(read), parts)
+
+
+class _Column(NamedTuple):
+    """The same part of several samples.
 
     Attributes
     ----------
-    value : object
-        The part itself.
-    digest : bytes
-        Its fingerprint.
-    large, blank : bool
-        Whether it has many bytes, and if so whether it has only one value.
+    values : list
+        The parts themselves.
+    digests : list of bytes
+        Their fingerprints.
+    large, blank : list of bool
+        Whether each has many bytes, and if so whether it has only one value.
     """
 
-    value: Any
-    digest: bytes
-    large: bool
-    blank: bool
+    values: list[Any]
+    digests: list[bytes]
+    large: list[bool]
+    blank: list[bool]
 
 
-def _read(values: list[Any], opaque: Callable[[type], object] | None) -> list[_Part]:
-    """Read the same part of several samples."""
+def _read(values: list[Any], opaque: Callable[[type], object] | None) -> _Column:
     rows = stacked(values)
     if rows is None:
-        return [_read_one(value, opaque) for value in values]
-    large = _num_bytes(values[0]) >= _FEWEST_BYTES
+        # One after the other, because a tensor of other strides is copied.
+        read = [_read_one(value, opaque) for value in values]
+        return _Column(values, *map(list, zip(*read, strict=True)))
+    large = [_num_bytes(values[0]) >= _FEWEST_BYTES] * len(values)
     flat = rows.reshape(len(rows), -1)
     # Most images show at their last value that they are not blank.
     blank = flat[:, 0] == flat[:, -1]
     blank[blank.clone()] = (flat[blank] == flat[blank, :1]).all(dim=1)
-    digests = fingerprints_of_rows(rows)
-    return [
-        _Part(value, digest, large, large and one_value)
-        for value, digest, one_value in zip(
-            values, digests, blank.tolist(), strict=True
-        )
-    ]
+    return _Column(values, fingerprints_of_rows(rows), large, blank.tolist())
 
 
-def _read_one(value: Any, opaque: Callable[[type], object] | None) -> _Part:
-    # A tensor of other strides is copied once, and not by each step.
-    if isinstance(value, torch.Tensor) and value.layout == torch.strided:
-        value = value.contiguous()
+def _read_one(
+    value: Any, opaque: Callable[[type], object] | None
+) -> tuple[bytes, bool, bool]:
+    plain = type(value) is torch.Tensor and value.layout == torch.strided
+    if plain and value.is_cpu and not (value.is_contiguous() or value.is_quantized):
+        # Copied once, and not by each step; new memory would cost as much again.
+        value = _buffer(value.shape, value.dtype).copy_(value.detach())
     large = _num_bytes(value) >= _FEWEST_BYTES
-    digest = fingerprint(value, opaque=opaque)
-    return _Part(value, digest, large, large and _is_blank(value))
+    return fingerprint(value, opaque=opaque), large, large and _is_blank(value)
+
+
+@functools.lru_cache(maxsize=4)
+def _buffer(shape: torch.Size, dtype: torch.dtype) -> torch.Tensor:
+    return torch.empty(shape, dtype=dtype)
 
 
 def _joined(digests: list[bytes]) -> bytes:
     return xxhash.xxh3_128_digest(b"".join(digests))
 
 
-def _content(parts: list[_Part]) -> bytes:
-    """Return a digest of a sample without labels, sizes and other small parts.
+def _contents(columns: list[_Column]) -> list[bytes]:
+    """Return a digest of each sample without labels, sizes and other small parts.
 
     The digest is `NO_CONTENT` if all parts are small, and `BLANK` if all large parts are
     blank. The digest of rows of fractions begins with `SMALL_CONTENT`.
     """
-    large = [part for part in parts if part.large]
+    large = [column for column in columns if True in column.large]
+    if len(large) == 1 and all(large[0].large) and True not in large[0].blank:
+        return large[0].digests
+    return [_content(columns, row) for row in range(len(columns[0].values))]
+
+
+def _content(columns: list[_Column], row: int) -> bytes:
+    large = [column for column in columns if column.large[row]]
     if not large:
-        rows = [part.digest for part in parts if _is_row(part.value)]
-        if not rows or any(_is_text(part.value) for part in parts):
+        values = [column.values[row] for column in columns]
+        rows = [c.digests[row] for c in columns if _is_row(c.values[row])]
+        if not rows or any(map(_is_text, values)):
             return NO_CONTENT
         return (SMALL_CONTENT + _joined(rows))[: len(BLANK)]
-    if all(part.blank for part in large):
+    if all(column.blank[row] for column in large):
         return BLANK
-    return _joined([part.digest for part in large])
+    if len(large) == 1:
+        return large[0].digests[row]
+    return _joined([column.digests[row] for column in large])
 
 
-def _details(parts: list[_Part]) -> bytes:
-    """Return a digest of the small parts that tell a sample from another.
+def _details(columns: list[_Column]) -> list[bytes]:
+    """Return a digest of the small parts that tell each sample from another.
 
     These are texts of several words and arrays of several numbers, such as a question
     about an image or a point in it. Labels, numbers and names tell nothing. The digest is
     `NO_CONTENT` if there are none.
     """
-    small = [part for part in parts if not part.large]
-    details = [part.digest for part in small if _tells_apart(part.value)]
-    return _joined(details) if details else NO_CONTENT
+    rows: list[list[bytes]] = [[] for _ in columns[0].values]
+    for values, digests, large, _ in columns:
+        if all(large) or _NUMBERS.issuperset(map(type, values)):
+            continue
+        for row, value in enumerate(values):
+            if not large[row] and _tells_apart(value):
+                rows[row].append(digests[row])
+    return [_joined(row) if row else NO_CONTENT for row in rows]
 
 
 def _tells_apart(value: Any) -> bool:
@@ -471,10 +501,11 @@ def labels_of(samples: list[Any]) -> npt.NDArray[np.int64] | None:
     """
     labels = []
     for sample in samples:
-        if isinstance(sample, Mapping):
+        # Asking whether a tuple is a Mapping takes longer.
+        if isinstance(sample, (list, tuple)) and 1 < len(sample) <= 4:
+            parts = sample
+        elif isinstance(sample, Mapping):
             parts = [sample[name] for name in _LABELS if name in sample]
-        elif isinstance(sample, (list, tuple)) and 1 < len(sample) <= 4:
-            parts = list(sample)
         else:
             return None
         last = next((part for part in reversed(parts) if _is_integer(part)), None)
@@ -488,6 +519,8 @@ def labels_of(samples: list[Any]) -> npt.NDArray[np.int64] | None:
 
 
 def _is_integer(value: object) -> bool:
+    if type(value) is int:
+        return True
     if isinstance(value, (torch.Tensor, np.ndarray)):
         if value.ndim:
             return False

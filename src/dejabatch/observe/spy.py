@@ -433,12 +433,11 @@ def _as_array(digests: Iterable[bytes]) -> npt.NDArray[np.uint8]:
     return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, DIGEST_SIZE)
 
 
-def _columns(rows: list[dict[str, bytes]]) -> dict[str, npt.NDArray[np.uint8]]:
-    """Return the digests of each part; nothing if samples have one part, or others."""
-    paths = rows[0].keys() if rows else {}.keys()
-    if len(paths) < 2 or any(row.keys() != paths for row in rows):
+def _columns(parts: Mapping[str, list[bytes]]) -> dict[str, npt.NDArray[np.uint8]]:
+    """Return the digests of each part; nothing if samples have only one part."""
+    if len(parts) < 2:
         return {}
-    return {path: _as_array(row[path] for row in rows) for path in paths}
+    return {path: _as_array(digests) for path, digests in parts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -552,15 +551,15 @@ class _Spy:
         return _Seen(
             worker=MAIN_PROCESS if info is None else info.id,
             start=start,
-            digests=_as_array(one.sample for one in seen),
+            digests=_as_array(seen.samples),
             rows=rows,
             labels=labels,
             opaque=unclear,
             census=self.census(),
-            parts=_columns([one.parts for one in seen]),
-            contents=_as_array(one.content for one in seen),
+            parts=_columns(seen.parts),
+            contents=_as_array(seen.contents),
             collated=collated,
-            details=_as_array(one.details for one in seen),
+            details=_as_array(seen.details),
             connections={path for path, one in self._inherited if one.sock is not None},
             missing=sum(item is None for item in items),
         )

@@ -616,8 +616,7 @@ class _Questions:
         found: dict[int, bytes] = {}
         deadline = time.monotonic() + _SECONDS_FOR_CONTENTS
         for index in self._suspects[:_MOST_CONTENTS]:
-            (digests,) = digests_of([self._samples.make(Step(index))])
-            found[index] = digests.content
+            (found[index],) = digests_of([self._samples.make(Step(index))]).contents
             if time.monotonic() > deadline:
                 break
         return found

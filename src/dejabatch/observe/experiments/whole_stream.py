@@ -34,7 +34,7 @@ def whole_stream(
     Returns
     -------
     frozenset of bytes or None
-        Digests of all samples, as `Digests.sample`. None if there are fewer than two workers, if they did
+        Digests of all samples, as `Digests.samples`. None if there are fewer than two workers, if they did
         not read an epoch to its end, if samples depend on random generators, or if the
         stream is much longer than what the workers gave.
     """
@@ -62,6 +62,6 @@ class _ReadAll:
         samples = iter(items if loader.batch_sampler is not None else flat(items))
         seen: set[bytes] = set()
         while chunk := list(itertools.islice(samples, _CHUNK)):
-            seen.update(digests.sample for digests in digests_of(chunk))
+            seen.update(digests_of(chunk).samples)
         if next(stream, None) is None:
             send(frozenset(seen))
