@@ -235,7 +235,7 @@ def changed_between_epochs(
     Parameters
     ----------
     outer : iterable
-        What the program iterates: the loader, or a wrapper of it.
+        The object that the program iterates: the loader, or a wrapper of it.
     dataset : object
         The dataset of the loader.
     most_batches : int

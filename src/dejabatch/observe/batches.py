@@ -130,8 +130,8 @@ class Digests(NamedTuple):
     Attributes
     ----------
     samples, contents, details : list of bytes
-        Of each whole sample, of its large parts, and of the small ones that tell it from
-        another.
+        The digests of each whole sample, of its large parts, and of the small ones that
+        tell it from another.
     parts : dict of str to list of bytes
         The fingerprints of each part, by path; empty if samples have different parts.
     """

@@ -16,7 +16,7 @@ import struct
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 import torch
@@ -94,23 +94,23 @@ def fingerprints(samples: Sequence[object]) -> list[bytes]:
 def stacked(samples: Sequence[object]) -> torch.Tensor | None:
     """Return small plain tensors of one shape as one tensor, and None for all others."""
     first = samples[0] if samples else None
-    if not _is_small_and_plain(first):
+    if type(first) is not torch.Tensor or first.is_quantized:
         return None
-    kind = first.dtype, first.shape
-    if not all(_is_small_and_plain(s) and (s.dtype, s.shape) == kind for s in samples):
+    if not 0 < first.numel() * first.element_size() <= _LARGE:
         return None
+    dtype, shape = first.dtype, first.shape
+    for one in samples:
+        if type(one) is not torch.Tensor or one.dtype != dtype or one.shape != shape:
+            return None
+        if (
+            one.layout != torch.strided
+            or not one.is_cpu
+            or one.is_conj()
+            or one.is_neg()
+        ):
+            return None
     with torch.no_grad():
         return torch.stack(samples)  # type: ignore[arg-type]
-
-
-def _is_small_and_plain(value: object) -> TypeGuard[torch.Tensor]:
-    return (
-        type(value) is torch.Tensor
-        and value.is_cpu
-        and value.layout == torch.strided
-        and 0 < value.numel() * value.element_size() <= _LARGE
-        and not (value.is_conj() or value.is_neg() or value.is_quantized)
-    )
 
 
 def fingerprints_of_rows(rows: torch.Tensor) -> list[bytes]:
