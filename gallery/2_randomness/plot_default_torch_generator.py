@@ -134,10 +134,9 @@ if __name__ == "__main__":
     assert generator.initial_seed() == seed != 67280421310721
 
 # %%
-# Your script sets a seed: the repeat is meant. ``torch.manual_seed``, ``set_seed`` and
-# ``seed_everything`` give every run the same order. For a new order in each run, delete the
-# seed. To keep the weights of the model, give the loader a generator with a seed of its
-# own.
+# Your script sets a seed: the repeat is meant. ``torch.manual_seed`` gives every run the
+# same order. To keep the weights of the model and get a new order in each run, give the
+# loader a generator with a seed of its own.
 
 
 def seeded_run(own_seed):
