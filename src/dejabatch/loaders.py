@@ -228,7 +228,7 @@ def changed_between_epochs(
     outer: Iterable[Any],
     dataset: object,
     most_batches: int,
-    begun: Callable[[], object] = lambda: None,
+    after_epoch: Callable[[], object],
 ) -> tuple[str, ...]:
     """Read two epochs, and return what the second one changes in this process alone.
 
@@ -240,8 +240,8 @@ def changed_between_epochs(
         The dataset of the loader.
     most_batches : int
         How many batches of each epoch to read, at most.
-    begun : callable, optional
-        Called after each of them; what it changes does not count.
+    after_epoch : callable
+        Called after each epoch; changes that it makes do not count.
 
     Returns
     -------
@@ -254,7 +254,7 @@ def changed_between_epochs(
         for _batch in itertools.islice(outer, most_batches):
             pass
         changed = _changed(before, _contents(dataset))
-        begun()
+        after_epoch()
     return changed
 
 

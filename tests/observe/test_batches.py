@@ -62,6 +62,9 @@ def test_short_texts_and_positions_tell_samples_with_one_image_apart(part, tells
 MIXED = [
     [(torch.rand(3, 8, 8), label) for label in range(5)],
     [{"x": torch.rand(4, 4).T, "y": label} for label in range(3)],
+    [
+        (torch.rand(5 + label, 4).T, label) for label in range(3)
+    ],  # of other strides, too
     [{"y": label, "x": torch.rand(9 + label)} for label in range(3)],  # of many lengths
     [(torch.rand(8, 8), 1), (torch.rand(8, 8), "a", 2), torch.rand(8, 8)],
     [(tv_tensors.Image(torch.rand(3, 8, 8)), None), (torch.rand(3, 8, 8), None)],

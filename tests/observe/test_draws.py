@@ -11,7 +11,8 @@ from dejabatch.observe.experiments.draws import draw
 class Groups:
     """Shuffled groups, of which the last, shorter batch is dropped."""
 
-    def __init__(self, *sizes):
+    def __init__(self, *sizes, dataset=None):
+        self.dataset = dataset
         starts = [sum(sizes[:n]) for n in range(len(sizes))]
         self.groups = [
             list(range(a, a + n)) for a, n in zip(starts, sizes, strict=True)
@@ -30,6 +31,13 @@ def test_sampler_that_leaves_out_other_indices_is_drawn_more_often(monkeypatch):
     assert len(draws.epochs) > 16
     assert set(range(18)) - set(draws.indices().tolist()) == {15, 16, 17}
     assert draws.held.tolist() == list(range(18))
+
+
+def test_labels_of_a_dataset_that_the_sampler_holds_are_no_indices(monkeypatch):
+    monkeypatch.setattr(draws_module, "_SECONDS", 60)
+    dataset = [100] * 11
+    draws = draw(DataLoader(dataset, batch_sampler=Groups(7, 4, dataset=dataset)))
+    assert draws.held.tolist() == list(range(11))
 
 
 def test_sampler_that_draws_all_indices_is_drawn_four_times():

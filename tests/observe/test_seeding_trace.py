@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from dejabatch.observe.experiments.seeding_trace import (
-    functions_of,
     local_generators,
     same_states,
     seeding_functions,
@@ -88,7 +87,7 @@ def test_generators_that_a_function_makes_are_compared(name, alike):
     draws = Draws()
     one, other = (local_generators(getattr(draws, name), [draws.rng]) for _ in range(2))
     assert len(one) == 1
-    assert functions_of(same_states(one, other)) == (f"Draws.{name}",) * alike
+    assert same_states(one, other).made_by == (f"Draws.{name}",) * alike
 
 
 def test_generator_that_an_object_holds_is_not_made():

@@ -1,6 +1,7 @@
 """Every worker reads the whole stream."""
 
 from collections import Counter
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
 import numpy as np
@@ -70,7 +71,7 @@ def _shuffled_before_the_split(observation: Observation) -> Diagnosis | None:
         return None
     if _split_with_equal_states(observation):
         reason = "none do when all workers have the same random states"
-    elif never := _never_seen(observation, contents):
+    elif never := _never_seen(observation, {s for one in contents for s in one}):
         reason = f"{never} of the stream's samples come from none"
     else:
         return None
@@ -116,9 +117,9 @@ def _alike(streams: dict[int, _Stream]) -> list[list[int]]:
 
 def _left_out(observation: Observation) -> Diagnosis | None:
     """Look for the rest of a division that no worker reads."""
-    whole, read = observation.whole_stream or frozenset(), observation.contents()
-    missing = len(whole - read)
-    if observation.expect.repeats or not read < whole or missing > len(whole) / 4:
+    whole = observation.whole_stream or frozenset()
+    missing = _never_seen(observation, observation.contents())
+    if observation.expect.repeats or not 0 < missing <= len(whole) / 4:
         return None  # data-split-twice finds what lacks a larger part
     workers = len(observation.streams())
     # Parts of equal lengths may be meant, and batches that are not full may be dropped.
@@ -140,13 +141,12 @@ def _split_with_equal_states(observation: Observation) -> bool:
     return len(alike) > 1 and min(map(len, alike)) > 1 and not _shared(alike)
 
 
-def _never_seen(observation: Observation, contents: list[list[bytes]]) -> int:
-    """Return how many samples of one pass without workers no worker yields.
+def _never_seen(observation: Observation, seen: AbstractSet[bytes]) -> int:
+    """Return how many samples of one pass without workers are not among those seen.
 
     A stream that draws some of its samples at random yields others in each pass.
     """
     whole = observation.whole_stream or frozenset()
-    seen = {sample for content in contents for sample in content}
     return len(whole - seen) if seen < whole else 0
 
 

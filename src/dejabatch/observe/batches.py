@@ -215,8 +215,9 @@ def _read(values: list[Any], opaque: Callable[[type], object] | None) -> _Column
     large = [_num_bytes(values[0]) >= _FEWEST_BYTES] * len(values)
     flat = rows.reshape(len(rows), -1)
     # Most images show at their last value that they are not blank.
-    blank = flat[:, 0] == flat[:, -1]
-    blank[blank.clone()] = (flat[blank] == flat[blank, :1]).all(dim=1)
+    ends_alike = flat[:, 0] == flat[:, -1]
+    blank = ends_alike.clone()
+    blank[ends_alike] = (flat[ends_alike] == flat[ends_alike, :1]).all(dim=1)
     return _Column(values, fingerprints_of_rows(rows), large, blank.tolist())
 
 
@@ -450,14 +451,30 @@ def count_different_rows(batch: Any, samples: list[Any]) -> int | None:
 
     None if the batch cannot be taken apart.
     """
-    rows = rows_of(batch, len(samples))
-    if not rows:
+    columns = digests_of_columns(batch, len(samples))
+    if not columns:
         return None
-    columns = [fingerprints(part) for part in zip(*rows, strict=True)]
     repeated = {column[0] for column in columns if len(set(column)) == 1}
     if repeated and not repeated.isdisjoint(_of_single_samples(samples)):
         return 1
     return len(set(zip(*columns, strict=True)))
+
+
+def digests_of_columns(batch: Any, length: int) -> list[list[bytes]]:
+    """Return the fingerprints of each column of a batch, one for each row.
+
+    Parameters
+    ----------
+    batch, length
+        As for `rows_of`.
+
+    Returns
+    -------
+    list of list of bytes
+        Empty if the batch cannot be taken apart.
+    """
+    rows = rows_of(batch, length)
+    return [fingerprints(column) for column in zip(*rows, strict=True)]
 
 
 def _of_single_samples(samples: list[Any]) -> set[bytes]:

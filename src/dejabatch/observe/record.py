@@ -548,7 +548,8 @@ class Draws:
         Qualified names of the user's functions that made or seeded a generator while the
         first epoch was drawn.
     held : numpy.ndarray or None
-        The integers that the sampler holds in lists and arrays, sorted, each once.
+        The integers that the sampler holds in lists and arrays, sorted, each once; None if
+        no sampler leaves out other indices in each epoch.
 
     Examples
     --------

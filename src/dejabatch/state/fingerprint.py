@@ -91,7 +91,7 @@ def fingerprints(samples: Sequence[object]) -> list[bytes]:
     return fingerprints_of_rows(rows)
 
 
-def stacked(samples: Sequence[object]) -> torch.Tensor | None:
+def stacked(samples: Sequence[Any]) -> torch.Tensor | None:
     """Return small plain tensors of one shape as one tensor, and None for all others."""
     first = samples[0] if samples else None
     if type(first) is not torch.Tensor or first.is_quantized:
@@ -110,7 +110,7 @@ def stacked(samples: Sequence[object]) -> torch.Tensor | None:
         ):
             return None
     with torch.no_grad():
-        return torch.stack(samples)  # type: ignore[arg-type]
+        return torch.stack([*samples])
 
 
 def fingerprints_of_rows(rows: torch.Tensor) -> list[bytes]:

@@ -41,10 +41,9 @@ from dejabatch.observe.experiments.draws import draw
 from dejabatch.observe.experiments.getitem_trace import Traced
 from dejabatch.observe.experiments.idle_transforms import idle_transforms
 from dejabatch.observe.experiments.seeding_trace import (
-    functions_of,
-    local_generators,
     same_states,
     seeding_functions,
+    states_after,
 )
 from dejabatch.observe.experiments.trials import (
     OTHER_STATES,
@@ -85,7 +84,7 @@ _SECONDS_FOR_CONTENTS = 2.0
 _LABELS_OF_OTHERS = 4
 # As many samples of a stream are read to see what they depend on.
 _LONG_STREAM = 256
-# So many samples, or seconds, show whether a stream has an end.
+# Reading a stream for its end stops after so many samples, or so many seconds.
 _VERY_LONG_STREAM = 20_000
 _SECONDS_FOR_END = 1.0
 # Largest share of a stream's samples that another state may leave as they were: a short
@@ -711,24 +710,19 @@ class _Questions:
     def _made_alike(self) -> dict[str, tuple[str, ...]]:
         """Return what is in one state after samples of two indices.
 
-        In between, all generators draw a number. A worker's seed stays the same.
+        In between, all generators draw numbers. A worker's seed stays the same.
         """
         samples = self._samples
         if len(self._indices) < 2:
             return {}
-        local, after = [], []
+        states = []
         for number, index in enumerate(self._indices):
             samples.set_states(Step(index))
-            known = samples.generators(again=True)
-            for generator in [*known.values()] * number:
-                generators.advance(generator)
+            known = samples.generators(again=True).values()
             make = functools.partial(samples.fetch, index)
-            local.append(local_generators(make, known.values()))
-            after.append(generators.global_digests())
-        return {
-            "made_alike": functions_of(same_states(*local)),
-            "reseeded_in_worker": same_states(*after),
-        }
+            states.append(states_after(make, known, advances=number))
+        same = same_states(*states)
+        return {"made_alike": same.made_by, "reseeded_in_worker": same.of_program}
 
     def _idle_transforms(self) -> dict[str, tuple[str, ...]]:
         idle, ignored = idle_transforms(self._samples.roots, self._make_all)

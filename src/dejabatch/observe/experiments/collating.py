@@ -7,21 +7,17 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from dejabatch.observe.batches import parts_of, rows_of, with_part
+from dejabatch.observe.batches import digests_of_columns, parts_of, rows_of, with_part
 from dejabatch.observe.experiments.delivered import compare_rows
-from dejabatch.observe.experiments.seeding_trace import (
-    functions_of,
-    local_generators,
-    same_states,
-)
+from dejabatch.observe.experiments.seeding_trace import same_states, states_after
 from dejabatch.observe.experiments.trials import OTHER_STATES, Samples, Step
 from dejabatch.observe.record import COPIES_IN_BATCH, CopiesInBatch
-from dejabatch.state import GLOBAL_NAMES, generators
+from dejabatch.state import generators
 from dejabatch.state.fingerprint import fingerprint, fingerprints
 from dejabatch.state.reach import edits, stored_values
 
 MOST_GENERATORS = 16
-"""So many generators are reseeded one at a time."""
+"""The number of generators, at most, that are reseeded one at a time."""
 
 _MOST_SAMPLES = 8
 
@@ -120,8 +116,7 @@ class Batches:
         if len(samples) < 3:
             return ()
         batch = self._collated(samples)
-        rows = rows_of(batch, len(samples))
-        columns = [fingerprints(column) for column in zip(*rows, strict=True)]
+        columns = digests_of_columns(batch, len(samples))
         if not any(len(set(column)) == 1 for column in columns):
             return ()
         expected = fingerprint(batch)
@@ -193,8 +188,7 @@ class Batches:
         return tuple(found) if len(set(found)) == len(found) else None
 
     def _digests_of_rows(self, samples: list[Any]) -> list[tuple[bytes, ...]]:
-        rows = rows_of(self._collated(samples), len(samples))
-        columns = [fingerprints(column) for column in zip(*rows, strict=True)]
+        columns = digests_of_columns(self._collated(samples), len(samples))
         return list(zip(*columns, strict=True))
 
     def _collated(self, samples: list[Any]) -> Any:
@@ -219,12 +213,14 @@ class Batches:
         if not all(found):
             return {}
         (first, second), (first_of_others, _) = found
-        constant = {*same_states(first, second)}
-        by_count = {*same_states(first, first_of_others)} - constant
+        constant = same_states(first, second)
+        by_count = same_states(first, first_of_others).of_program
         return {
-            "made_alike_by_collate": functions_of(sorted(constant - {*GLOBAL_NAMES})),
-            "reseeded_by_collate": tuple(sorted(constant & {*GLOBAL_NAMES})),
-            "counted_by_collate": tuple(sorted(by_count & {*GLOBAL_NAMES})),
+            "made_alike_by_collate": constant.made_by,
+            "reseeded_by_collate": constant.of_program,
+            "counted_by_collate": tuple(
+                name for name in by_count if name not in constant.of_program
+            ),
         }
 
     def _states_after(
@@ -239,12 +235,9 @@ class Batches:
         for number, indices in enumerate(batches):
             batch = [samples.make(Step(index)) for index in indices]
             samples.set_states(Step(indices[0]))
-            known = samples.generators(again=True)
-            for generator in [*known.values()] * (2 * draws + number):
-                generators.advance(generator)
+            known = samples.generators(again=True).values()
             collate = functools.partial(samples.collate_fn, batch)
-            local = local_generators(collate, known.values())
-            states.append(local | generators.global_digests())
+            states.append(states_after(collate, known, advances=2 * draws + number))
         return states
 
     def _constant_late(self) -> tuple[str, ...]:

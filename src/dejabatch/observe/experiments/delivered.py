@@ -91,14 +91,14 @@ def compare_rows(batches: list[list[tuple[Any, ...]]]) -> CopiesInBatch:
 class _AnyIterable:
     """An iterable that no longer shows what it wraps."""
 
-    def __init__(self, outer: Iterable[Any]) -> None:
+    def __init__(self, outer: Any) -> None:
         self._outer = outer
 
     def __iter__(self) -> Any:
         return iter(self._outer)
 
     def __len__(self) -> int:
-        return len(self._outer)  # type: ignore[arg-type]
+        return len(self._outer)
 
 
 @dataclass(frozen=True, slots=True)

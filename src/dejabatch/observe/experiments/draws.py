@@ -61,8 +61,8 @@ def draw(loader: DataLoader[Any]) -> Draws | None:
         complete = complete and ended
         if not ended:
             break
-    if complete:
-        epochs += _more_epochs(loader, source, epochs, deadline)
+    more = _more_epochs(loader.dataset, source, epochs, deadline) if complete else []
+    epochs += more
     targets = [o for path, o in with_set_epoch(loader).items() if "sampler" in path]
     if complete and targets:
         with contextlib.suppress(Exception):  # the user's set_epoch may raise anything
@@ -74,12 +74,12 @@ def draw(loader: DataLoader[Any]) -> Draws | None:
         complete=complete,
         after_set_epoch=after_set_epoch,
         seeding_functions=seeding,
-        held=_held(source),
+        held=_held(source, loader.dataset) if more else None,
     )
 
 
 def _more_epochs(
-    loader: DataLoader[Any],
+    dataset: Any,
     source: Iterable[Any],
     epochs: list[npt.NDArray[np.int64]],
     deadline: float,
@@ -87,7 +87,7 @@ def _more_epochs(
     """Draw more epochs of a sampler that leaves out other indices in each epoch."""
     more: list[npt.NDArray[np.int64]] = []
     with contextlib.suppress(Exception):  # the user's code may raise anything
-        length = len(loader.dataset)  # type: ignore[arg-type]
+        length = len(dataset)
         first, *others = (np.unique(epoch) for epoch in epochs)
         if len(first) >= length or all(np.array_equal(first, one) for one in others):
             return more
@@ -99,10 +99,18 @@ def _more_epochs(
     return more
 
 
-def _held(source: Iterable[Any]) -> npt.NDArray[np.int64]:
-    """Return the integers in the containers and arrays of a sampler, each once."""
+def _held(source: Iterable[Any], dataset: object) -> npt.NDArray[np.int64]:
+    """Return the integers in the containers and arrays of a sampler, each once.
+
+    Many samplers hold the dataset as well, whose integers are labels.
+    """
     found = [np.empty(0, np.int64)]
-    for path, value in walk({"sampler": source}, classes=False, every_item=True):
+    for path, value in walk(
+        {"sampler": source},
+        enter=lambda value: value is not dataset,
+        classes=False,
+        every_item=True,
+    ):
         if isinstance(value, int) and path.endswith("]"):
             found.append(np.array([value], np.int64))
         elif isinstance(value, (np.ndarray, torch.Tensor)) and value.ndim == 1:

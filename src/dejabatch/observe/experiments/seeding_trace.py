@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import pairwise
 from types import CodeType, FrameType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from dejabatch.observe.experiments.getitem_trace import SEEDING_NAMES, is_of_user
-from dejabatch.state import generators
+from dejabatch.state import GLOBAL_NAMES, generators
 from dejabatch.state.generators import Generator
 
 T = TypeVar("T")
@@ -109,26 +109,48 @@ def local_generators(
     return found
 
 
-def same_states(
-    one: Mapping[str, bytes], *others: Mapping[str, bytes]
-) -> tuple[str, ...]:
-    """Return what has one digest in all of several runs.
+def states_after(
+    run: Callable[[], object], known: Collection[Generator], *, advances: int
+) -> dict[str, bytes]:
+    """Run a function after all generators were advanced, and digest their states.
 
     Parameters
     ----------
-    one, *others : mapping of str to bytes
-        Digests of generators.
+    run, known
+        As for `local_generators`.
+    advances : int
+        How many times to advance the known generators first.
+
+    Returns
+    -------
+    dict of str to bytes
+        The digests of the global generators, by name, and what `local_generators` returns.
     """
-    return tuple(
-        name
-        for name, state in one.items()
-        if all(other.get(name) == state for other in others)
-    )
+    for generator in [*known] * advances:
+        generators.advance(generator)
+    return local_generators(run, known) | generators.global_digests()
 
 
-def functions_of(places: Iterable[str]) -> tuple[str, ...]:
-    """Return the functions of some keys of what `local_generators` returns."""
-    return tuple(dict.fromkeys(place.partition(":")[0] for place in places))
+class SameStates(NamedTuple):
+    """Generators that are in one state after two runs.
+
+    Attributes
+    ----------
+    of_program : tuple of str
+        The names of global generators.
+    made_by : tuple of str
+        The qualified names of functions that make a generator of their own.
+    """
+
+    of_program: tuple[str, ...]
+    made_by: tuple[str, ...]
+
+
+def same_states(one: Mapping[str, bytes], other: Mapping[str, bytes]) -> SameStates:
+    """Return the generators that are in one state in two results of `states_after`."""
+    same = [name for name, state in one.items() if other.get(name) == state]
+    made = dict.fromkeys(n.partition(":")[0] for n in same if n not in GLOBAL_NAMES)
+    return SameStates(tuple(n for n in same if n in GLOBAL_NAMES), tuple(made))
 
 
 def _seeding_lines(code: CodeType) -> frozenset[int]:
