@@ -238,12 +238,28 @@ class Passes(IterableDataset):
 
 
 @pytest.mark.parametrize(
-    ("passes", "endless"), [(range(2), False), (itertools.repeat(0), True)]
+    ("passes", "endless", "period"),
+    [(range(2), False, None), (itertools.repeat(0), True, 50)],
 )
-def test_stream_without_an_end_is_seen(passes, endless, monkeypatch):
+def test_stream_without_an_end_is_seen(passes, endless, period, monkeypatch):
     monkeypatch.setattr(ask_again, "_SECONDS_FOR_END", 60)
     answers = _Questions(DataLoader(Passes(passes)), [], [], seconds=30)()
-    assert answers.endless is endless
+    assert (answers.endless, answers.starts_over_after) == (endless, period)
+
+
+class ShuffledRounds(IterableDataset):
+    """Never ends, and has another order in each round."""
+
+    def __iter__(self):
+        rng = random.Random(0)
+        while True:
+            yield from rng.sample(range(50), 50)
+
+
+def test_rounds_in_other_orders_do_not_start_over(monkeypatch):
+    monkeypatch.setattr(ask_again, "_SECONDS_FOR_END", 60)
+    answers = _Questions(DataLoader(ShuffledRounds()), [], [], seconds=30)()
+    assert (answers.endless, answers.starts_over_after) == (True, None)
 
 
 @dataclasses.dataclass
@@ -272,6 +288,51 @@ class CountsBatches(Lists):
 def test_items_beyond_the_length_are_counted_beside_arrays():
     answers = _Questions(DataLoader(CountsBatches()), [0, 1], [0, 1], seconds=30)()
     assert answers.items_in_store == 32
+
+
+class Windows(Lists):
+    """Has windows of a series beside what follows them."""
+
+    def __init__(self, left_out, following):
+        self.series = np.arange(40.0)
+        self.left_out = left_out
+        self.following = following
+
+    def __len__(self):
+        return len(self.series) - 7 - self.left_out
+
+    def __getitem__(self, index):
+        window = self.series[index : index + 8]
+        return window, self.following(self.series, index)
+
+
+def one_more(series, index):
+    return series[index + 1 : index + 9]
+
+
+def clamped(series, index):
+    return series[min(index + 8, len(series) - 1) - 7 :][:8]
+
+
+def constant(_series, _index):
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("left_out", "following", "fits"),
+    [
+        (0, constant, False),
+        (1, constant, True),
+        (2, constant, False),  # a part of the series is left out
+        (1, one_more, False),
+        (1, clamped, False),  # the last window would be followed by itself
+    ],
+)
+def test_one_more_window_that_fits_is_seen(left_out, following, fits):
+    loader = DataLoader(Windows(left_out, following))
+    answers = _Questions(loader, [0, 1], [0, 1], seconds=30)()
+    assert answers.items_in_store is None
+    assert answers.one_more_fits is fits
 
 
 class CountsPasses(IterableDataset):

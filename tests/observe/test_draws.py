@@ -2,7 +2,7 @@
 
 import random
 
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from dejabatch.observe.experiments import draws as draws_module
 from dejabatch.observe.experiments.draws import draw
@@ -42,3 +42,23 @@ def test_labels_of_a_dataset_that_the_sampler_holds_are_no_indices(monkeypatch):
 
 def test_sampler_that_draws_all_indices_is_drawn_four_times():
     assert len(draw(DataLoader(range(16), batch_sampler=Groups(8, 8))).epochs) == 4
+
+
+class Half(Sampler):
+    """Says that it yields as many indices as it has, and yields half of them."""
+
+    def __init__(self, indices):
+        self.indices = indices
+
+    def __iter__(self):
+        return iter(random.sample(self.indices, len(self.indices) // 2))
+
+    def __len__(self):
+        return len(self.indices)
+
+
+def test_length_of_the_sampler_is_recorded_beside_what_it_yields():
+    draws = draw(DataLoader(range(16), batch_size=4, sampler=Half(range(16))))
+    assert (draws.length, draws.yielded) == (4, (2, 2, 2, 2))
+    draws = draw(DataLoader(range(16), batch_sampler=Groups(8, 8)))
+    assert (draws.length, draws.yielded) == (None, (4, 4, 4, 4))

@@ -29,6 +29,8 @@ def check(
         )
     if not repeats or fixed or delivered_otherwise(observation):
         return None
+    owner = "dataset" if facts.data_loader else "loader"
+    title = None if facts.data_loader else "A loader shuffles alike in every epoch"
     restarted = observation.restarted
     at_start = restarted is not None and restarted.repeats() is False
     if _counts_epochs(observation):
@@ -58,17 +60,21 @@ def check(
     if not at_start and _shuffled_when_made(observation):
         return Diagnosis(
             severity="error" if fixed is False else "warning",
-            where="dataset.__init__",
+            where=f"{owner}.__init__",
+            title=title,
             evidence="all epochs have the same samples in the same order, which is another "
             "one when the loader is made again",
             fix="Shuffle in `__iter__`, with a generator that differs in each epoch; or "
             "pass `expect=Expect(fixed_order=True)` to `audit` if one order is meant.",
         )
     if not at_start and fixed is None:
-        seeding = observation.answers.seeding_places if observation.answers else ()
-        endless = observation.answers and observation.answers.endless
-        if seeding and not facts.dataset_has_epoch and not endless:
-            return _seeded_in_each_pass(seeding)
+        answers = observation.answers
+        seeding = answers.seeding_places if answers else ()
+        over = answers.starts_over_after if answers else None
+        if seeding and not facts.dataset_has_epoch and over:
+            return _starts_over(over, seeding)
+        if seeding and not facts.dataset_has_epoch and not (answers and answers.endless):
+            return _seeded_in_each_pass(f"{owner}.__iter__", seeding, title)
         cannot_tell(
             "all epochs have the same samples in the same order",
             "pass expect=Expect(fixed_order=False) if they should not, or True if they "
@@ -81,10 +87,13 @@ def check(
     return Diagnosis(severity="error", where="dataset.__iter__", evidence=evidence)
 
 
-def _seeded_in_each_pass(functions: Sequence[str]) -> Diagnosis:
+def _seeded_in_each_pass(
+    where: str, functions: Sequence[str], title: str | None
+) -> Diagnosis:
     return Diagnosis(
         severity="warning",
-        where="dataset.__iter__",
+        where=where,
+        title=title,
         evidence="all epochs have the same samples in the same order, and in each pass "
         f"{', '.join(functions)} makes or seeds a generator",
         fix="Make the epoch a part of the seed, or make the generator before the first "
@@ -93,13 +102,27 @@ def _seeded_in_each_pass(functions: Sequence[str]) -> Diagnosis:
     )
 
 
+def _starts_over(samples: int, functions: Sequence[str]) -> Diagnosis:
+    return Diagnosis(
+        severity="warning",
+        where="dataset.__iter__",
+        evidence=f"a pass never ends: after {samples} samples, the same samples come again "
+        f"in the same order, and {', '.join(functions)} makes or seeds a generator",
+        title="An endless stream has the same order in every round",
+        fix="Make the generator once, before the loop that never ends; or pass "
+        "`expect=Expect(fixed_order=True)` to `audit` if one order is meant.",
+    )
+
+
 def _shuffled_when_made(observation: Observation) -> bool:
     """Return whether another making has the same samples in another order."""
     rebuilt = observation.rebuilt
     if rebuilt is None:
         return False
+    # An endless stream is cut somewhere in one of its rounds.
+    whole = observation.answers and observation.answers.starts_over_after
     one, other = (
-        [row.tobytes() for stream in seen.streams().values() for row in stream]
+        [row.tobytes() for stream in seen.streams().values() for row in stream[:whole]]
         for seen in (observation, rebuilt)
     )
     return one != other and sorted(one) == sorted(other)

@@ -8,10 +8,12 @@ from dejabatch.evidence import Evidence
 from dejabatch.evidence.answers import answers_of, required
 from dejabatch.evidence.facts import facts_of
 from dejabatch.findings import Diagnosis, cannot_tell
-from dejabatch.observe.record import NO_CONTENT, Observation
+from dejabatch.observe.record import NO_CONTENT, Draws, Facts, Observation
 
 # A length of so few of the items may be the number of batches.
 _COUNTS_BATCHES = 8
+# A length may be an estimate if it differs by so little from what comes.
+_ESTIMATE = 0.1
 
 
 def check(
@@ -19,6 +21,10 @@ def check(
 ) -> Diagnosis | None:
     """Look for samples that start over after a number of indices."""
     facts = facts_of(observation)
+    if observation.draws is not None:
+        of_sampler = _length_of_sampler(observation.draws, facts)
+        if of_sampler is not None:
+            return of_sampler
     if facts.length is None or not facts.map_style:
         cannot_tell("there is no map-style dataset with a length")
     if observation.expect.repeats:
@@ -30,6 +36,10 @@ def check(
         period = min(periods, default=None)
         if period is None and answers.items_in_store is not None:
             return _too_short(answers.items_in_store, facts.length)
+        if period is None and answers.one_more_fits:
+            return _one_more_fits(facts.length)
+        if period is None and answers.without_last:
+            return _without_last(answers.without_last[0])
     if period is None or period in facts.repeats_a_dataset:
         return None  # a wrapper that repeats a dataset on purpose
     if facts.repeated_references or _length_is_stored(observation):
@@ -50,6 +60,26 @@ def check(
     )
 
 
+def _length_of_sampler(draws: Draws, facts: Facts) -> Diagnosis | None:
+    """Look for a sampler that says it yields more or less than it does."""
+    if draws.length is None or not draws.complete or draws.length in draws.yielded:
+        return None
+    least, most = min(draws.yielded), max(draws.yielded)
+    estimated = (1 - _ESTIMATE) * least <= draws.length <= (1 + _ESTIMATE) * most
+    count = str(least) if least == most else f"{least} to {most}"
+    batches = "batch_sampler" in facts.sampler_path
+    what = "batches" if batches or facts.batched else "indices"
+    return Diagnosis(
+        severity="note" if estimated or facts.sampler_library else "warning",
+        where=facts.sampler_path,
+        evidence=f"the length is {draws.length}, and an epoch has {count} {what}",
+        title="The length of the loader is not the number of its batches",
+        fix="Return in the sampler's `__len__` how many items its `__iter__` yields. If "
+        "`__len__` is right, `__iter__` yields too few or too many. Progress bars, "
+        "learning-rate schedules and trainers read the length.",
+    )
+
+
 def _are_new(observation: Observation, period: int) -> bool:
     """Return whether most samples differ from those that are a period apart."""
     by_index = observation.by_index(0)
@@ -60,14 +90,45 @@ def _are_new(observation: Observation, period: int) -> bool:
 
 def _too_short(items: int, length: int) -> Diagnosis:
     """Report items that are never drawn, which another split may have."""
+    off_by_one = items == length + 1
+    counts_batches = _COUNTS_BATCHES * length <= items
+    beyond = (
+        f"another sample for the index {length}"
+        if off_by_one
+        else f"other samples for the indices {length} to {items - 1}"
+    )
     return Diagnosis(
-        severity="warning" if _COUNTS_BATCHES * length <= items else "note",
+        severity="warning" if counts_batches or off_by_one else "note",
         where="dataset.__len__",
-        evidence=f"the length of the dataset is {length}, and it gives other samples for "
-        f"the indices {length} to {items - 1} of the {items} items that it holds",
+        evidence=f"the length of the dataset is {length}, and it gives {beyond} of the "
+        f"{items} items that it holds",
         title="Some samples are never drawn, because the dataset says it is shorter",
         fix=f"Return {items} in `__len__`. If the rest is left out on purpose, store the "
         "number as an attribute or use a `torch.utils.data.Subset`.",
+    )
+
+
+def _one_more_fits(length: int) -> Diagnosis:
+    return Diagnosis(
+        severity="note",
+        where="dataset.__len__",
+        evidence=f"the length of the dataset is {length}, and it gives another sample of "
+        f"the same shapes for the index {length}, but none for {length + 1}",
+        title="The last sample is never drawn, because the dataset says it is shorter",
+        fix=f"Return {length + 1} in `__len__`. Windows of `size` steps fit into a series "
+        "at `len(series) - size + 1` places.",
+    )
+
+
+def _without_last(path: str) -> Diagnosis:
+    """Report a list that a table of samples does not follow to its end."""
+    return Diagnosis(
+        severity="warning",
+        where=path,
+        evidence=f"samples read each item of {path} but the last",
+        title="The last stored item is in no sample",
+        fix="Look where the dataset makes its table of samples or its length: a `- 1` too "
+        "many, such as `range(len(items) - 1)`, leaves the last item out.",
     )
 
 

@@ -88,7 +88,7 @@ def facts_of(loader: DataLoader[Any]) -> Facts:
         else None,
         sampler_has_set_epoch=any("sampler" in path for path in with_epoch),
         dataset_has_set_epoch=any(path.startswith("dataset") for path in with_epoch),
-        dataset_has_epoch=_has_epoch(loader.dataset),
+        dataset_has_epoch=has_epoch(loader.dataset),
         holds_lock=holds_lock(loader.dataset),
         unused_attributes=_unused_attributes(loader.dataset),
         own_iter=has_own_iter(loader),
@@ -121,12 +121,12 @@ def start_method_of(loader: DataLoader[Any]) -> str | None:
     return method
 
 
-def _has_epoch(dataset: object) -> bool:
+def has_epoch(dataset: object) -> bool:
     """Return whether a dataset, or one that it wraps, has an attribute for the epoch."""
     names = attribute(dataset, "__dict__", {})
     inner = names.get("dataset")
     return any("epoch" in name for name in names) or (
-        inner is not None and inner is not dataset and _has_epoch(inner)
+        inner is not None and inner is not dataset and has_epoch(inner)
     )
 
 

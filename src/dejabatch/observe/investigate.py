@@ -12,6 +12,7 @@ from dejabatch.observe.experiments.ask_again import ask
 from dejabatch.observe.experiments.delivered import Begun, delivered, delivered_copies
 from dejabatch.observe.experiments.made_again import made_again
 from dejabatch.observe.experiments.new_workers import new_workers
+from dejabatch.observe.experiments.own_loader import ask_own_loader
 from dejabatch.observe.experiments.resemblance import resemblance
 from dejabatch.observe.experiments.same_work import same_work
 from dejabatch.observe.experiments.set_epoch import unseen_by_workers
@@ -82,6 +83,11 @@ def investigate(
         # A sampler that broadcasts would wait for those of the other ranks.
         alone = program is None
         seen = _experiment(make_loader, make_outer, seen, deadline, ask_sampler=alone)
+    elif left := _seconds_until(deadline):
+        answers = ask_own_loader(
+            make_loader, max_batches=max_batches, time_limit=left / 2
+        )
+        seen = dataclasses.replace(seen, answers=answers)
     if make_outer is not None and facts is not None and facts.own_iter:
         show("reading as your program does")
         seen = _read_as_program(make_outer, seen, deadline, **limits)

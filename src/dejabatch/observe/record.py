@@ -544,6 +544,10 @@ class Draws:
     after_set_epoch : numpy.ndarray or None
         The indices of one more epoch, after a call of ``set_epoch``; None if no sampler
         has a ``set_epoch``.
+    length : int or None
+        The length that the sampler says it has; None if it has none.
+    yielded : tuple of int
+        How many indices or batches the sampler yielded in each of the first epochs.
     seeding_functions : tuple of str
         Qualified names of the user's functions that made or seeded a generator while the
         first epoch was drawn.
@@ -564,6 +568,8 @@ class Draws:
     epochs: tuple[npt.NDArray[np.int64], ...]
     complete: bool
     after_set_epoch: npt.NDArray[np.int64] | None = None
+    length: int | None = None
+    yielded: tuple[int, ...] = ()
     seeding_functions: tuple[str, ...] = ()
     held: npt.NDArray[np.int64] | None = None
 
@@ -710,6 +716,11 @@ class Answers:
     items_in_store : int or None
         How many items the dataset gives for indices beyond its length, which a container
         of that size holds; None if there are none, or if a limit is stored.
+    one_more_fits : bool
+        Whether the dataset gives one more sample than its length says, and no container
+        of that size holds them, as windows of a series.
+    without_last : tuple of str
+        Paths of lists of which the samples read each item but the last.
     length_is_stored : bool
         Whether the dataset holds a container with as many items as it has indices.
     unreachable_generators : tuple of str
@@ -723,6 +734,9 @@ class Answers:
         Whether the sample has two parts of three dimensions, as an image and its mask.
     endless : bool
         Whether an iterable dataset gives samples again and again in one pass.
+    starts_over_after : int or None
+        After how many samples an endless pass begins again with the same samples in the
+        same order; None if it does not.
     set_epoch_changes_order : bool or None
         For an iterable dataset with a ``set_epoch``, whether calling it changes the order
         or the samples; None if there is none, or if it was not tried.
@@ -799,11 +813,14 @@ class Answers:
     ignored_transforms: tuple[str, ...] = ()
     periods: tuple[int, ...] | None = None
     items_in_store: int | None = None
+    one_more_fits: bool = False
+    without_last: tuple[str, ...] = ()
     length_is_stored: bool = False
     unreachable_generators: tuple[str, ...] = ()
     seeding_places: tuple[str, ...] = ()
     several_images: bool = False
     endless: bool = False
+    starts_over_after: int | None = None
     set_epoch_changes_order: bool | None = None
     second_pass_differs: bool | None = None
     batch_depends_on: tuple[str, ...] = ()

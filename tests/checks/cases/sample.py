@@ -18,6 +18,7 @@ from dejabatch.observe.record import (
     BLANK,
     NO_CONTENT,
     SMALL_CONTENT,
+    Draws,
     Ended,
     NestedSubset,
 )
@@ -57,6 +58,12 @@ def rebuilt(contents):
 
 def with_rows(rows, samples):
     return observation([fetch(samples, rows=rows, indices=range(len(samples)))])
+
+
+def with_length(length, *yielded, complete=True):
+    """Return the indices of a sampler that says it has a length, and what it yields."""
+    orders = (np.array(ORDER),) * len(yielded)
+    return Draws(orders, complete=complete, length=length, yielded=yielded)
 
 
 CURSOR = {"same_states": b"1", "first": b"0", "other_index_first": b"0"}
@@ -209,6 +216,48 @@ BROKEN = {
         once(answers=answers(items_in_store=24)),
         ("note", "dataset.__len__"),
         "other samples for the indices 16 to 23 of the 24 items",
+    ),
+    "a length that leaves the last item out": (
+        "wrong-length",
+        once(answers=answers(items_in_store=17)),
+        ("warning", "dataset.__len__"),
+        "another sample for the index 16 of the 17 items",
+    ),
+    "a length that leaves the last window out": (
+        "wrong-length",
+        once(answers=answers(one_more_fits=True)),
+        ("note", "dataset.__len__"),
+        "another sample of the same shapes for the index 16, but none for 17",
+    ),
+    "a table that leaves the last item out": (
+        "wrong-length",
+        once(answers=answers(without_last=("dataset.texts",))),
+        ("warning", "dataset.texts"),
+        "samples read each item of dataset.texts but the last",
+    ),
+    "a sampler with a length of its own": (
+        "wrong-length",
+        once(draws=with_length(24, 21, 21)),
+        ("warning", "sampler"),
+        "the length is 24, and an epoch has 21 batches",
+    ),
+    "a sampler that estimates its length": (
+        "wrong-length",
+        once(draws=with_length(24, 23, 25)),
+        ("note", "sampler"),
+        "the length is 24, and an epoch has 23 to 25 batches",
+    ),
+    "a length of indices": (
+        "wrong-length",
+        once(draws=with_length(16, 8, 8), facts=facts(batched=False)),
+        ("warning", "sampler"),
+        "the length is 16, and an epoch has 8 indices",
+    ),
+    "a sampler of a library with a length of its own": (
+        "wrong-length",
+        once(draws=with_length(24, 12), facts=facts(sampler_library="lhotse")),
+        ("note", "sampler"),
+        "the length is 24, and an epoch has 12 batches",
     ),
     "a buffer": (
         "reused-buffer",
@@ -727,6 +776,18 @@ RIGHT = {
     "a dataset that is repeated": (
         "indices-share-a-sample",
         shared([i % 8 for i in ORDER], facts=facts(repeats_a_dataset=(8,))),
+    ),
+    "a sampler with the right length": (
+        "wrong-length",
+        once(answers=answers(), draws=with_length(12, 12, 12)),
+    ),
+    "a sampler without a length": (
+        "wrong-length",
+        once(answers=answers(), draws=with_length(None, 12)),
+    ),
+    "an endless sampler": (
+        "wrong-length",
+        once(answers=answers(), draws=with_length(12, 40, complete=False)),
     ),
     "a repeated dataset has the right length": (
         "wrong-length",

@@ -175,6 +175,40 @@ BROKEN = {
         ("warning", "dataset.__iter__"),
         "in each pass Lines.__iter__ makes or seeds a generator",
     ),
+    "an own loader that seeds in each pass": (
+        "stream-with-fixed-shuffle",
+        two_epochs(
+            range(12),
+            range(12),
+            answers=answers(seeding_places=("Rows.__iter__",)),
+            kind=facts(map_style=False, data_loader=False),
+        ),
+        ("warning", "loader.__iter__"),
+        "in each pass Rows.__iter__ makes or seeds a generator",
+    ),
+    "an endless stream that seeds in each round": (
+        "stream-with-fixed-shuffle",
+        two_epochs(
+            range(12),
+            range(12),
+            answers=answers(
+                seeding_places=("Lines.__iter__",), endless=True, starts_over_after=6
+            ),
+        ),
+        ("warning", "dataset.__iter__"),
+        "after 6 samples, the same samples come again in the same order",
+    ),
+    "an endless stream that was shuffled at construction": (
+        "stream-with-fixed-shuffle",
+        two_epochs(
+            [*range(8), *range(4)],
+            [*range(8), *range(4)],
+            answers=answers(endless=True, starts_over_after=8),
+            rebuilt=read(streams([*range(7, -1, -1), 7, 6, 5, 4])),
+        ),
+        ("warning", "dataset.__init__"),
+        "another one when the loader is made again",
+    ),
     "a list that was shuffled at construction": (
         "stream-with-fixed-shuffle",
         two_epochs(range(12), range(12), rebuilt=read(streams(range(11, -1, -1)))),
@@ -371,6 +405,24 @@ OPEN = {
     "one order that may be meant": (
         "stream-with-fixed-shuffle",
         two_epochs(range(12), range(12)),
+        r"Expect\(fixed_order=False\)",
+    ),
+    "an endless stream that seeds once": (
+        "stream-with-fixed-shuffle",
+        two_epochs(
+            range(12),
+            range(12),
+            answers=answers(seeding_places=("Lines.__iter__",), endless=True),
+        ),
+        r"Expect\(fixed_order=False\)",
+    ),
+    "an endless stream without a shuffle": (
+        "stream-with-fixed-shuffle",
+        two_epochs(
+            range(12),
+            range(12),
+            answers=answers(endless=True, starts_over_after=6),
+        ),
         r"Expect\(fixed_order=False\)",
     ),
     "an epoch that the loop may set": (

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch.utils.data import (
@@ -52,6 +52,7 @@ from dejabatch.observe.experiments.trials import (
     Trial,
     dataset_of_worker,
 )
+from dejabatch.observe.experiments.unread_items import lists_without_last
 from dejabatch.observe.facts import asks_for_lists
 from dejabatch.observe.isolate import NoAnswer, Send, run_isolated
 from dejabatch.observe.record import (
@@ -242,6 +243,16 @@ def _changing_parts(sample: object, later: Iterable[object]) -> object:
     return [p for path, p in parts.items() if fingerprint(p) != before[path]] or sample
 
 
+def _period(samples: list[bytes]) -> int | None:
+    """Return after how many samples a stream begins again, if it does at least once."""
+    starts = (
+        size
+        for size in range(1, len(samples) // 2 + 1)
+        if samples[size] == samples[0] and samples[size:] == samples[:-size]
+    )
+    return next(starts, None)
+
+
 def _sorted_integers(roots: Mapping[str, object]) -> dict[str, bytes]:
     """Return the content of each array of integers, whatever its order, by path."""
     return {
@@ -251,6 +262,13 @@ def _sorted_integers(roots: Mapping[str, object]) -> dict[str, bytes]:
         and value.ndim == 1
         and value.dtype.kind in "iu"
     }
+
+
+class _ShapesAndParts(NamedTuple):
+    """The shape of each part of a sample, and the digests of the parts."""
+
+    shapes: dict[str, tuple[int, ...]]
+    parts: list[bytes]
 
 
 class _Questions:
@@ -314,7 +332,7 @@ class _Questions:
             changes = self._samples.attempt(self._set_epoch_changes_order)
             yield {"set_epoch_changes_order": changes}
         yield {"seeding_places": self._samples.attempt(self._seeding_to_shuffle) or ()}
-        yield {"endless": self._samples.attempt(self._is_endless) or False}
+        yield self._samples.attempt(self._end_of_stream) or {}
         depends_on = self._content_depends_on()
         yield {"depends_on": depends_on}
         if not depends_on:
@@ -330,15 +348,16 @@ class _Questions:
             pass
         return digest, fingerprint(sample) != digest
 
-    def _is_endless(self) -> bool:
-        """Return whether a pass gives samples again, and has no end in sight."""
-        seen: set[bytes] = set()
+    def _end_of_stream(self) -> dict[str, Any]:
+        """Return whether a pass gives samples again without an end, and after how many."""
+        read: list[bytes] = []
         deadline = time.monotonic() + _SECONDS_FOR_END
-        for number, sample in enumerate(flat(self._samples.dataset), 1):
-            seen.add(fingerprint(sample))
-            if number == _VERY_LONG_STREAM or time.monotonic() > deadline:
-                return 2 * len(seen) <= number
-        return False
+        for sample in flat(self._samples.dataset):
+            read.append(fingerprint(sample))
+            if len(read) == _VERY_LONG_STREAM or time.monotonic() > deadline:
+                endless = 2 * len(set(read)) <= len(read)
+                return {"endless": endless, "starts_over_after": _period(read)}
+        return {"endless": False}
 
     def _second_pass_differs(self) -> bool:
         """Return whether the dataset has another order in its second pass.
@@ -590,7 +609,8 @@ class _Questions:
             yield attempt(self._made_alike) or {}
         yield attempt(self._idle_transforms) or {}
         yield attempt(self._about_length) or {}
-        yield {"items_in_store": attempt(self._items_in_store)}
+        yield attempt(self._about_more_items) or {}
+        yield {"without_last": attempt(self._lists_without_last) or ()}
 
     def _by_getitem(self, index: int) -> bytes:
         self._samples.set_states(Step(index))
@@ -762,44 +782,53 @@ class _Questions:
             )
         )
 
-    def _items_in_store(self) -> int | None:
+    def _about_more_items(self) -> dict[str, Any]:
         """Return how many items the dataset gives, if that is more than its length.
 
-        A dataset of windows gives a shorter last item, and a limit is stored as a number.
+        One more window than the length says may fit into a series. A limit is stored as
+        a number.
         """
-        try:
-            length = len(self._samples.dataset)
-        except (TypeError, NotImplementedError):
-            return None
+        length = len(self._samples.dataset)
         stored = attribute(self._samples.dataset, "__dict__", {}).values()
         # An array compares item by item.
         if any(isinstance(value, int) and value == length for value in stored):
-            return None
+            return {}
+        first = self._shapes_and_parts(0)
         sizes = sorted(n for n in lengths(self._samples.roots) if n > length)
-        expected = self._shapes_and_digest(0)
         for size in sizes[:_MOST_SIZES]:
-            try:
-                last = self._shapes_and_digest(size - 1)
-                wrapped = self._shapes_and_digest((size - 1) % length)
-            except Exception:  # noqa: BLE001, S112 - the dataset may raise anything
-                continue
-            new = last[1] not in {expected[1], wrapped[1]}
-            if new and last[0] == expected[0] and not self._gives(size):
-                return size
-        return None
+            if self._ends_at(size, length, first):
+                return {"items_in_store": size}
+        one_more = length + 1 not in sizes and self._ends_at(length + 1, length, first)
+        return {"one_more_fits": one_more}
 
-    def _shapes_and_digest(self, index: int) -> tuple[dict[str, Any], bytes]:
-        sample = self._samples.make(Step(index))
-        parts = parts_of(sample)
-        shapes = {p: tuple(getattr(part, "shape", ())) for p, part in parts.items()}
-        return shapes, fingerprint(sample)
+    def _ends_at(self, size: int, length: int, first: _ShapesAndParts) -> bool:
+        """Return whether the last index of this many gives a new sample like the first.
 
-    def _gives(self, index: int) -> bool:
+        A sample whose parts have become equal, as a pair at the end of a list, is another
+        kind.
+        """
         try:
-            self._samples.make(Step(index))
+            last = self._shapes_and_parts(size - 1)
+            wrapped = self._shapes_and_parts((size - 1) % length)
         except Exception:  # noqa: BLE001 - the dataset may raise anything
             return False
-        return True
+        new = last.parts not in (first.parts, wrapped.parts)
+        alike = last.shapes == first.shapes
+        if not new or not alike or len({*last.parts}) < len({*first.parts}):
+            return False
+        try:
+            return self._shapes_and_parts(size).shapes != first.shapes
+        except Exception:  # noqa: BLE001 - as above
+            return True
+
+    def _lists_without_last(self) -> tuple[str, ...]:
+        length = len(self._samples.dataset)
+        return lists_without_last(self._samples.roots, self._samples.fetch, length)
+
+    def _shapes_and_parts(self, index: int) -> _ShapesAndParts:
+        parts = parts_of(self._samples.make(Step(index)))
+        shapes = {p: tuple(getattr(part, "shape", ())) for p, part in parts.items()}
+        return _ShapesAndParts(shapes, [fingerprint(part) for part in parts.values()])
 
     def _changed_and_held(
         self, index: int

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -43,36 +43,38 @@ def draw(loader: DataLoader[Any]) -> Draws | None:
     source = loader.sampler if loader.batch_sampler is None else loader.batch_sampler
     deadline = time.monotonic() + _SECONDS
     after_set_epoch = None
-    epochs: list[npt.NDArray[np.int64]] = []
-    complete = True
+    epochs: list[_Epoch] = []
     seeding: tuple[str, ...] = ()
     for number in range(_EPOCHS):
         try:
             if number:
-                drawn, ended = _draw_epoch(source, deadline)
+                drawn = _draw_epoch(source, deadline)
             else:
                 first = partial(_draw_epoch, source, deadline)
-                (drawn, ended), seeding = seeding_functions(first)
+                drawn, seeding = seeding_functions(first)
         except Exception:  # noqa: BLE001 - the epochs that were read show the exception
             return None
         if drawn is None:
             return None
         epochs.append(drawn)
-        complete = complete and ended
-        if not ended:
+        if not drawn.ended:
             break
-    more = _more_epochs(loader.dataset, source, epochs, deadline) if complete else []
-    epochs += more
+    complete = epochs[-1].ended
+    indices = [epoch.indices for epoch in epochs]
+    more = _more_epochs(loader.dataset, source, indices, deadline) if complete else []
     targets = [o for path, o in with_set_epoch(loader).items() if "sampler" in path]
     if complete and targets:
         with contextlib.suppress(Exception):  # the user's set_epoch may raise anything
             for target in targets:
                 target.set_epoch(PROBE_EPOCH)
-            after_set_epoch = _draw_epoch(source, deadline)[0]
+            epoch = _draw_epoch(source, deadline)
+            after_set_epoch = None if epoch is None else epoch.indices
     return Draws(
-        tuple(epochs),
+        (*indices, *more),
         complete=complete,
         after_set_epoch=after_set_epoch,
+        length=_length(source),
+        yielded=tuple(epoch.yielded for epoch in epochs),
         seeding_functions=seeding,
         held=_held(source, loader.dataset) if more else None,
     )
@@ -92,11 +94,18 @@ def _more_epochs(
         if len(first) >= length or all(np.array_equal(first, one) for one in others):
             return more
         while len(more) < _MOST_EPOCHS and time.monotonic() < deadline:
-            drawn, ended = _draw_epoch(source, deadline)
-            if drawn is None or not ended:
+            drawn = _draw_epoch(source, deadline)
+            if drawn is None or not drawn.ended:
                 break
-            more.append(drawn)
+            more.append(drawn.indices)
     return more
+
+
+def _length(source: object) -> int | None:
+    """Return the length that a sampler says it has; None if it has none."""
+    with contextlib.suppress(Exception):  # the user's code may raise anything
+        return len(source)  # type: ignore[arg-type]
+    return None
 
 
 def _held(source: Iterable[Any], dataset: object) -> npt.NDArray[np.int64]:
@@ -119,10 +128,26 @@ def _held(source: Iterable[Any], dataset: object) -> npt.NDArray[np.int64]:
     return np.unique(np.concatenate(found))
 
 
-def _draw_epoch(
-    source: Iterable[Any], deadline: float
-) -> tuple[npt.NDArray[np.int64] | None, bool]:
-    """Return an epoch's indices, and whether the epoch came to its end."""
+class _Epoch(NamedTuple):
+    """What a sampler yielded in one epoch.
+
+    Attributes
+    ----------
+    indices : numpy.ndarray
+        The indices, int64 of shape (samples,).
+    yielded : int
+        How many indices or batches there were.
+    ended : bool
+        Whether the epoch came to its end.
+    """
+
+    indices: npt.NDArray[np.int64]
+    yielded: int
+    ended: bool
+
+
+def _draw_epoch(source: Iterable[Any], deadline: float) -> _Epoch | None:
+    """Draw an epoch's indices; None if an index is not an integer."""
     chunks: list[npt.NDArray[np.int64]] = []
     singles: list[int] = []
     count = 0
@@ -133,17 +158,13 @@ def _draw_epoch(
         else:
             indices = as_indices(item)
             if indices is None:
-                return None, False
+                return None
             chunks.append(indices)
             count += max(len(indices), 1)
         if count >= _MOST_INDICES or (count % 64 == 0 and time.monotonic() > deadline):
+            ended = False
             break
     else:
-        return _joined(chunks, singles), True
-    return _joined(chunks, singles), False
-
-
-def _joined(
-    chunks: list[npt.NDArray[np.int64]], singles: list[int]
-) -> npt.NDArray[np.int64]:
-    return np.concatenate([np.array(singles, np.int64), *chunks])
+        ended = True
+    joined = np.concatenate([np.array(singles, np.int64), *chunks])
+    return _Epoch(joined, len(singles) + len(chunks), ended)
