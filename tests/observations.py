@@ -59,6 +59,7 @@ def fetch(
     contents: Sequence[object] | None = None,
     details: Sequence[object] | None = None,
     missing: int = 0,
+    left_out: int = 0,
     collated: bytes = b"",
 ) -> Fetch:
     """Return a batch whose samples have the digests of some contents."""
@@ -75,6 +76,7 @@ def fetch(
         contents=None if contents is None else _digests(contents),
         details=None if details is None else _digests(details),
         missing=missing,
+        left_out=left_out,
         collated=collated,
     )
 

@@ -219,14 +219,14 @@ def changed_in_this_process(target: Any, epoch: int) -> tuple[str, ...]:
         Paths from `target`, each beginning with a dot. Empty if some of what changes is
         in shared memory, where all processes see it.
     """
-    before = _contents(target)
+    before = _contents({"": target})
     target.set_epoch(epoch)
-    return _changed(before, _contents(target))
+    return _changed(before, _contents({"": target}))
 
 
 def changed_between_epochs(
     outer: Iterable[Any],
-    dataset: object,
+    roots: Mapping[str, object],
     most_batches: int,
     after_epoch: Callable[[], object],
 ) -> tuple[str, ...]:
@@ -236,8 +236,8 @@ def changed_between_epochs(
     ----------
     outer : iterable
         The object that the program iterates: the loader, or a wrapper of it.
-    dataset : object
-        The dataset of the loader.
+    roots : mapping of str to object
+        What to look at, by the names that begin the paths, such as the dataset.
     most_batches : int
         How many batches of each epoch to read, at most.
     after_epoch : callable
@@ -246,14 +246,14 @@ def changed_between_epochs(
     Returns
     -------
     tuple of str
-        As for `changed_in_this_process`.
+        Paths. Empty if some of what changes is in shared memory.
     """
     changed: tuple[str, ...] = ()
     for _ in range(2):
-        before = _contents(dataset)
+        before = _contents(roots)
         for _batch in itertools.islice(outer, most_batches):
             pass
-        changed = _changed(before, _contents(dataset))
+        changed = _changed(before, _contents(roots))
         after_epoch()
     return changed
 
@@ -269,10 +269,10 @@ def _changed(
     return () if any(changed.values()) else tuple(changed)
 
 
-def _contents(root: object) -> Mapping[str, tuple[bytes, bool]]:
-    """Return the numbers and arrays that an object holds, and whether each is shared."""
+def _contents(roots: Mapping[str, object]) -> Mapping[str, tuple[bytes, bool]]:
+    """Return the numbers and arrays that objects hold, and whether each is shared."""
     return {
         path: (fingerprint(value), is_a(value, torch.Tensor) and value.is_shared())  # type: ignore[attr-defined]
-        for path, value in walk({"": root}, classes=False)
+        for path, value in walk(roots, classes=False)
         if is_a(value, DATA)
     }

@@ -25,11 +25,11 @@ def check(
     observation: Observation, _evidence: Evidence[Observation]
 ) -> Diagnosis | None:
     """Look for samples of an iterable dataset that no worker yields."""
-    whole = observation.whole_stream
-    if whole is None:
+    if observation.whole_stream is None:
         cannot_tell(
             "no stream was read in several workers and in a process without any"
         )
+    whole = observation.whole_stream.samples
     if observation.expect.repeats:
         return None
     read = observation.contents()

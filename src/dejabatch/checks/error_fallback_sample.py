@@ -10,7 +10,7 @@ def check(
     observation: Observation, _evidence: Evidence[Observation]
 ) -> Diagnosis | None:
     """Look for a sample that came from elsewhere after an exception."""
-    if found := _filled(observation):
+    if found := _filled(observation) or _left_out(observation):
         return found
     answers = answers_of(observation)
     swallowed = required(answers, answers.swallowed_errors)
@@ -71,4 +71,22 @@ def _filled(observation: Observation) -> Diagnosis | None:
         title="A missing sample is replaced by a copy of another one",
         fix="Leave the samples that are None out of the batch, or their indices out of the "
         "dataset.",
+    )
+
+
+def _left_out(observation: Observation) -> Diagnosis | None:
+    """Look for batches with fewer rows than samples, because some samples are None."""
+    first = [fetch for fetch in observation.fetches if fetch.epoch == 0]
+    left_out = sum(fetch.left_out for fetch in first)
+    samples = sum(len(fetch.digests) for fetch in first)
+    if not left_out:
+        return None
+    return Diagnosis(
+        severity="note",
+        where="collate_fn",
+        evidence=f"{left_out} of {samples} samples of an epoch are None, and their batches "
+        "have fewer rows",
+        title="Samples that cannot be made are left out of their batches",
+        fix="Leave them out once, before training: the length is then the number of "
+        "samples, and all batches have one size.",
     )

@@ -157,10 +157,12 @@ def _told_apart(contents: Mapping[int, bytes], observation: Observation) -> bool
 def _differ_in_groups(
     contents: Mapping[int, bytes], parts: Mapping[int, bytes]
 ) -> bool:
-    """Return whether almost every index has a part of its own within its content."""
-    values = [(content, parts[i]) for i, content in contents.items() if i in parts]
+    """Return whether almost every index that shares a content has a part of its own."""
+    counts = Counter(contents.values())
+    shared = {i: content for i, content in contents.items() if counts[content] > 1}
+    values = [(content, parts[i]) for i, content in shared.items() if i in parts]
     varied = len({part for _, part in values})
-    fewest = _LARGEST_SHARE * len(contents)
+    fewest = _LARGEST_SHARE * len(shared)
     return len(set(values)) >= fewest and 2 * varied > len(values)
 
 

@@ -1,5 +1,7 @@
 """A batch is augmented as a whole."""
 
+from collections.abc import Sequence
+
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.answers import answers_of
 from dejabatch.evidence.facts import facts_of
@@ -35,10 +37,33 @@ def check(
                 "to batch",
                 fix=_FIXES.get(where),
             )
+    for where, views in (
+        ("dataset.__getitem__", answers.equal_views),
+        ("collate_fn", answers.equal_views_of_collate),
+    ):
+        if views:
+            return _equal_views(where, views)
     if "rows are unclear" in places.values():
         cannot_tell("a batch cannot be taken apart into a part for each sample")
     return None
 
+
+def _equal_views(where: str, views: Sequence[str]) -> Diagnosis:
+    """Report views that one draw has made; an input and its target may be meant to be."""
+    several = len(views) > _INPUT_AND_TARGET
+    return Diagnosis(
+        severity="warning" if several else "note",
+        where=where,
+        evidence=f"the parts {', '.join(views[:-1])} and {views[-1]} vary with random "
+        "numbers, and are always equal",
+        title="The random views of a sample are all the same",
+        fix="Call the random transform once for each view: `[t(x) for t in transforms]` "
+        "and not `[t(x)] * 2`. A lambda that a loop makes has the loop's last values. "
+        "Ignore this if one part is the target of the other.",
+    )
+
+
+_INPUT_AND_TARGET = 2
 
 _FIXES = {
     "dataset.__getitems__": "Call the transform once for each sample of the list that "

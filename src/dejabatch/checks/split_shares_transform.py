@@ -18,7 +18,8 @@ def check(
 
     Samples that are said to be deterministic must not vary.
     """
-    return _without_effect(map_style(observation)) or _varies(observation)
+    found = _without_effect(map_style(observation))
+    return found or _set_after_split(observation) or _varies(observation)
 
 
 def check_pair(pair: Pair, _evidence: Evidence[Pair]) -> Diagnosis | None:
@@ -68,6 +69,19 @@ def _varies(observation: Observation) -> Diagnosis | None:
         fix="Give this dataset a transform without random operations, such as "
         "`CenterCrop` in place of `RandomCrop`, or draw from a generator that is seeded "
         "with the index.",
+    )
+
+
+def _set_after_split(observation: Observation) -> Diagnosis | None:
+    """Look for an attribute of the one dataset that was set for one of its subsets."""
+    if not observation.set_after_split:
+        return None
+    path, subsets = observation.set_after_split[0]
+    return Diagnosis(
+        severity="warning",
+        where=path,
+        evidence=f"while the loader was made, {path} got another value after the split: "
+        f"all {subsets} subsets of the dataset have the last value",
     )
 
 

@@ -15,6 +15,9 @@ from dejabatch.observe.record import Observation
 # Smallest share of samples that two workers have by more than a few equal ones.
 _LEAST_SHARED = 0.1
 
+# So many times the samples of a pass are not read by each worker.
+_AS_MANY = 1.25
+
 _Stream = npt.NDArray[np.uint8]
 
 
@@ -44,6 +47,8 @@ def check(
         if replay is None or not _same_samples(replay.streams()):
             return None
         if observation.expect.repeats or _draws_with_replacement(observation):
+            return None
+        if _divides_its_draws(observation):
             return None
         if not any(end.epoch == 0 and end.complete for end in observation.ends):
             cannot_tell(
@@ -117,7 +122,7 @@ def _alike(streams: dict[int, _Stream]) -> list[list[int]]:
 
 def _left_out(observation: Observation) -> Diagnosis | None:
     """Look for the rest of a division that no worker reads."""
-    whole = observation.whole_stream or frozenset()
+    whole = _samples_of_whole(observation)
     missing = _never_seen(observation, observation.contents())
     if observation.expect.repeats or not 0 < missing <= len(whole) / 4:
         return None  # data-split-twice finds what lacks a larger part
@@ -146,8 +151,23 @@ def _never_seen(observation: Observation, seen: AbstractSet[bytes]) -> int:
 
     A stream that draws some of its samples at random yields others in each pass.
     """
-    whole = observation.whole_stream or frozenset()
+    whole = _samples_of_whole(observation)
     return len(whole - seen) if seen < whole else 0
+
+
+def _samples_of_whole(observation: Observation) -> frozenset[bytes]:
+    whole = observation.whole_stream
+    return frozenset() if whole is None else whole.samples
+
+
+def _divides_its_draws(observation: Observation) -> bool:
+    """Return whether the workers together draw as many samples as a pass without them.
+
+    Random windows of one long recording are drawn in this way.
+    """
+    whole = observation.whole_stream
+    drawn = sum(map(len, observation.streams().values()))
+    return whole is not None and drawn <= _AS_MANY * whole.length
 
 
 def _is_shifted(contents: list[list[bytes]]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -319,6 +319,38 @@ def small_parts(sample: Any) -> frozenset[str]:
         p for p, part in parts.items() if _num_bytes(part) < _FEWEST_BYTES
     )
     return small if len(small) < len(parts) else frozenset()
+
+
+def equal_views(samples: Sequence[Mapping[str, bytes]], small: Container[str]) -> tuple[str, ...]:
+    """Return the paths of parts that are equal in every sample, and vary between samples.
+
+    Parameters
+    ----------
+    samples : sequence of mapping of str to bytes
+        The digest of each part, by path, of one sample from several random states.
+    small : container of str
+        Paths of small parts, which may be equal labels.
+
+    Returns
+    -------
+    tuple of str
+        Parts that lie side by side in a list, a tuple or a mapping; the most that do.
+        Empty if there are none.
+    """
+    first, *others = samples
+    groups: dict[tuple[str, bytes], list[str]] = {}
+    for path, digest in first.items():
+        if path not in small and path.endswith("]"):
+            side_by_side = path[: path.rfind("[")]
+            groups.setdefault((side_by_side, digest), []).append(path)
+    found = [
+        tuple(paths)
+        for paths in groups.values()
+        if len(paths) > 1
+        and all(len({one.get(path) for path in paths}) == 1 for one in others)
+        and any(one.get(paths[0]) != first[paths[0]] for one in others)
+    ]
+    return max(found, key=len, default=())
 
 
 def largest_part(sample: Any) -> str:

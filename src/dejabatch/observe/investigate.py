@@ -9,7 +9,12 @@ from typing import Any
 
 from dejabatch.observe.children import can_fork
 from dejabatch.observe.experiments.ask_again import ask
-from dejabatch.observe.experiments.delivered import Begun, delivered, delivered_copies
+from dejabatch.observe.experiments.delivered import (
+    Begun,
+    changed_by_iter,
+    delivered,
+    delivered_copies,
+)
 from dejabatch.observe.experiments.made_again import made_again
 from dejabatch.observe.experiments.new_workers import new_workers
 from dejabatch.observe.experiments.own_loader import ask_own_loader
@@ -73,7 +78,7 @@ def investigate(
     facts = seen.facts
     raised = seen.ended is not None and seen.ended.reason == "raised"
     if raised and not seen.fetches and facts is not None and facts.own_iter:
-        make_loader = Begun(make_loader)
+        make_loader = Begun(make_loader, make_outer)
         left = max(reading - (time_limit - _seconds_until(deadline)), 0.0)
         begun = observe(make_loader, **limits, time_limit=left, program=program)
         seen = begun if begun.fetches else seen
@@ -189,6 +194,9 @@ def _read_as_program(
     if index is not None and (left := _seconds_until(deadline)):
         copies = delivered_copies(make_outer, index, time_limit=left / 2)
         seen = dataclasses.replace(seen, delivered_copies=copies)
+    if index is not None and (left := _seconds_until(deadline)):
+        changed = changed_by_iter(make_outer, time_limit=left / 2)
+        seen = dataclasses.replace(seen, changed_by_iter=changed)
     return seen
 
 

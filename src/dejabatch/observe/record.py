@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -327,6 +327,8 @@ class Fetch:
         without any.
     missing : int
         How many samples are None.
+    left_out : int
+        How many of these have no row in the batch.
 
     Examples
     --------
@@ -353,6 +355,7 @@ class Fetch:
     collated: bytes = b""
     details: npt.NDArray[np.uint8] | None = None
     missing: int = 0
+    left_out: int = 0
 
     def pairs(self) -> list[tuple[int, bytes]]:
         """Return each index with the fingerprint of its sample.
@@ -531,6 +534,36 @@ class Ended:
         return self.traceback or self.error or None
 
 
+class SetAfterSplit(NamedTuple):
+    """An attribute of a dataset that got another value after the dataset was split.
+
+    Attributes
+    ----------
+    path : str
+        Path of the attribute, such as ``dataset.dataset.transform``.
+    subsets : int
+        How many subsets of the dataset were made.
+    """
+
+    path: str
+    subsets: int
+
+
+class WholeStream(NamedTuple):
+    """A pass over an iterable dataset where it is not split between workers.
+
+    Attributes
+    ----------
+    samples : frozenset of bytes
+        The fingerprint of each different sample; empty if samples are random.
+    length : int
+        How many samples the pass has.
+    """
+
+    samples: frozenset[bytes]
+    length: int
+
+
 @dataclass(frozen=True, slots=True)
 class Draws:
     """Indices that a sampler drew when nothing but the sampler was iterated.
@@ -639,6 +672,9 @@ class Answers:
     fixed_parts : tuple of str
         Paths of parts of the sample that are the same in all samples that were made. The
         empty path is the whole sample.
+    equal_views, equal_views_of_collate : tuple of str
+        Paths of parts of the sample, or of a batch of `collate_fn`, that lie side by side,
+        are equal, and vary with random numbers.
     largest_part : str
         Path of the part of the sample with the most bytes.
     drawn_from : tuple of str
@@ -646,6 +682,9 @@ class Answers:
     kept_parts : tuple of str
         Paths of parts of the sample that differ in `other_states_first`, and are the same
         in all samples after the first of a process. The empty path is the whole sample.
+    kept_in_store : tuple of str
+        Paths of what the first sample of an index stores at random, where later samples
+        vary and are still made from it.
     writes_files : bool
         Whether making a sample writes to files, as a cache on the disk does.
     error_again : str or None
@@ -787,8 +826,11 @@ class Answers:
     other_states_first: tuple[bytes, ...] = ()
     fixed_parts: tuple[str, ...] = ()
     largest_part: str = ""
+    equal_views: tuple[str, ...] = ()
+    equal_views_of_collate: tuple[str, ...] = ()
     drawn_from: tuple[str, ...] = ()
     kept_parts: tuple[str, ...] = ()
+    kept_in_store: tuple[str, ...] = ()
     writes_files: bool = False
     error_again: str | None = None
     constant_late_generators: tuple[str, ...] = ()
@@ -878,9 +920,9 @@ class Observation:
         the main process seeded NumPy with a number and has not drawn from it since.
     answers : dejabatch.observe.record.Answers or None
         The answers of the dataset when asked for one sample again and again.
-    whole_stream : frozenset of bytes or None
-        Fingerprints of all samples of an iterable dataset in a process that is not a worker;
-        None if it was not read there to its end.
+    whole_stream : dejabatch.observe.record.WholeStream or None
+        A pass over an iterable dataset in a process that is not a worker; None if it was
+        not read there to its end.
     replay : dejabatch.observe.record.Observation or None
         The same loader asked for one index by all workers, if the dataset is map-style;
         otherwise its workers with all their generators in the same states.
@@ -902,11 +944,16 @@ class Observation:
         of its own, or the loader a wrapper.
     delivered_copies : str or None
         As `Answers.batch_of_copies`, for what that ``__iter__`` delivers.
+    changed_by_iter : tuple of str
+        Paths of numbers and arrays of the dataset that a new pass over the loader changes,
+        where ``__iter__`` prepares it, as one that draws negatives does.
     draws : dejabatch.observe.record.Draws or None
         The indices that the sampler draws in several epochs; None for an iterable
         dataset, and for indices that are not integers.
     seedings : tuple of dejabatch.observe.record.Seeding
         Constructors of the loader's parts that seeded global generators.
+    set_after_split : tuple of dejabatch.observe.record.SetAfterSplit
+        Attributes that the function which makes the loader has set after a split.
     expect : dejabatch.Expect
         The user's expectations of the loader.
 
@@ -932,7 +979,7 @@ class Observation:
     nested_subsets: tuple[NestedSubset, ...] = ()
     known_states: Mapping[str, bytes] = field(default_factory=dict)
     answers: Answers | None = None
-    whole_stream: frozenset[bytes] | None = None
+    whole_stream: WholeStream | None = None
     replay: Observation | None = None
     restarted: Observation | None = None
     unseen_by_workers: tuple[str, ...] | None = None
@@ -941,8 +988,10 @@ class Observation:
     changed_files: tuple[str, ...] = ()
     delivered: Observation | None = None
     delivered_copies: CopiesInBatch | None = None
+    changed_by_iter: tuple[str, ...] = ()
     draws: Draws | None = None
     seedings: tuple[Seeding, ...] = ()
+    set_after_split: tuple[SetAfterSplit, ...] = ()
     expect: Expect = field(default_factory=Expect)
 
     @property

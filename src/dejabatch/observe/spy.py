@@ -14,7 +14,7 @@ import math
 import operator
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Sequence, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar
 
@@ -23,7 +23,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from dejabatch.loaders import never_deleted
+from dejabatch.loaders import never_deleted, shuffled_cycles
 from dejabatch.observe.batches import (
     count_different_rows,
     digests_of,
@@ -64,11 +64,13 @@ from dejabatch.observe.record import (
     NestedSubset,
     Observation,
     Seeding,
+    SetAfterSplit,
     Source,
     WorkerStart,
     as_indices,
 )
 from dejabatch.observe.seedings import noting_seeds
+from dejabatch.observe.splitting import SplitDatasets
 from dejabatch.observe.sources import sources_of
 from dejabatch.state import generators
 from dejabatch.state.attributes import attribute
@@ -139,6 +141,7 @@ def observe(
         ended=_located(outcome.ended, fetches, ends),
         sources=sent(Source),
         seedings=sent(Seeding),
+        set_after_split=sent(SetAfterSplit),
         nested_subsets=sent(NestedSubset),
         known_states=known_states(0 if facts is None else facts.num_workers),
         changed_files=outcome.changed_files,
@@ -180,7 +183,8 @@ class _Reading:
     def __call__(self, send: Send) -> None:
         deadline = time.monotonic() + self.time_limit
         self.program.before_reading()
-        loader, constructors = noting_seeds(self.make_loader)
+        with SplitDatasets() as split:
+            loader, constructors = noting_seeds(self.make_loader)
         limits: _Limits = {
             "epochs": self.epochs,
             "max_batches": self.max_batches,
@@ -192,6 +196,8 @@ class _Reading:
             send(facts_of(loader))
             for seeding in constructors.of(loader):
                 send(seeding)
+            for attribute in split.of(loader):
+                send(attribute)
             for subset in nested_subsets(loader):
                 send(subset)
             watch(loader, send, **limits, before_epoch=self.program.before_epoch)
@@ -375,6 +381,7 @@ def watch_batches(
             data_loader=False,
             num_batches=_length(batches),
             inner_loader=path_of_inner_loader(batches),
+            shuffled_cycles=shuffled_cycles(batches),
         )
     )
     send(
@@ -454,7 +461,7 @@ class _Seen:
         Types whose content cannot be read.
     connections : set of str
         Paths of connections that the worker inherited, and uses.
-    digests, rows, labels, census, parts, contents, collated, details, missing
+    digests, rows, labels, census, parts, contents, collated, details, missing, left_out
         As in `Fetch`.
     """
 
@@ -471,6 +478,7 @@ class _Seen:
     details: npt.NDArray[np.uint8]
     connections: set[str]
     missing: int
+    left_out: int
 
     def fetch(
         self, epoch: int, batch: int, indices: npt.NDArray[np.int64] | None
@@ -490,7 +498,14 @@ class _Seen:
             self.collated,
             self.details,
             self.missing,
+            self.left_out,
         )
+
+
+def _has_rows(batch: object, items: Sequence[object]) -> bool:
+    """Return whether a batch has a row for each sample that is not None, and no others."""
+    kept = sum(item is not None for item in items)
+    return bool(rows_of(batch, kept)) and not rows_of(batch, len(items))
 
 
 class _Spy:
@@ -546,6 +561,7 @@ class _Spy:
             collated = fingerprint(batch)
             if self._batched and len(items) > 1:
                 rows = count_different_rows(batch, items)
+        missing = sum(item is None for item in items)
         info = get_worker_info()
         start, self._start = self._start, None
         return _Seen(
@@ -561,7 +577,8 @@ class _Spy:
             collated=collated,
             details=_as_array(seen.details),
             connections={path for path, one in self._inherited if one.sock is not None},
-            missing=sum(item is None for item in items),
+            missing=missing,
+            left_out=missing if missing and _has_rows(batch, items) else 0,
         )
 
     def census(self) -> Census:

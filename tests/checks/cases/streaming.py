@@ -4,7 +4,7 @@ import numpy as np
 from observations import answers, digest, facts, fetch, observation, pair, streams
 
 from dejabatch import Expect
-from dejabatch.observe.record import EpochEnd
+from dejabatch.observe.record import EpochEnd, WholeStream
 
 STREAM = facts(map_style=False, length=None, num_workers=2, start_method="fork")
 UNBATCHED = facts(
@@ -16,8 +16,8 @@ SPLIT = streams(range(0, 24, 2), range(1, 24, 2))
 WHOLE = EpochEnd(0, True)
 
 
-def contents(samples):
-    return frozenset(map(digest, samples))
+def whole(samples):
+    return WholeStream(frozenset(map(digest, samples)), len(samples))
 
 
 def read(fetches, *, kind=STREAM, **changes):
@@ -92,7 +92,11 @@ BROKEN = {
     ),
     "workers with one stream and random numbers of their own": (
         "stream-not-split-by-worker",
-        read(streams("abcdefgh", "ijklmnop"), replay=read(SAME)),
+        read(
+            streams("abcdefgh", "ijklmnop"),
+            replay=read(SAME),
+            whole_stream=WholeStream(frozenset(), 8),
+        ),
         ("warning", "dataset.__iter__"),
         "when their random generators are in the same states",
     ),
@@ -107,7 +111,7 @@ BROKEN = {
         read(
             streams(range(12), range(8, 20)),
             replay=read(streams(range(12), range(6, 18))),
-            whole_stream=contents(range(24)),
+            whole_stream=whole(range(24)),
         ),
         ("error", "dataset.__iter__"),
         "and 4 of the stream's samples come from none",
@@ -120,13 +124,13 @@ BROKEN = {
     ),
     "workers that leave out the rest of a division": (
         "stream-not-split-by-worker",
-        read(SPLIT, whole_stream=contents(range(27))),
+        read(SPLIT, whole_stream=whole(range(27))),
         ("warning", "dataset.__iter__"),
         "27 different samples, and the 2 workers together leave out 3 of them",
     ),
     "workers that leave out one sample": (
         "stream-not-split-by-worker",
-        read(SPLIT, whole_stream=contents(range(25))),
+        read(SPLIT, whole_stream=whole(range(25))),
         ("note", "dataset.__iter__"),
         "leave out 1 of them",
     ),
@@ -138,7 +142,7 @@ BROKEN = {
     ),
     "workers that leave out half of a stream": (
         "data-split-twice",
-        read(SPLIT, whole_stream=contents(range(48))),
+        read(SPLIT, whole_stream=whole(range(48))),
         ("warning", "dataset.__iter__"),
         "48 different samples, and the 2 workers together yield 24",
     ),
@@ -242,7 +246,7 @@ RIGHT = {
     ),
     "samples drawn from a large stream": (
         "stream-not-split-by-worker",
-        read(streams(range(12), range(8, 20)), whole_stream=contents(range(10, 30))),
+        read(streams(range(12), range(8, 20)), whole_stream=whole(range(10, 30))),
     ),
     "two epochs of a stream": ("exhausted-stream", two_epochs(range(12), range(12))),
     "an iterator that is reset at its end": (
@@ -285,19 +289,19 @@ RIGHT = {
     ),
     "workers that make other samples": (
         "stream-not-split-by-worker",
-        read(SPLIT, whole_stream=contents(range(1, 27))),
+        read(SPLIT, whole_stream=whole(range(1, 27))),
     ),
     "workers that yield the whole stream": (
         "data-split-twice",
-        read(SPLIT, whole_stream=contents(range(24))),
+        read(SPLIT, whole_stream=whole(range(24))),
     ),
     "workers that leave out the last batch": (
         "data-split-twice",
-        read(SPLIT, whole_stream=contents(range(26))),
+        read(SPLIT, whole_stream=whole(range(26))),
     ),
     "workers that make samples of their own": (
         "data-split-twice",
-        read(SPLIT, whole_stream=contents(range(20, 80))),
+        read(SPLIT, whole_stream=whole(range(20, 80))),
     ),
     "a stream with some samples twice": (
         "stream-not-split-by-worker",
@@ -321,6 +325,14 @@ RIGHT = {
             streams("abcdefgh", "ijklmnop"),
             replay=read(SAME),
             expect=Expect(repeats=True),
+        ),
+    ),
+    "workers that draw half of the random windows each": (
+        "stream-not-split-by-worker",
+        read(
+            streams("abcdefgh", "ijklmnop"),
+            replay=read(SAME),
+            whole_stream=WholeStream(frozenset(), 16),
         ),
     ),
     "two orders of a stream": (

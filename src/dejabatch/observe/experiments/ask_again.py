@@ -30,6 +30,7 @@ from torch.utils.data import (
 from dejabatch.loaders import PROBE_EPOCH
 from dejabatch.observe.batches import (
     digests_of,
+    equal_views,
     flat,
     labels_of,
     parts_of,
@@ -494,6 +495,7 @@ class _Questions:
             "unreachable_generators": trial.unreachable_generators,
             "largest_part": trial.largest_part,
             "drawn_from": trial.drawn_from,
+            "equal_views": equal_views(trial.parts[:-1], trial.small_parts),
             "error_again": next(filter(None, trial.errors), None),
         }
         yield {"first_in_new_process": in_new_process.digests[0]}
@@ -520,6 +522,8 @@ class _Questions:
             "fixed_parts": fixed,
             "writes_files": samples.writes_files,
         }
+        if trial.draws and not kept:
+            yield {"kept_in_store": samples.attempt(self._kept_in_store, index) or ()}
         if overwritten or first != same_states or kept:
             changed, edited, held = samples.apart(self._changed_and_held, index)
             if overwritten:
@@ -575,6 +579,46 @@ class _Questions:
             if kept and (kept := self._kept_from_now_on(index, kept)):
                 return tuple(digests), tuple(sorted(kept)), tuple(sorted(same - kept))
         return (), (), tuple(sorted(same))
+
+    def _kept_in_store(self, index: int) -> tuple[str, ...]:
+        """Return what a first sample stores at random, and later ones take from there.
+
+        The later samples are random as well. A buffer of the last samples, as that of a
+        mosaic, grows with each of them.
+        """
+        apart = self._samples.apart
+        one, other, *later = OTHER_STATES
+        kept = [apart(self._stored_by, index, state) for state in (one, other)]
+        paths = [p for p, digest in kept[0].items() if kept[1].get(p, digest) != digest]
+        if not paths:
+            return ()
+        again = Step(index, later[0])
+        made = {self._samples.trial(Step(index, s), again).digests[1] for s in (one, other)}
+        return tuple(paths) if len(made) > 1 else ()
+
+    def _stored_by(self, index: int, state: int) -> dict[str, object]:
+        """Return the content of what a sample stores and two later ones leave, by path."""
+        roots = {"dataset": self._samples.dataset}
+        before, *after = (
+            stored_values(roots, positions={index})
+            for _ in self._made_again(index, [state, *OTHER_STATES[-2:]])
+        )
+        first, *_, last = after
+        if first.keys() != last.keys():
+            return {}
+        kept = {path: value for path, value in first.items() if last[path] == value}
+        new = {path: value[1] for path, value in kept.items() if path not in before}
+        # What an lru_cache holds cannot be read.
+        caches = (path for path, value in kept.items() if value[0] == "cache")
+        return new | {path: state for path in caches if before.get(path) != kept[path]}
+
+    def _made_again(self, index: int, states: Iterable[int]) -> Iterator[None]:
+        """Pause before and after each time that a sample is made."""
+        yield
+        for state in states:
+            self._samples.set_states(Step(index, state))
+            self._samples.fetch(index)
+            yield
 
     def _kept_from_now_on(self, index: int, paths: set[str]) -> set[str]:
         """Return the parts that are the same in all of many more states.

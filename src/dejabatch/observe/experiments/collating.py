@@ -7,7 +7,15 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from dejabatch.observe.batches import digests_of_columns, parts_of, rows_of, with_part
+from dejabatch.observe.batches import (
+    digest_of_parts,
+    digests_of_columns,
+    equal_views,
+    parts_of,
+    rows_of,
+    small_parts,
+    with_part,
+)
 from dejabatch.observe.experiments.delivered import compare_rows
 from dejabatch.observe.experiments.seeding_trace import same_states, states_after
 from dejabatch.observe.experiments.trials import OTHER_STATES, Samples, Step
@@ -46,6 +54,7 @@ class Batches:
         """Yield answers, which are attributes of `dejabatch.observe.record.Answers`."""
         attempt = self._samples.attempt
         yield {"batch_of_copies": attempt(self._of_copies, index)}
+        yield {"equal_views_of_collate": attempt(self._equal_views) or ()}
         yield {"edited_by_collate": attempt(self._edited) or {}}
         yield {"batch_depends_on": attempt(self._depends_on) or ()}
         yield {"repeated_by_collate": attempt(self._repeated_parts) or ()}
@@ -66,6 +75,16 @@ class Batches:
             copies = [copy.deepcopy(sample) for _ in range(COPIES_IN_BATCH)]
             batches.append(rows_of(self._samples.collate_fn(copies), COPIES_IN_BATCH))
         return compare_rows(batches)
+
+    def _equal_views(self) -> tuple[str, ...]:
+        """Return the parts of a batch that are equal, and vary with random numbers."""
+        samples = [self._samples.make(step) for step in self._steps()]
+        batches = []
+        for state in (0, *OTHER_STATES):
+            self._samples.set_states(Step(self._indices[0], state))
+            batches.append(self._samples.collate_fn(copy.deepcopy(samples)))
+        parts = [digest_of_parts(parts_of(batch)) for batch in batches]
+        return equal_views(parts, small_parts(batches[0]))
 
     def _edited(self) -> dict[str, str]:
         """Return what ``collate_fn`` edits, if a sample made again then differs."""

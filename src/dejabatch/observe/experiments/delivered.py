@@ -9,7 +9,14 @@ from typing import Any
 
 from torch.utils.data import DataLoader, IterableDataset
 
-from dejabatch.loaders import renew_iterators
+from dejabatch.loaders import (
+    WRAPPED,
+    changed_between_epochs,
+    held_by_wrapper,
+    renew_iterators,
+    shuffled_cycles,
+    unwrap,
+)
 from dejabatch.observe.batches import rows_differ, rows_of
 from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.observe.record import COPIES_IN_BATCH, CopiesInBatch, Observation
@@ -68,6 +75,25 @@ def delivered_copies(
     return answers[0] if answers else None  # type: ignore[return-value]
 
 
+def changed_by_iter(
+    make_outer: Callable[[], Iterable[Any]], *, time_limit: float
+) -> tuple[str, ...]:
+    """Return what a new pass over a loader, by its own ``__iter__``, changes in the dataset.
+
+    Parameters
+    ----------
+    make_outer, time_limit
+        As for `delivered`.
+
+    Returns
+    -------
+    tuple of str
+        Paths of numbers and arrays of the dataset.
+    """
+    outcome = run_isolated(_Passes(make_outer), time_limit)
+    return next((one for one in outcome.sent if isinstance(one, tuple)), ())
+
+
 def compare_rows(batches: list[list[tuple[Any, ...]]]) -> CopiesInBatch:
     """Return whether the rows of batches of copies differ, vary together or are fixed.
 
@@ -119,17 +145,38 @@ class Begun:
     ----------
     make_loader : callable
         Returns the loader; called in the process that reads it.
+    make_outer : callable, optional
+        Returns what the program iterates, where this is a wrapper of the loader.
     """
 
     make_loader: Callable[[], DataLoader[Any]]
+    make_outer: Callable[[], Iterable[Any]] | None = None
 
     def __call__(self) -> DataLoader[Any]:
         """Return the loader, without the iterator of the epoch."""
-        loader = self.make_loader()
-        renew_iterators(loader)
-        next(iter(loader), None)
-        renew_iterators(loader)
+        outer = (self.make_outer or self.make_loader)()
+        renew_iterators(outer)
+        next(iter(outer), None)
+        renew_iterators(outer)
+        loader: Any = unwrap(outer)
+        # As the loader of `make_loader` has it.
+        if loader is held_by_wrapper(outer):
+            loader.__dict__[WRAPPED] = shuffled_cycles(outer)
         return loader
+
+
+@dataclass(frozen=True, slots=True)
+class _Passes:
+    """Begin two passes over a loader, and look at its dataset."""
+
+    make_outer: Callable[[], Iterable[Any]]
+
+    def __call__(self, send: Send) -> None:
+        outer = self.make_outer()
+        loader: Any = unwrap(outer)
+        renew_iterators(outer)
+        roots = {"dataset": loader.dataset}
+        send(changed_between_epochs(outer, roots, 1, lambda: None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterable
@@ -21,6 +22,7 @@ from dejabatch.loaders import (
 from dejabatch.observe.experiments.trials import OTHER_STATES, Samples, Step
 from dejabatch.observe.facts import asks_for_lists
 from dejabatch.observe.isolate import Send, run_isolated
+from dejabatch.state.fingerprint import fingerprint
 from dejabatch.state.reach import walk
 from dejabatch.state.shared_memory import SharedMemory
 
@@ -95,12 +97,13 @@ class _SetEpoch:
         probe = _Probe(loader, self.time_limit)
         # A loader's own __iter__ changes attributes when an epoch begins.
         most = 1 if outer is loader else _BATCHES
-        changed = changed_between_epochs(outer, loader.dataset, most, probe.take)
-        return [f"dataset{path}" for path in changed] if probe.differ else []
+        roots = {"dataset": loader.dataset, "collate_fn": loader.collate_fn}
+        changed = changed_between_epochs(outer, roots, most, probe.take)
+        return [*changed] if probe.differ else []
 
 
 class _Probe:
-    """Samples of a dataset that are made now and then, from the same random states."""
+    """Samples and a batch that are made now and then, from the same random states."""
 
     def __init__(self, loader: DataLoader[Any], time_limit: float) -> None:
         self._loader = loader
@@ -110,7 +113,7 @@ class _Probe:
         self._taken: list[list[bytes]] = []
 
     def take(self) -> None:
-        """Make a few samples in this process."""
+        """Make a few samples in this process, and a batch of them."""
         loader = self._loader
         if isinstance(loader.dataset, IterableDataset):
             return
@@ -126,7 +129,16 @@ class _Probe:
             )
             drawn = itertools.islice(iter(loader.sampler), _PROBES)
             self._steps = [Step(index, OTHER_STATES[0]) for index in drawn]
-        self._taken.append([self._samples.digest(step) for step in self._steps])
+        taken = [self._samples.digest(step) for step in self._steps]
+        if loader.batch_sampler is not None and self._steps:
+            with contextlib.suppress(Exception):  # the user's function may raise anything
+                taken.append(self._batch(self._samples))
+        self._taken.append(taken)
+
+    def _batch(self, samples: Samples) -> bytes:
+        made = [samples.make(step) for step in self._steps]
+        samples.set_states(self._steps[0])
+        return fingerprint(samples.collate_fn(made))
 
     @property
     def differ(self) -> bool:

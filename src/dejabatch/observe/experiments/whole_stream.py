@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from dejabatch.observe.batches import digests_of, flat
 from dejabatch.observe.isolate import Send, run_isolated
-from dejabatch.observe.record import Observation
+from dejabatch.observe.record import Observation, WholeStream
 
 # As many times the samples of the workers; a longer stream has no end in sight.
 _MOST = 8
@@ -23,7 +23,7 @@ def whole_stream(
     observation: Observation,
     *,
     time_limit: float,
-) -> frozenset[bytes] | None:
+) -> WholeStream | None:
     """Read a pass over an iterable dataset in a process that is not a worker.
 
     Parameters
@@ -33,19 +33,20 @@ def whole_stream(
 
     Returns
     -------
-    frozenset of bytes or None
-        Digests of all samples, as `Digests.samples`. None if there are fewer than two workers, if they did
-        not read an epoch to its end, if samples depend on random generators, or if the
-        stream is much longer than what the workers gave.
+    dejabatch.observe.record.WholeStream or None
+        What the pass has. None if there are fewer than two workers, if they did not read
+        an epoch to its end, or if the stream is much longer than what the workers gave.
     """
     facts, answers = observation.facts, observation.answers
     complete = any(end.epoch == 0 and end.complete for end in observation.ends)
-    random = answers is None or answers.depends_on or answers.changes_by_itself
-    if facts is None or facts.num_workers < 2 or not complete or random:
+    if facts is None or facts.num_workers < 2 or not complete:
         return None
     samples = sum(map(len, observation.streams().values()))
     outcome = run_isolated(_ReadAll(make_loader, _MOST * samples), time_limit)
-    return next((seen for seen in outcome.sent if isinstance(seen, frozenset)), None)
+    whole = next((seen for seen in outcome.sent if isinstance(seen, WholeStream)), None)
+    if answers is None or answers.depends_on or answers.changes_by_itself:
+        return whole and whole._replace(samples=frozenset())
+    return whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ class _ReadAll:
         stream = iter(loader.dataset)
         items = itertools.islice(stream, self.most)
         samples = iter(items if loader.batch_sampler is not None else flat(items))
-        seen: set[bytes] = set()
+        seen: list[bytes] = []
         while chunk := list(itertools.islice(samples, _CHUNK)):
-            seen.update(digests_of(chunk).samples)
+            seen += digests_of(chunk).samples
         if next(stream, None) is None:
-            send(frozenset(seen))
+            send(WholeStream(frozenset(seen), len(seen)))
