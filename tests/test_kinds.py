@@ -27,6 +27,7 @@ from torch.utils.data import (
     SubsetRandomSampler,
     TensorDataset,
     get_worker_info,
+    random_split,
 )
 from torch.utils.data.sampler import WeightedRandomSampler
 from torchvision.transforms import v2
@@ -383,10 +384,10 @@ class CountsBatches(Dataset):
 
 
 class Windows(CountsBatches):
-    """Windows of a series, of which the last begins before the end."""
+    """Windows of a series, of which the last ends with the series."""
 
     def __len__(self):
-        return len(self.files) - 4
+        return len(self.files) - 3
 
     def __getitem__(self, index):
         return torch.stack(self.files[index : index + 4])
@@ -698,6 +699,112 @@ class SetEpochWithoutEffect(IterableDataset):
         yield from np.random.default_rng(0).permutation(LENGTH)
 
 
+class KeepsMixed(Images):
+    """Keep an image with noise, and draw its gain each time."""
+
+    def __init__(self):
+        self.mixed = {}
+
+    def __getitem__(self, index):
+        if index not in self.mixed:
+            self.mixed[index] = IMAGES[index] + 0.1 * torch.randn(3, 6, 6)
+        return self.mixed[index] * random.random()
+
+
+class KeepsImages(KeepsMixed):
+    def __getitem__(self, index):
+        if index not in self.mixed:
+            self.mixed[index] = 2 * IMAGES[index]
+        return (self.mixed[index] + 0.1 * torch.randn(3, 6, 6)) * random.random()
+
+
+class KeepsAndShuffles(DataLoader):
+    """Keep the batches of the first epoch, and shuffle the list of them."""
+
+    kept = None
+
+    def __iter__(self):
+        if self.kept is None:
+            object.__setattr__(self, "kept", list(super().__iter__()))
+        return iter(random.sample(self.kept, len(self.kept)))
+
+
+class Crops(Images):
+    """Return three crops of each image."""
+
+    def __init__(self, *, late):
+        self.late = late
+
+    def __getitem__(self, index):
+        crops = []
+        for left in random.sample(range(4), 3):
+            crops.append(lambda image: image[:, :, left : left + 3])  # noqa: B023
+            if not self.late:
+                crops[-1] = crops[-1](IMAGES[index])
+        return [crop(IMAGES[index]) for crop in crops] if self.late else crops
+
+
+class EndlessRounds(IterableDataset):
+    """Shuffle the images in each of endless rounds."""
+
+    def __init__(self, *, alike):
+        self.alike = alike
+
+    def __iter__(self):
+        rng = random.Random(3)
+        while True:
+            if self.alike:
+                rng = random.Random(3)
+            order = list(range(LENGTH))
+            rng.shuffle(order)
+            for index in order:
+                yield IMAGES[index]
+
+
+class FullBatches(Sampler):
+    """Yield full batches of each label, and count the samples in the length."""
+
+    def __init__(self, *, counts_batches):
+        self.counts_batches = counts_batches
+        self.groups = [np.arange(label, LENGTH, 5) for label in range(5)]
+
+    def __iter__(self):
+        for group in self.groups:
+            shuffled = np.random.permutation(group)
+            yield from shuffled[: len(group) // 3 * 3].reshape(-1, 3).tolist()
+
+    def __len__(self):
+        batches = sum(len(group) // 3 for group in self.groups)
+        return batches if self.counts_batches else LENGTH
+
+
+class Augments(Images):
+    def __init__(self, transform):
+        self.transform = transform
+
+    def __getitem__(self, index):
+        return self.transform(IMAGES[index])
+
+
+def jitter(image):
+    return image * random.random()
+
+
+def scale(image):
+    return 2 * image
+
+
+def one_dataset_for_both_halves():
+    train, val = random_split(Augments(jitter), [40, 8])
+    val.dataset.transform = scale
+    return load(train, shuffle=True)
+
+
+def two_datasets():
+    order = torch.randperm(LENGTH).tolist()
+    return load(Subset(Augments(jitter), order[:40]), shuffle=True)
+
+
 def load(dataset, **arguments):
     return DataLoader(dataset, **{"batch_size": 4} | arguments)
 
@@ -876,6 +983,36 @@ KINDS = {
         SetsLimit(Limited(), **TWO),
         ("stale-worker-copy", "dataset.limit"),
     ),
+    "a part that a cache keeps": (
+        load(KeepsMixed(), shuffle=True),
+        load(KeepsImages(), shuffle=True),
+        ("cached-augmentation", "dataset.mixed"),
+    ),
+    "a loader that keeps batches and shuffles them": (
+        KeepsAndShuffles(Noisy(), batch_size=4, shuffle=True),
+        DataLoader(Noisy(), batch_size=4, shuffle=True),
+        ("loader-repeats-batches", "loader.__iter__"),
+    ),
+    "three crops of a late lambda": (
+        load(Crops(late=True), **TWO),
+        load(Crops(late=False), **TWO),
+        ("one-draw-for-the-whole-batch", "dataset.__getitem__"),
+    ),
+    "endless rounds alike": (
+        load(EndlessRounds(alike=True)),
+        load(EndlessRounds(alike=False)),
+        ("stream-with-fixed-shuffle", "dataset.__iter__"),
+    ),
+    "a length of samples": (
+        DataLoader(Images(), batch_sampler=FullBatches(counts_batches=False)),
+        DataLoader(Images(), batch_sampler=FullBatches(counts_batches=True)),
+        ("wrong-length", "batch_sampler"),
+    ),
+    "a transform that is set for both halves": (
+        one_dataset_for_both_halves,
+        two_datasets,
+        ("split-shares-transform", "dataset.dataset.transform"),
+    ),
     "epochs that workers count": (
         load(CountsEpochs(), num_workers=2),
         load(CountsEpochs(), num_workers=2, persistent_workers=True),
@@ -937,6 +1074,21 @@ def test_loader_that_prepares_its_dataset_is_read():
     assert audit(Prepares(Pairs(), **TWO)).ok
 
 
+class Negatives:
+    """A wrapper that draws negatives before each epoch."""
+
+    def __init__(self, loader):
+        self.loader = loader
+
+    def __iter__(self):
+        self.loader.dataset.negatives = np.random.permutation(LENGTH)
+        return iter(self.loader)
+
+
+def test_wrapper_that_prepares_the_dataset_is_read():
+    assert audit(lambda: Negatives(load(Pairs(), shuffle=True))).findings == ()
+
+
 class Halves:
     """Join the batches of two loaders."""
 
@@ -956,6 +1108,10 @@ def test_cycle_in_a_wrapper_is_named():
         )
 
     (finding,) = audit(lambda: halves(itertools.cycle)).findings
+    assert (finding.slug, finding.where) == ("itertools-cycle", "loader.unlabelled")
+    both = Halves(load(Images()), itertools.cycle(load(Images(), shuffle=True)))
+    both.validation = load(Images())
+    (finding,) = audit(both).findings
     assert (finding.slug, finding.where) == ("itertools-cycle", "loader.unlabelled")
     in_order = Halves(load(Images(), shuffle=True), itertools.cycle(load(Images())))
     assert audit(in_order).ok

@@ -237,7 +237,7 @@ def changed_between_epochs(
     outer : iterable
         The object that the program iterates: the loader, or a wrapper of it.
     roots : mapping of str to object
-        What to look at, by the names that begin the paths, such as the dataset.
+        Objects to look at, by the names that begin the paths, such as the dataset.
     most_batches : int
         How many batches of each epoch to read, at most.
     after_epoch : callable

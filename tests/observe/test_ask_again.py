@@ -335,6 +335,79 @@ def test_one_more_window_that_fits_is_seen(left_out, following, fits):
     assert answers.one_more_fits is fits
 
 
+class Keeps(Lists):
+    """Draws a gain for each sample, beside what `load` gives."""
+
+    def __init__(self):
+        self.rows = np.random.default_rng(0).random((16, 40))
+        self.kept = {}
+
+    def __getitem__(self, index):
+        return self.load(index) * random.random(), index
+
+    def load(self, index):
+        if index not in self.kept:
+            self.kept[index] = np.roll(self.rows[index], random.randrange(40))
+        return self.kept[index]
+
+
+class KeepsInSlots(Keeps):
+    """Has a place for each index."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept = [None] * 16
+
+    def load(self, index):
+        if self.kept[index] is None:
+            self.kept[index] = np.roll(self.rows[index], random.randrange(40))
+        return self.kept[index]
+
+
+class KeepsByDecorator(Keeps):
+    @functools.lru_cache  # noqa: B019 - a dataset that caches a part of its samples
+    def load(self, index):
+        return np.roll(self.rows[index], random.randrange(40))
+
+
+class KeepsRows(Keeps):
+    def load(self, index):
+        row = self.kept.setdefault(index, 2 * self.rows[index])
+        return np.roll(row, random.randrange(40))
+
+
+class KeepsLast(Keeps):
+    """Adds one of the last rows, as a mosaic does."""
+
+    def load(self, index):
+        row = np.roll(self.rows[index], random.randrange(40))
+        self.kept[len(self.kept)] = row
+        return row + self.kept[random.randrange(len(self.kept))]
+
+
+class KeepsARecord(Keeps):
+    def load(self, index):
+        shift = random.randrange(40)
+        self.kept.setdefault(index, shift)
+        return np.roll(self.rows[index], shift)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "kept"),
+    [
+        (Keeps, ("dataset.kept[3]",)),
+        (KeepsInSlots, ("dataset.kept[3]",)),
+        (KeepsByDecorator, ("type(dataset).load",)),
+        (KeepsRows, ()),
+        (KeepsLast, ()),
+        (KeepsARecord, ()),
+    ],
+)
+def test_random_numbers_that_a_dataset_keeps_are_seen(dataset, kept):
+    answers = _Questions(DataLoader(dataset()), [3, 5], [3, 5], seconds=60)()
+    assert answers.kept_in_store == kept
+
+
 class CountsPasses(IterableDataset):
     """Has an own order in each pass, and more samples than are read of it."""
 
@@ -369,3 +442,34 @@ def test_set_epoch_of_a_dataset_that_the_sampler_holds_is_tried():
     dataset = KnowsEpoch()
     loader = DataLoader(dataset, sampler=SetsEpoch(dataset))
     assert unseen_by_workers(lambda: loader, time_limit=30) == ("dataset.epoch",)
+
+
+class TellsItsCollate(DataLoader):
+    """Tells its ``collate_fn`` how many epochs have begun."""
+
+    begun = 0
+
+    def __iter__(self):
+        self.collate_fn.number = self.begun
+        object.__setattr__(self, "begun", self.begun + 1)
+        return super().__iter__()
+
+
+class Numbered:
+    number = 0
+
+    def __call__(self, samples):
+        return len(samples) + self.number
+
+
+class NotNumbered(Numbered):
+    def __call__(self, samples):
+        return len(samples)
+
+
+@pytest.mark.parametrize(
+    ("collate_fn", "paths"), [(Numbered, ("collate_fn.number",)), (NotNumbered, ())]
+)
+def test_attribute_of_collate_fn_that_the_loader_sets_is_seen(collate_fn, paths):
+    loader = TellsItsCollate(Lists(), batch_size=2, collate_fn=collate_fn())
+    assert unseen_by_workers(lambda: loader, time_limit=60) == paths

@@ -8,6 +8,7 @@ from torchvision import tv_tensors
 from dejabatch.observe.batches import (
     count_different_rows,
     digests_of,
+    equal_views,
     samples_of,
 )
 from dejabatch.observe.record import BLANK, NO_CONTENT, SMALL_CONTENT
@@ -158,3 +159,21 @@ def test_part_of_one_sample_in_all_rows_is_seen():
 )
 def test_item_of_a_stream_that_is_a_batch_has_samples(item, number):
     assert len(samples_of(item)) == number
+
+
+@pytest.mark.parametrize(
+    ("samples", "views"),
+    [
+        ([{"[0]": b"a", "[1]": b"a"}, {"[0]": b"b", "[1]": b"b"}], ("[0]", "[1]")),
+        ([{"[0]": b"a", "[1]": b"a"}, {"[0]": b"b", "[1]": b"c"}], ()),
+        ([{"[0]": b"a", "[1]": b"a"}, {"[0]": b"a", "[1]": b"a"}], ()),  # not random
+        ([{"[0]": b"a", "[1]": b"c"}, {"[0]": b"b", "[1]": b"c"}], ()),
+        ([{"[0]": b"a", "[9]": b"a"}, {"[0]": b"b", "[9]": b"b"}], ()),  # labels
+        (  # an image beside the first of two views
+            [{"[0]": b"a", "['x'][0]": b"a"}, {"[0]": b"b", "['x'][0]": b"b"}],
+            (),
+        ),
+    ],
+)
+def test_views_that_are_always_equal_are_found(samples, views):
+    assert equal_views(samples, small={"[9]"}) == views

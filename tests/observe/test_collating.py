@@ -186,3 +186,29 @@ def test_seeds_of_batches_are_seen(collate_fn, constant, counted, made):
     assert answers.reseeded_by_collate == constant
     assert answers.counted_by_collate == counted
     assert answers.made_alike_by_collate == made
+
+
+def views(cuts):
+    """Return a batch of two random views, as functions that a loop makes cut them."""
+
+    def collate(samples):
+        rows = torch.stack([torch.rand(64) for _ in samples])
+        functions = cuts(random.sample(range(32), 2))
+        return {"views": [function(rows) for function in functions]}
+
+    return collate
+
+
+def late(starts):
+    return [lambda rows: rows[:, start : start + 32] for start in starts]  # noqa: B023
+
+
+def early(starts):
+    return [lambda rows, start=start: rows[:, start : start + 32] for start in starts]
+
+
+@pytest.mark.parametrize(
+    ("cuts", "found"), [(late, ("['views'][0]", "['views'][1]")), (early, ())]
+)
+def test_equal_views_of_collate_fn_are_found(cuts, found):
+    assert asked(views(cuts)).equal_views_of_collate == found

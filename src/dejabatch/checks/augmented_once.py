@@ -29,7 +29,9 @@ def check(
         return None
     severity: Severity = "error" if meant is False else "warning"
     if observation.changed_by_iter:
-        cannot_tell(f"the loader's own __iter__ changes {observation.changed_by_iter[0]}")
+        cannot_tell(
+            f"the loader's own __iter__ changes {observation.changed_by_iter[0]}"
+        )
     if observation.rebuilt is not None and (drawn := evidence.of(redrawn)):
         return _drawn_when_made(drawn, severity, observation.resembling)
     if answers.random:  # another part of the sample

@@ -55,6 +55,9 @@ def check(
         )
     if len(counts) < 2 or surplus < max(_FEWEST, _SMALLEST_SHARE * len(contents)):
         return None
+    answers = observation.answers
+    if answers and answers.seeding_places and 2 * surplus < len(contents):
+        return None  # samples that are drawn from a seed and the index
     references = facts.repeated_references
     if references and _comes_in_copies(contents, min(references.values())):
         return None  # a list of files that is repeated on purpose, as `files * 3`

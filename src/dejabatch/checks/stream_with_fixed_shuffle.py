@@ -73,7 +73,11 @@ def check(
         over = answers.starts_over_after if answers else None
         if seeding and not facts.dataset_has_epoch and over:
             return _starts_over(over, seeding)
-        if seeding and not facts.dataset_has_epoch and not (answers and answers.endless):
+        if (
+            seeding
+            and not facts.dataset_has_epoch
+            and not (answers and answers.endless)
+        ):
             return _seeded_in_each_pass(f"{owner}.__iter__", seeding, title)
         cannot_tell(
             "all epochs have the same samples in the same order",

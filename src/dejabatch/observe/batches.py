@@ -321,7 +321,9 @@ def small_parts(sample: Any) -> frozenset[str]:
     return small if len(small) < len(parts) else frozenset()
 
 
-def equal_views(samples: Sequence[Mapping[str, bytes]], small: Container[str]) -> tuple[str, ...]:
+def equal_views(
+    samples: Sequence[Mapping[str, bytes]], small: Container[str]
+) -> tuple[str, ...]:
     """Return the paths of parts that are equal in every sample, and vary between samples.
 
     Parameters

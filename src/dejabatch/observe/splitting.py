@@ -29,25 +29,27 @@ class SplitDatasets:
         self._datasets: dict[int, object] = {}
         self._subsets: dict[int, int] = {}
         self._names: dict[int, dict[str, None]] = {}
-        self._replaced: dict[type, Any] = {}
+        self._replaced: dict[Any, Any] = {}
 
     def __enter__(self) -> Self:
-        self._init = original = Subset.__init__
+        subset_class: Any = Subset
+        self._init = original = subset_class.__init__
 
         def init(subset: Any, dataset: Any, *arguments: Any, **named: Any) -> None:
             original(subset, dataset, *arguments, **named)
             self._watch(dataset)
 
-        Subset.__init__ = init  # type: ignore[method-assign]
+        subset_class.__init__ = init
         return self
 
     def __exit__(self, *_: object) -> None:
-        Subset.__init__ = self._init  # type: ignore[method-assign]
+        subset_class: Any = Subset
+        subset_class.__init__ = self._init
         for cls, original in self._replaced.items():
             if original is _MISSING:
                 del cls.__setattr__
             else:
-                cls.__setattr__ = original  # type: ignore[method-assign]
+                cls.__setattr__ = original
 
     def of(self, loader: DataLoader[Any]) -> Iterator[SetAfterSplit]:
         """Yield the noted attributes of the datasets that a loader holds."""

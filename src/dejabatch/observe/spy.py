@@ -14,7 +14,7 @@ import math
 import operator
 import random
 import time
-from collections.abc import Sequence, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar
 
@@ -70,8 +70,8 @@ from dejabatch.observe.record import (
     as_indices,
 )
 from dejabatch.observe.seedings import noting_seeds
-from dejabatch.observe.splitting import SplitDatasets
 from dejabatch.observe.sources import sources_of
+from dejabatch.observe.splitting import SplitDatasets
 from dejabatch.state import generators
 from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import DIGEST_SIZE, fingerprint

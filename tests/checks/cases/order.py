@@ -457,6 +457,12 @@ BROKEN = {
         ("error", "loader.__iter__"),
         "all 3 batches of the second epoch are those of the first",
     ),
+    "the batches of one epoch again, in another order": (
+        "loader-repeats-batches",
+        delivers([[3, 1, 2], [2, 3, 1]], inside=[SHUFFLED, OTHERWISE]),
+        ("error", "loader.__iter__"),
+        "all 3 batches of the second epoch are those of the first in another order",
+    ),
     "a loader that seeds": (
         "loader-repeats-batches",
         delivers([[3, 1, 2], [1, 3, 2]], states=["seeded", "seeded"]),

@@ -1,5 +1,7 @@
 """Observations for the checks of section 1_sample."""
 
+import dataclasses
+
 import numpy as np
 from observations import (
     answers,
@@ -21,6 +23,7 @@ from dejabatch.observe.record import (
     Draws,
     Ended,
     NestedSubset,
+    SetAfterSplit,
 )
 
 ORDER = list(range(16))
@@ -50,6 +53,17 @@ def filled(rows):
     """Return a batch of three samples and a missing one, with so many different rows."""
     fetches = [fetch([None, 1, 2, 3], indices=range(4), rows=rows, missing=1)]
     return observation(fetches, answers=answers())
+
+
+def left_out(samples):
+    """Return two epochs with a batch that lacks so many rows."""
+    batches = [
+        fetch([*range(4)], indices=range(4), epoch=0),
+        fetch([4, None], indices=[4, 5], epoch=0, batch=1, missing=1),
+        fetch([*range(4)], indices=range(4), epoch=1),
+    ]
+    batches[1] = dataclasses.replace(batches[1], left_out=samples)
+    return observation(batches, answers=answers())
 
 
 def rebuilt(contents):
@@ -103,9 +117,9 @@ def shared(contents, **changes):
     return observation([fetch(ORDER, indices=ORDER, contents=contents)], **changes)
 
 
-def described(details, parts=None):
-    """Return four images, each under four indices, with small parts of their own."""
-    contents = [i // 4 for i in ORDER]
+def described(details, parts=None, contents=None):
+    """Return images, by default each under four indices, with small parts of their own."""
+    contents = contents or [i // 4 for i in ORDER]
     one = fetch(
         ORDER, indices=ORDER, contents=contents, details=details, parts=parts or {}
     )
@@ -507,6 +521,15 @@ BROKEN = {
         ("note", "dataset.__getitem__"),
         "samples with one content differ in small parts",
     ),
+    "short captions of some images, told apart": (
+        "indices-share-a-sample",
+        described(
+            [f"caption {i}" if i in {0, 1, 2, 13, 14, 15} else "" for i in ORDER],
+            contents=[*ORDER[:13], 0, 1, 2],
+        ),
+        ("note", "dataset.__getitem__"),
+        "samples with one content differ in small parts",
+    ),
     "candidates for a history": (
         "indices-share-a-sample",
         described([NO_CONTENT] * 16, parts={"['item']": [i % 15 for i in ORDER]}),
@@ -553,6 +576,47 @@ BROKEN = {
         once(answers=answers(**KEPT)),
         ("error", "dataset.c"),
         "index 0 is random the first time, and the same each of the 8 times",
+    ),
+    "random numbers kept beside others": (
+        "cached-augmentation",
+        once(answers=random_answers("torch", kept_in_store=("dataset.mixed[0]",))),
+        ("warning", "dataset.mixed"),
+        "draws random numbers into dataset.mixed[0], and later samples, which vary",
+    ),
+    "random numbers of an attribute kept in workers that end": (
+        "cached-augmentation",
+        once(
+            answers=random_answers("torch", kept_in_store=("dataset.noise",)),
+            facts=WORKERS,
+        ),
+        ("note", "dataset.noise"),
+        "until its worker ends",
+    ),
+    "three equal views": (
+        "one-draw-for-the-whole-batch",
+        once(answers=random_answers("torch", equal_views=("[0]", "[1]", "[2]"))),
+        ("warning", "dataset.__getitem__"),
+        "the parts [0], [1] and [2] vary with random numbers, and are always equal",
+    ),
+    "two equal views of a collate_fn": (
+        "one-draw-for-the-whole-batch",
+        once(
+            answers=random_answers("torch", equal_views_of_collate=("['q']", "['k']"))
+        ),
+        ("note", "collate_fn"),
+        "the parts ['q'] and ['k'] vary",
+    ),
+    "samples that batches leave out": (
+        "error-fallback-sample",
+        left_out(2),
+        ("note", "collate_fn"),
+        "2 of 6 samples of an epoch are None, and their batches have fewer rows",
+    ),
+    "an attribute that one half sets for both": (
+        "split-shares-transform",
+        once(set_after_split=(SetAfterSplit("dataset.dataset.transform", 2),)),
+        ("warning", "dataset.dataset.transform"),
+        "got another value after the split: all 2 subsets",
     ),
     "a cache on the disk": (
         "cached-augmentation",
@@ -839,6 +903,38 @@ RIGHT = {
         "cached-augmentation",
         once(answers=random_answers("torch")),
     ),
+    "random numbers kept, as expected": (
+        "cached-augmentation",
+        once(
+            answers=random_answers("torch", kept_in_store=("dataset.mixed[0]",)),
+            expect=Expect(deterministic=True),
+        ),
+    ),
+    "numbers that the first sample draws into a cache": (
+        "inplace-edit-of-stored-data",
+        once(answers=answers(**EDIT | {"kept_in_store": ("dataset.mixed[0]",)})),
+    ),
+    "a cache that keeps a part": (
+        "inplace-edit-of-stored-data",
+        once(
+            answers=answers(
+                same_states=b"2",
+                changed_objects={"dataset.read": "cache"},
+                kept_parts=LATENT,
+            )
+        ),
+    ),
+    "samples that a row of zeros stands for": (
+        "error-fallback-sample",
+        left_out(0),
+    ),
+    "few samples drawn again by seed and index": (
+        "indices-share-a-sample",
+        shared(
+            [i % 12 for i in ORDER],
+            answers=answers(seeding_places=("dataset.pick",)),
+        ),
+    ),
     "a cache, as expected": (
         "cached-augmentation",
         once(answers=answers(**KEPT), expect=Expect(deterministic=True)),
@@ -903,6 +999,23 @@ RIGHT = {
 }
 
 OPEN = {
+    "a part that the loader's own __iter__ draws": (
+        "augmented-once",
+        once(
+            answers=answers(),
+            rebuilt=rebuilt([f"other {i}" for i in range(16)]),
+            changed_by_iter=("dataset.negatives",),
+        ),
+        "the loader's own __iter__ changes dataset.negatives",
+    ),
+    "random numbers kept by a dataset with epochs": (
+        "cached-augmentation",
+        once(
+            answers=random_answers("torch", kept_in_store=("dataset.mixed[0]",)),
+            facts=facts(dataset_has_epoch=True),
+        ),
+        "knows of epochs",
+    ),
     "random numbers without an effect": (
         "transform-that-does-nothing",
         once(answers=answers(drawn_from=("torch",))),

@@ -593,7 +593,9 @@ class _Questions:
         if not paths:
             return ()
         again = Step(index, later[0])
-        made = {self._samples.trial(Step(index, s), again).digests[1] for s in (one, other)}
+        made = {
+            self._samples.trial(Step(index, s), again).digests[1] for s in (one, other)
+        }
         return tuple(paths) if len(made) > 1 else ()
 
     def _stored_by(self, index: int, state: int) -> dict[str, object]:
@@ -608,7 +610,7 @@ class _Questions:
             return {}
         kept = {path: value for path, value in first.items() if last[path] == value}
         new = {path: value[1] for path, value in kept.items() if path not in before}
-        # What an lru_cache holds cannot be read.
+        # The values in an lru_cache cannot be read.
         caches = (path for path, value in kept.items() if value[0] == "cache")
         return new | {path: state for path in caches if before.get(path) != kept[path]}
 

@@ -158,7 +158,8 @@ class Begun:
         renew_iterators(outer)
         next(iter(outer), None)
         renew_iterators(outer)
-        loader: Any = unwrap(outer)
+        loader = unwrap(outer)
+        assert isinstance(loader, DataLoader)
         # As the loader of `make_loader` has it.
         if loader is held_by_wrapper(outer):
             loader.__dict__[WRAPPED] = shuffled_cycles(outer)

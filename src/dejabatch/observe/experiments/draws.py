@@ -129,7 +129,7 @@ def _held(source: Iterable[Any], dataset: object) -> npt.NDArray[np.int64]:
 
 
 class _Epoch(NamedTuple):
-    """What a sampler yielded in one epoch.
+    """The items that a sampler yielded in one epoch.
 
     Attributes
     ----------

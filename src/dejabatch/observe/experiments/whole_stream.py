@@ -34,7 +34,7 @@ def whole_stream(
     Returns
     -------
     dejabatch.observe.record.WholeStream or None
-        What the pass has. None if there are fewer than two workers, if they did not read
+        The samples of the pass. None if there are fewer than two workers, if they did not read
         an epoch to its end, or if the stream is much longer than what the workers gave.
     """
     facts, answers = observation.facts, observation.answers
