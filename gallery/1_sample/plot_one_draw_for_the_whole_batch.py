@@ -105,6 +105,16 @@ if __name__ == "__main__":
         assert distinct == expected
 
 # %%
+# Two views of one image are equal as well, if one draw makes both.
+
+if __name__ == "__main__":
+    view, other = [TRANSFORM(PHOTOGRAPH)] * 2
+    assert torch.equal(view, other)
+    view, other = (TRANSFORM(PHOTOGRAPH) for _ in range(2))
+    assert not torch.equal(view, other)
+    print("one call: equal views; one call for each view: different views")
+
+# %%
 # The fix
 # -------
 # Call the transform in ``__getitem__``, for one image at a time. In a ``collate_fn``,

@@ -32,7 +32,7 @@ from collections import Counter
 
 import matplotlib.pyplot as plt
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 
 class Rows(Dataset):
@@ -79,6 +79,25 @@ if __name__ == "__main__":
     seen = count_samples(DataLoader(TooShort(), batch_size=8))
     print(f"length 24: {len(seen)} of 32 samples appear")
     assert len(seen) == 24
+
+# %%
+# A sampler has a length, too. ``len(loader)`` follows it, whatever the sampler yields.
+
+
+class EveryOther(Sampler):
+    def __len__(self):
+        return 32
+
+    def __iter__(self):
+        return iter(range(0, 32, 2))
+
+
+if __name__ == "__main__":
+    loader = DataLoader(Rows(), batch_size=8, sampler=EveryOther())
+    batches = sum(1 for _ in loader)
+    print(f"len(loader) is {len(loader)}, and an epoch has {batches} batches")
+    assert len(loader) == 4
+    assert batches == 2
 
 # %%
 # An index table with a small data type also repeats samples. ``uint8`` turns 256 into

@@ -132,6 +132,24 @@ if __name__ == "__main__":
     del persistent  # stops its workers
 
 # %%
+# A stream that never ends has the same failure, if each round makes the generator anew.
+
+
+class EndlessRounds(IterableDataset):
+    def __iter__(self):
+        while True:
+            yield from ConstantSeed()
+
+
+if __name__ == "__main__":
+    stream = iter(load(EndlessRounds(), *OPTIONS["no workers"]))
+    first, second = ([next(stream) for _ in range(LENGTH)] for _ in range(2))
+    print(
+        "endless stream:", "same" if first == second else "different", "rounds"
+    )
+    assert first == second
+
+# %%
 # The fix
 # -------
 # Seed the generator from the run's seed and the epoch. Your loop calls ``set_epoch`` before
