@@ -741,7 +741,9 @@ class Crops(Images):
             crops.append(lambda image: image[:, :, left : left + 3])  # noqa: B023
             if not self.late:
                 crops[-1] = crops[-1](IMAGES[index])
-        return [crop(IMAGES[index]) for crop in crops] if self.late else crops
+        if self.late:
+            crops = [crop(IMAGES[index]) for crop in crops]
+        return {"crops": crops}
 
 
 class EndlessRounds(IterableDataset):

@@ -228,6 +228,48 @@ def test_indices_with_random_labels_are_seen(noise, found, monkeypatch):
     assert answers.other_labels == found
 
 
+class Rows(Lists):
+    """Has a row for each index; a subclass makes some of them at random."""
+
+    def __init__(self):
+        self.rows = np.random.default_rng(0).random((40, 6))
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        return self.at_random(index) if index % 5 == 3 else self.rows[index]
+
+
+class TakesAnother(Rows):
+    def at_random(self, _index):
+        return self.rows[5 * random.randrange(8)]
+
+
+class Jitters(Rows):
+    def at_random(self, index):
+        return self.rows[index] * random.random()
+
+
+class IsBlankAtTimes(Rows):
+    def __init__(self):
+        super().__init__()
+        self.rows[::5] = 0
+
+    def at_random(self, index):
+        return self.rows[index] * random.randrange(2)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "found"),
+    [(TakesAnother, {*range(3, 40, 5)}), (Jitters, set()), (IsBlankAtTimes, set())],
+)
+def test_few_indices_with_samples_of_others_are_found(dataset, found, monkeypatch):
+    monkeypatch.setattr(ask_again, "_SECONDS_FOR_CONTENTS", 60)
+    answers = _Questions(DataLoader(dataset()), [0, 1], list(range(40)), seconds=60)()
+    assert set(answers.other_samples) == found
+
+
 class Passes(IterableDataset):
     def __init__(self, passes):
         self.passes = passes

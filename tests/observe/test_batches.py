@@ -169,6 +169,11 @@ def test_item_of_a_stream_that_is_a_batch_has_samples(item, number):
         ([{"[0]": b"a", "[1]": b"a"}, {"[0]": b"a", "[1]": b"a"}], ()),  # not random
         ([{"[0]": b"a", "[1]": b"c"}, {"[0]": b"b", "[1]": b"c"}], ()),
         ([{"[0]": b"a", "[9]": b"a"}, {"[0]": b"b", "[9]": b"b"}], ()),  # labels
+        ([{"['x']": b"a", "['y']": b"a"}, {"['x']": b"b", "['y']": b"b"}], ()),
+        (
+            [{"['x1']": b"a", "['x2']": b"a"}, {"['x1']": b"b", "['x2']": b"b"}],
+            ("['x1']", "['x2']"),
+        ),
         (  # an image beside the first of two views
             [{"[0]": b"a", "['x'][0]": b"a"}, {"[0]": b"b", "['x'][0]": b"b"}],
             (),

@@ -77,16 +77,31 @@ class Draws:
         generator = torch.Generator().manual_seed(0)
         return torch.rand(1, generator=generator)
 
+    def constant_without_a_name(self):
+        return np.random.RandomState(42).random()
+
+    def of_another_size(self):
+        rng = np.random.default_rng(7)
+        return rng.random(self.rng.integers(1, 50))
+
     def new(self):
         rng = random.Random(random.getrandbits(64))
         return rng.random()
 
 
-@pytest.mark.parametrize(("name", "alike"), [("constant", True), ("new", False)])
+@pytest.mark.parametrize(
+    ("name", "alike"),
+    [
+        ("constant", True),
+        ("constant_without_a_name", True),
+        ("of_another_size", True),
+        ("new", False),
+    ],
+)
 def test_generators_that_a_function_makes_are_compared(name, alike):
     draws = Draws()
     one, other = (local_generators(getattr(draws, name), [draws.rng]) for _ in range(2))
-    assert len(one) == 1
+    assert {place.partition(":")[0] for place in one} == {f"Draws.{name}"}
     assert same_states(one, other).made_by == (f"Draws.{name}",) * alike
 
 

@@ -83,6 +83,12 @@ def test_lengths_are_those_of_containers_and_first_dimensions():
     assert lengths({"dataset": (1, {2: 3})}) == {2, 1}
 
 
+def test_rows_of_tables_have_a_length():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"day": range(9), "sold": range(9)})
+    assert 9 in lengths({"dataset": table})
+
+
 def test_library_is_the_installed_package_of_a_module():
     assert library_of("torch.nn") == "torch"
     assert library_of("functools") is None

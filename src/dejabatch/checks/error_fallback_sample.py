@@ -34,14 +34,16 @@ def check(
 
 def _at_random(answers: Answers) -> Diagnosis | None:
     """Look for a few indices that return the sample of a random index."""
-    if not answers.other_labels:
+    indices = answers.other_samples or answers.other_labels
+    if not indices:
         return None
-    first, *others = answers.other_labels
+    first, *others = indices
     said = f"index {first}" + (f" and {len(others)} others" if others else "")
+    part = "sample" if answers.other_samples else "label"
     return Diagnosis(
         severity="warning",
         where="dataset.__getitem__",
-        evidence=f"the label of {said} depends on random numbers, and all other indices "
+        evidence=f"the {part} of {said} depends on random numbers, and all other indices "
         "keep theirs",
         title="Some indices return the sample of another index",
         fix="Find the samples that cannot be used once before training, and leave them "

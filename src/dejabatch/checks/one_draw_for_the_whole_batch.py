@@ -50,7 +50,8 @@ def check(
 
 def _equal_views(where: str, views: Sequence[str]) -> Diagnosis:
     """Report views that one draw has made; an input and its target may be meant to be."""
-    several = len(views) > _INPUT_AND_TARGET
+    in_list = all(view.count("[") > 1 for view in views)
+    several = len(views) > _INPUT_AND_TARGET and in_list
     return Diagnosis(
         severity="warning" if several else "note",
         where=where,

@@ -25,6 +25,10 @@ def check(
         of_sampler = _length_of_sampler(observation.draws, facts)
         if of_sampler is not None:
             return of_sampler
+    answers = observation.answers
+    if facts.length is not None and not facts.map_style and answers:
+        if answers.endless:
+            return _never_ends(facts.length)
     if facts.length is None or not facts.map_style:
         cannot_tell("there is no map-style dataset with a length")
     if observation.expect.repeats:
@@ -105,6 +109,17 @@ def _too_short(items: int, length: int) -> Diagnosis:
         title="Some samples are never drawn, because the dataset says it is shorter",
         fix=f"Return {items} in `__len__`. If the rest is left out on purpose, store the "
         "number as an attribute or use a `torch.utils.data.Subset`.",
+    )
+
+
+def _never_ends(length: int) -> Diagnosis:
+    return Diagnosis(
+        severity="note",
+        where="dataset.__iter__",
+        evidence=f"the length of the dataset is {length}, and a pass over it never ends",
+        title="An epoch never ends, although the dataset has a length",
+        fix="Leave out the endless loop in `__iter__`, so that an evaluation reads each "
+        "sample once. For training in steps, leave out `__len__`.",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
+import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -117,6 +118,9 @@ def _filled(sample: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
     for key, item in items.items():
         filled[key] = item
     return filled
+
+
+_DIGITS = re.compile(r"\d+")
 
 
 def digest_of_parts(parts: Mapping[str, Any]) -> dict[str, bytes]:
@@ -336,15 +340,14 @@ def equal_views(
     Returns
     -------
     tuple of str
-        Parts that lie side by side in a list, a tuple or a mapping; the most that do.
-        Empty if there are none.
+        Parts whose paths differ by numbers alone, such as ``['view1']`` and ``['view2']``;
+        the most that do. Empty if there are none.
     """
     first, *others = samples
     groups: dict[tuple[str, bytes], list[str]] = {}
     for path, digest in first.items():
         if path not in small and path.endswith("]"):
-            side_by_side = path[: path.rfind("[")]
-            groups.setdefault((side_by_side, digest), []).append(path)
+            groups.setdefault((_DIGITS.sub("", path), digest), []).append(path)
     found = [
         tuple(paths)
         for paths in groups.values()

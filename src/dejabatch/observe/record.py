@@ -745,6 +745,8 @@ class Answers:
         sample was taken without an exception.
     other_labels : tuple of int
         The few indices whose label depends on random numbers, where all others keep theirs.
+    other_samples : tuple of int
+        The few indices that have samples of other indices, as random numbers decide.
     idle_transforms : tuple of str, or None
         Paths of random transforms that returned their input.
     ignored_transforms : tuple of str
@@ -851,6 +853,7 @@ class Answers:
     contents: Mapping[int, bytes] | None = None
     swallowed_errors: Mapping[int, str] | None = None
     other_labels: tuple[int, ...] = ()
+    other_samples: tuple[int, ...] = ()
     idle_transforms: tuple[str, ...] | None = None
     ignored_transforms: tuple[str, ...] = ()
     periods: tuple[int, ...] | None = None

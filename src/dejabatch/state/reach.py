@@ -319,7 +319,7 @@ def holders(
 
 
 def lengths(roots: Mapping[str, object]) -> set[int]:
-    """Return the lengths of all lists, tuples, dicts, tensors and arrays in reach.
+    """Return the lengths of all lists, tuples, dicts, tables, tensors and arrays in reach.
 
     Parameters
     ----------
@@ -329,14 +329,15 @@ def lengths(roots: Mapping[str, object]) -> set[int]:
     Returns
     -------
     set of int
-        The number of items of each container, and the first dimension of each tensor
-        and array that has a dimension.
+        The number of items of each container, and the first dimension of each tensor,
+        array and table of pandas that has a dimension.
     """
     found = set()
     for _, value in walk(roots, classes=False):
-        if is_a(value, (torch.Tensor, np.ndarray)):
+        of_pandas = library_of(type(value).__module__) == "pandas"
+        if is_a(value, (torch.Tensor, np.ndarray)) or of_pandas:
             array: Any = value
-            found |= set(array.shape[:1])
+            found |= set(getattr(array, "shape", ())[:1])
         for kind in (list, tuple, dict):
             if is_a(value, kind):
                 found.add(kind.__len__(value))  # type: ignore[arg-type]

@@ -594,17 +594,27 @@ BROKEN = {
     ),
     "three equal views": (
         "one-draw-for-the-whole-batch",
-        once(answers=random_answers("torch", equal_views=("[0]", "[1]", "[2]"))),
+        once(
+            answers=random_answers(
+                "torch", equal_views=("[0][0]", "[0][1]", "[0][2]")
+            )
+        ),
         ("warning", "dataset.__getitem__"),
-        "the parts [0], [1] and [2] vary with random numbers, and are always equal",
+        "the parts [0][0], [0][1] and [0][2] vary with random numbers, and are always",
+    ),
+    "an input and its targets": (
+        "one-draw-for-the-whole-batch",
+        once(answers=random_answers("torch", equal_views=("[0]", "[1]", "[2]"))),
+        ("note", "dataset.__getitem__"),
+        "the parts [0], [1] and [2] vary",
     ),
     "two equal views of a collate_fn": (
         "one-draw-for-the-whole-batch",
         once(
-            answers=random_answers("torch", equal_views_of_collate=("['q']", "['k']"))
+            answers=random_answers("torch", equal_views_of_collate=("['x1']", "['x2']"))
         ),
         ("note", "collate_fn"),
-        "the parts ['q'] and ['k'] vary",
+        "the parts ['x1'] and ['x2'] vary",
     ),
     "samples that batches leave out": (
         "error-fallback-sample",
@@ -641,6 +651,22 @@ BROKEN = {
         once(answers=answers(other_labels=(3, 11))),
         ("warning", "dataset.__getitem__"),
         "the label of index 3 and 1 others depends on random numbers",
+    ),
+    "an index with samples of others": (
+        "error-fallback-sample",
+        once(answers=answers(other_samples=(3,))),
+        ("warning", "dataset.__getitem__"),
+        "the sample of index 3 depends on random numbers, and all other indices",
+    ),
+    "an endless stream with a length": (
+        "wrong-length",
+        observation(
+            streams(range(4)),
+            facts=facts(map_style=False, length=60),
+            answers=answers(endless=True, first_in_new_process=None),
+        ),
+        ("note", "dataset.__iter__"),
+        "the length of the dataset is 60, and a pass over it never ends",
     ),
     "collate that mixes parts up": (
         "collate-repeats-one-sample",

@@ -649,6 +649,7 @@ class _Questions:
         swallowed = attempt(self._swallowed_errors, contents or {})
         yield {"swallowed_errors": swallowed}
         yield {"other_labels": attempt(self._other_labels) or ()}
+        yield {"other_samples": attempt(self._other_samples) or ()}
         about = attempt(self._about_one_sample, index) or {}
         yield about
         if about.get("seeding_places"):
@@ -736,6 +737,39 @@ class _Questions:
             elif len(labels) > 1:
                 return ()
         return tuple(random) if 3 * len(random) <= tried else ()
+
+    def _other_samples(self) -> tuple[int, ...]:
+        """Return the few indices that have samples of others, as random numbers decide.
+
+        All other indices have one sample each, whatever the random numbers.
+        """
+        made: dict[int, set[bytes]] = {}
+        deadline = time.monotonic() + _SECONDS_FOR_CONTENTS
+        step = max(1, len(self._suspects) // _MOST_SUSPECTS)
+        for index in self._suspects[::step]:
+            made[index] = self._samples_of(index)
+            if time.monotonic() > deadline:
+                return ()
+        of_one = Counter(d for one in made.values() if len(one) == 1 for d in one)
+        # Blank samples belong to several indices.
+        kept = {digest for digest, indices in of_one.items() if indices == 1}
+        random = [index for index, digests in made.items() if len(digests) > 1]
+        others = [made[index] & kept for index in random]
+        if not random or 2 * len(random) > len(made) or len(set().union(*others)) < 2:
+            return ()
+        return tuple(random) if 2 * sum(map(bool, others)) > len(random) else ()
+
+    def _samples_of(self, index: int) -> set[bytes]:
+        """Return the digests of samples of an index from several states."""
+        found = set()
+        for state in (0, *OTHER_STATES):
+            step = Step(index, state)
+            self._samples.set_states(step)
+            before = {} if state else generators.global_digests()
+            found.add(fingerprint(self._samples.fetch(index)))
+            if not state and before == generators.global_digests():
+                break  # nothing is drawn
+        return found
 
     def _labels_of(self, index: int) -> set[int] | None:
         """Return the labels of a sample that is made from several states."""

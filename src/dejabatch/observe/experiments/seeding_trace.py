@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Callable, Collection, Mapping
-from itertools import pairwise
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import pairwise, takewhile
 from types import CodeType, FrameType
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,6 +15,7 @@ from dejabatch.state.generators import Generator
 
 T = TypeVar("T")
 
+_CONSTRUCTORS = {"Random", "RandomState", "default_rng"}
 _SHUFFLING_NAMES = {"shuffle", "permutation", "permuted", "randperm"}
 
 
@@ -80,23 +81,32 @@ def local_generators(
     Returns
     -------
     dict of str to bytes
-        The digest of each generator when its function returned, by the qualified name of
-        the function and the variable.
+        The digest of each generator before it has drawn, by the qualified name of the
+        function and the variable. A line that makes one from a number in the code
+        counts as well, with no variable.
     """
     found: dict[str, bytes] = {}
     held = {generators.identity(generator) for generator in known}
+    lines: dict[CodeType, frozenset[int]] = {}
 
     def enter(frame: FrameType, _event: str, _argument: Any) -> Any:
-        if SEEDING_NAMES.isdisjoint(frame.f_code.co_names) or not is_of_user(frame):
+        code = frame.f_code
+        if SEEDING_NAMES.isdisjoint(code.co_names) or not is_of_user(frame):
             return None
-        frame.f_trace_lines = False
+        if code not in lines:
+            lines[code] = _constant_lines(code)
         return step
 
     def step(frame: FrameType, event: str, _argument: Any) -> Any:
-        if event == "return":
-            for name, value in frame.f_locals.items():
-                if generators.is_rng(value) and generators.identity(value) not in held:
-                    place = f"{frame.f_code.co_qualname}: {name}"
+        if event not in {"line", "return"}:
+            return step
+        name = frame.f_code.co_qualname
+        if event == "line" and frame.f_lineno in lines[frame.f_code]:
+            found[f"{name}:"] = b"a number in the code"
+        for variable, value in frame.f_locals.items():
+            place = f"{name}: {variable}"
+            if place not in found and generators.is_rng(value):
+                if generators.identity(value) not in held:
                     found[place] = generators.digest(value)
         return step
 
@@ -159,12 +169,46 @@ def _seeding_lines(code: CodeType) -> frozenset[int]:
         return frozenset()
     instructions = list(dis.get_instructions(code))
     return frozenset(
-        instruction.positions.lineno
+        line
         for before, instruction in pairwise(instructions)
         if _loads_seeding_function(before, instruction)
-        and instruction.positions is not None
-        and instruction.positions.lineno is not None
+        and (line := _line_of(instruction)) is not None
     )
+
+
+def _constant_lines(code: CodeType) -> frozenset[int]:
+    """Return the lines that make a generator with a number in the code as its seed.
+
+    Lines that decide something do not count: they may take a stored generator instead.
+    """
+    if not _CONSTRUCTORS.intersection(code.co_names):
+        return frozenset()
+    instructions = list(dis.get_instructions(code))
+    decide = {_line_of(one) for one in instructions if "JUMP" in one.opname}
+    return frozenset(
+        line
+        for number, instruction in enumerate(instructions, 1)
+        if instruction.opname.startswith("LOAD_")
+        and instruction.argval in _CONSTRUCTORS
+        and (line := _line_of(instruction)) is not None
+        and line not in decide
+        and _is_called_with_number(instructions[number:])
+    )
+
+
+def _line_of(instruction: dis.Instruction) -> int | None:
+    return None if instruction.positions is None else instruction.positions.lineno
+
+
+def _is_called_with_number(following: Sequence[dis.Instruction]) -> bool:
+    """Return whether a number in the code is all that a function is called with."""
+    arguments = takewhile(lambda one: not one.opname.startswith("CALL"), following)
+    loaded = [
+        one
+        for one in arguments
+        if one.opname not in {"PRECALL", "PUSH_NULL", "CACHE", "KW_NAMES"}
+    ]
+    return len(loaded) == 1 and type(loaded[0].argval) is int
 
 
 def _loads_seeding_function(
