@@ -61,7 +61,10 @@ in_environment = functools.partial(
 
 
 def run(
-    session: nox.Session, program: str, *arguments: str, env: dict[str, str] | None = None
+    session: nox.Session,
+    program: str,
+    *arguments: str,
+    env: dict[str, str] | None = None,
 ) -> None:
     """Run a program of the shared environment."""
     path = str(shared["programs"] / program)

@@ -699,6 +699,42 @@ class SetEpochWithoutEffect(IterableDataset):
         yield from np.random.default_rng(0).permutation(LENGTH)
 
 
+class ReusesABatch:
+    def __init__(self):
+        self.batch = torch.zeros(4, 3, 6, 6)
+
+    def __call__(self, samples):
+        for row, sample in zip(self.batch, samples, strict=False):
+            row.copy_(sample)
+        return self.batch[: len(samples)]
+
+
+class SeededWithoutEpoch(Images):
+    epoch = 0
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng([7, index])
+        return IMAGES[index] * rng.random()
+
+
+class SeededWithEpoch(SeededWithoutEpoch):
+    def __getitem__(self, index):
+        rng = np.random.default_rng([7, self.epoch, index])
+        return IMAGES[index] * rng.random()
+
+
+class Skips(Images):
+    """Take a random image in place of some that cannot be used."""
+
+    def __getitem__(self, index):
+        while index % 9 == 0:
+            index = random.randrange(LENGTH)
+        return IMAGES[index]
+
+
 class KeepsMixed(Images):
     """Keep an image with noise, and draw its gain each time."""
 
@@ -984,6 +1020,21 @@ KINDS = {
         SetsLimit(Limited(), persistent_workers=True, **TWO),
         SetsLimit(Limited(), **TWO),
         ("stale-worker-copy", "dataset.limit"),
+    ),
+    "a buffer of collate_fn": (
+        load(Images(), collate_fn=ReusesABatch(), **TWO),
+        load(Images(), collate_fn=torch.stack, **TWO),
+        ("reused-buffer", "collate_fn"),
+    ),
+    "an epoch that no seed has": (
+        load(SeededWithoutEpoch()),
+        load(SeededWithEpoch()),
+        ("augmented-once", "dataset.__getitem__"),
+    ),
+    "a sample that a random one replaces": (
+        load(Skips(), shuffle=True),
+        load(Subset(Images(), [i for i in range(LENGTH) if i % 9]), shuffle=True),
+        ("error-fallback-sample", "dataset.__getitem__"),
     ),
     "a part that a cache keeps": (
         load(KeepsMixed(), shuffle=True),

@@ -515,3 +515,25 @@ class NotNumbered(Numbered):
 def test_attribute_of_collate_fn_that_the_loader_sets_is_seen(collate_fn, paths):
     loader = TellsItsCollate(Lists(), batch_size=2, collate_fn=collate_fn())
     assert unseen_by_workers(lambda: loader, time_limit=60) == paths
+
+
+class SeedsByIndex(KnowsEpoch):
+    def __getitem__(self, index):
+        return np.random.default_rng([self.seed_of_epoch(), index]).random(4)
+
+    def seed_of_epoch(self):
+        return 0
+
+
+class SeedsByEpochAndIndex(SeedsByIndex):
+    def seed_of_epoch(self):
+        return self.epoch
+
+
+@pytest.mark.parametrize(
+    ("dataset", "changes"),
+    [(SeedsByIndex, False), (SeedsByEpochAndIndex, True), (Lists, None)],
+)
+def test_samples_of_two_epochs_are_compared(dataset, changes):
+    answers = _Questions(DataLoader(dataset()), [0, 1], [0, 1], seconds=30)()
+    assert answers.set_epoch_changes_samples is changes

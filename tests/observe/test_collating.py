@@ -212,3 +212,24 @@ def early(starts):
 )
 def test_equal_views_of_collate_fn_are_found(cuts, found):
     assert asked(views(cuts)).equal_views_of_collate == found
+
+
+class Buffer:
+    def __init__(self):
+        self.batch = torch.zeros(8, 3, 4)
+
+    def __call__(self, samples):
+        self.batch[: len(samples)] = images(samples)
+        return self.batch[: len(samples)]
+
+
+class ClonedBuffer(Buffer):
+    def __call__(self, samples):
+        return super().__call__(samples).clone()
+
+
+@pytest.mark.parametrize(
+    ("collate_fn", "found"), [(Buffer, True), (ClonedBuffer, False)]
+)
+def test_batch_that_the_next_one_overwrites_is_seen(collate_fn, found):
+    assert asked(collate_fn()).overwritten_by_collate is found

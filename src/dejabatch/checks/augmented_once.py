@@ -8,7 +8,7 @@ from dejabatch.evidence.answers import answers_of
 from dejabatch.evidence.facts import FUNCTION, facts_of
 from dejabatch.evidence.frozen import Redrawn, fixed_parts, redrawn
 from dejabatch.findings import Diagnosis, Severity, cannot_tell
-from dejabatch.observe.record import Observation
+from dejabatch.observe.record import Answers, Observation
 
 # Share of samples that a random number leaves as they were, where it decides on some.
 _SOME = 0.1
@@ -28,16 +28,16 @@ def check(
     if not fixed:
         return None
     severity: Severity = "error" if meant is False else "warning"
-    if observation.changed_by_iter:
-        cannot_tell(
-            f"the loader's own __iter__ changes {observation.changed_by_iter[0]}"
-        )
+    if changed := observation.begun_twice.changed:
+        cannot_tell(f"the loader's own __iter__ changes {changed[0]}")
     if observation.rebuilt is not None and (drawn := evidence.of(redrawn)):
         return _drawn_when_made(drawn, severity, observation.resembling)
     if answers.random:  # another part of the sample
         return _largest_part(observation) if meant is False else None
     if meant is False:
         return _asked_to_vary(observation)
+    if answers.seeding_places and answers.set_epoch_changes_samples is False:
+        return _epoch_without_effect(answers)
     if facts_of(observation).dataset_has_set_epoch:
         cannot_tell(
             "the dataset has a set_epoch", "check that your loop calls set_epoch"
@@ -83,6 +83,8 @@ def _drawn_when_made(
 
 def _asked_to_vary(observation: Observation) -> Diagnosis:
     answers = answers_of(observation)
+    if answers.seeding_places and answers.set_epoch_changes_samples is False:
+        return _epoch_without_effect(answers)
     if facts_of(observation).dataset_has_set_epoch:
         cannot_tell(
             "the dataset has a set_epoch", "check that your loop calls set_epoch"
@@ -98,6 +100,20 @@ def _asked_to_vary(observation: Observation) -> Diagnosis:
         "the same in every epoch",
         fix="Make the epoch a part of the seed, as `dejabatch.stream(seed, epoch=epoch, "
         "index=index)` does, or draw from torch's global generator.",
+    )
+
+
+def _epoch_without_effect(answers: Answers) -> Diagnosis:
+    """Report a seed without the epoch in a dataset that is told the epoch."""
+    where = answers.seeding_places[0]
+    return Diagnosis(
+        "warning",
+        where,
+        f"set_epoch of the dataset changes no sample, and {where} makes or seeds a "
+        f"generator: index {answers.index} has the same random numbers in every epoch",
+        title="The seed of a sample leaves out the epoch",
+        fix="Make the epoch that `set_epoch` stores a part of the seed, as "
+        "`dejabatch.stream(seed, epoch=epoch, index=index)` does.",
     )
 
 

@@ -52,7 +52,8 @@ def check(
         return None
     if lost := _lost(observation, first) or _too_few(observation):
         return lost
-    return _same_epochs(observation, epochs) or _reseeds(evidence)
+    found = _same_epochs(observation, epochs) or _reseeds(evidence)
+    return found or _makes_alike(observation)
 
 
 def _one_batch(first: list[bytes]) -> Diagnosis:
@@ -151,6 +152,22 @@ def _reseeds(evidence: Evidence[Observation]) -> Diagnosis | None:
         "epoch, and with the `__iter__` of torch's DataLoader it is not",
         title="A DataLoader subclass resets the random seed in every epoch",
         fix=_FIX,
+    )
+
+
+def _makes_alike(observation: Observation) -> Diagnosis | None:
+    """Look for a generator that the loader's ``__iter__`` makes in the same state again."""
+    functions = observation.begun_twice.made_alike
+    if not functions or observation.expect.deterministic:
+        return None
+    return Diagnosis(
+        severity="warning",
+        where="loader.__iter__",
+        evidence=f"{', '.join(functions)} makes a generator in the same state in every "
+        "epoch",
+        title="A DataLoader subclass draws the same random numbers in every epoch",
+        fix="Make the generator once, before the first epoch; pass "
+        "`expect=Expect(deterministic=True)` to `audit` if the same numbers are meant.",
     )
 
 

@@ -13,6 +13,14 @@ def check(
     """Look for a sample that changes when the next one is made."""
     facts = facts_of(observation)
     answers = answers_of(observation, again=False)
+    if answers.overwritten_by_collate and not answers.overwritten:
+        return Diagnosis(
+            severity="error" if facts.num_workers else "warning",
+            where="collate_fn",
+            evidence="the content of a batch changed when collate_fn made the next one",
+            title="A batch is overwritten by the next batch",
+            fix="Make a new tensor for each batch, or return `buffer.clone()`.",
+        )
     # A sample that changes even when no other is made has another cause.
     if not answers.overwritten or answers.changes_by_itself:
         return None

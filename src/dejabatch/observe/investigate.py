@@ -11,7 +11,7 @@ from dejabatch.observe.children import can_fork
 from dejabatch.observe.experiments.ask_again import ask
 from dejabatch.observe.experiments.delivered import (
     Begun,
-    changed_by_iter,
+    begun_twice,
     delivered,
     delivered_copies,
 )
@@ -195,8 +195,8 @@ def _read_as_program(
         copies = delivered_copies(make_outer, index, time_limit=left / 2)
         seen = dataclasses.replace(seen, delivered_copies=copies)
     if index is not None and (left := _seconds_until(deadline)):
-        changed = changed_by_iter(make_outer, time_limit=left / 2)
-        seen = dataclasses.replace(seen, changed_by_iter=changed)
+        begun = begun_twice(make_outer, time_limit=left / 2)
+        seen = dataclasses.replace(seen, begun_twice=begun)
     return seen
 
 

@@ -549,6 +549,22 @@ class SetAfterSplit(NamedTuple):
     subsets: int
 
 
+class BegunTwice(NamedTuple):
+    """What two passes do that are begun by a loader's own ``__iter__``.
+
+    Attributes
+    ----------
+    changed : tuple of str
+        Paths of numbers and arrays of the dataset that the second pass changes, as one
+        that draws negatives does.
+    made_alike : tuple of str
+        Names of methods that make a generator in one state in both passes.
+    """
+
+    changed: tuple[str, ...] = ()
+    made_alike: tuple[str, ...] = ()
+
+
 class WholeStream(NamedTuple):
     """A pass over an iterable dataset where it is not split between workers.
 
@@ -672,6 +688,8 @@ class Answers:
     fixed_parts : tuple of str
         Paths of parts of the sample that are the same in all samples that were made. The
         empty path is the whole sample.
+    overwritten_by_collate : bool
+        Whether a batch changes while ``collate_fn`` makes the next one.
     equal_views, equal_views_of_collate : tuple of str
         Paths of parts of the sample, or of a batch of `collate_fn`, that lie side by side,
         are equal, and vary with random numbers.
@@ -778,6 +796,9 @@ class Answers:
     starts_over_after : int or None
         After how many samples an endless pass begins again with the same samples in the
         same order; None if it does not.
+    set_epoch_changes_samples : bool or None
+        For a map-style dataset with a ``set_epoch``, whether calling it changes samples;
+        None if there is none, or if it was not tried.
     set_epoch_changes_order : bool or None
         For an iterable dataset with a ``set_epoch``, whether calling it changes the order
         or the samples; None if there is none, or if it was not tried.
@@ -828,6 +849,7 @@ class Answers:
     other_states_first: tuple[bytes, ...] = ()
     fixed_parts: tuple[str, ...] = ()
     largest_part: str = ""
+    overwritten_by_collate: bool = False
     equal_views: tuple[str, ...] = ()
     equal_views_of_collate: tuple[str, ...] = ()
     drawn_from: tuple[str, ...] = ()
@@ -867,6 +889,7 @@ class Answers:
     endless: bool = False
     starts_over_after: int | None = None
     set_epoch_changes_order: bool | None = None
+    set_epoch_changes_samples: bool | None = None
     second_pass_differs: bool | None = None
     batch_depends_on: tuple[str, ...] = ()
     edited_by_collate: Mapping[str, str] = field(default_factory=dict)
@@ -947,9 +970,8 @@ class Observation:
         of its own, or the loader a wrapper.
     delivered_copies : str or None
         As `Answers.batch_of_copies`, for what that ``__iter__`` delivers.
-    changed_by_iter : tuple of str
-        Paths of numbers and arrays of the dataset that a new pass over the loader changes,
-        where ``__iter__`` prepares it, as one that draws negatives does.
+    begun_twice : dejabatch.observe.record.BegunTwice
+        What that ``__iter__`` does in two passes.
     draws : dejabatch.observe.record.Draws or None
         The indices that the sampler draws in several epochs; None for an iterable
         dataset, and for indices that are not integers.
@@ -991,7 +1013,7 @@ class Observation:
     changed_files: tuple[str, ...] = ()
     delivered: Observation | None = None
     delivered_copies: CopiesInBatch | None = None
-    changed_by_iter: tuple[str, ...] = ()
+    begun_twice: BegunTwice = BegunTwice()
     draws: Draws | None = None
     seedings: tuple[Seeding, ...] = ()
     set_after_split: tuple[SetAfterSplit, ...] = ()

@@ -13,7 +13,7 @@ from observations import (
 )
 
 from dejabatch import Expect
-from dejabatch.observe.record import BLANK, Draws, EpochEnd, NestedSubset
+from dejabatch.observe.record import BLANK, BegunTwice, Draws, EpochEnd, NestedSubset
 
 ORDER = list(range(16))
 SHUFFLED = np.random.default_rng(0).permutation(16).tolist()
@@ -463,6 +463,14 @@ BROKEN = {
         ("error", "loader.__iter__"),
         "all 3 batches of the second epoch are those of the first in another order",
     ),
+    "a loader that makes a generator alike": (
+        "loader-repeats-batches",
+        delivers(
+            [[3, 1, 2], [4, 5, 6]], begun_twice=BegunTwice((), ("Masks.__iter__",))
+        ),
+        ("warning", "loader.__iter__"),
+        "Masks.__iter__ makes a generator in the same state in every epoch",
+    ),
     "a loader that seeds": (
         "loader-repeats-batches",
         delivers([[3, 1, 2], [1, 3, 2]], states=["seeded", "seeded"]),
@@ -484,6 +492,14 @@ BROKEN = {
 }
 
 RIGHT = {
+    "a loader that makes a generator alike, as expected": (
+        "loader-repeats-batches",
+        delivers(
+            [[3, 1, 2], [4, 5, 6]],
+            begun_twice=BegunTwice((), ("Masks.__iter__",)),
+            expect=Expect(deterministic=True),
+        ),
+    ),
     "indices that two epochs leave out by chance": (
         "sampler-repeats-indices",
         leaves_out(13, held=range(16), epochs=2),

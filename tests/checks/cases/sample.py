@@ -20,6 +20,7 @@ from dejabatch.observe.record import (
     BLANK,
     NO_CONTENT,
     SMALL_CONTENT,
+    BegunTwice,
     Draws,
     Ended,
     NestedSubset,
@@ -83,6 +84,7 @@ def with_length(length, *yielded, complete=True):
 CURSOR = {"same_states": b"1", "first": b"0", "other_index_first": b"0"}
 EDIT = {"same_states": b"2", "edited_objects": {"dataset.data": "array"}}
 BOX = {f"dataset.records[0]['box'][{i}]": "value" for i in range(4)}
+NO_EPOCH = {"seeding_places": ("dataset.crop",), "set_epoch_changes_samples": False}
 NOISE = tuple(f"{n}".encode() for n in range(1, 9))
 KEPT = {
     "other_states_first": (b"0", b"1"),
@@ -284,6 +286,34 @@ BROKEN = {
         once(facts=facts(batched=False), answers=answers(overwritten=True)),
         ("warning", "dataset.__getitem__"),
         "when the next sample was made",
+    ),
+    "a buffer of collate_fn": (
+        "reused-buffer",
+        once(answers=answers(overwritten_by_collate=True)),
+        ("warning", "collate_fn"),
+        "the content of a batch changed when collate_fn made the next one",
+    ),
+    "a buffer of collate_fn in workers": (
+        "reused-buffer",
+        once(answers=answers(overwritten_by_collate=True), facts=WORKERS),
+        ("error", "collate_fn"),
+        "the content of a batch changed",
+    ),
+    "a seed without the epoch that is set": (
+        "augmented-once",
+        once(answers=answers(**NO_EPOCH), facts=facts(dataset_has_set_epoch=True)),
+        ("warning", "dataset.crop"),
+        "set_epoch of the dataset changes no sample, and dataset.crop makes or seeds",
+    ),
+    "a seed without the epoch that is set, where samples should vary": (
+        "augmented-once",
+        once(
+            answers=answers(**NO_EPOCH),
+            facts=facts(dataset_has_set_epoch=True),
+            expect=Expect(deterministic=False),
+        ),
+        ("warning", "dataset.crop"),
+        "set_epoch of the dataset changes no sample",
     ),
     "a buffer of a stream": (
         "reused-buffer",
@@ -595,9 +625,7 @@ BROKEN = {
     "three equal views": (
         "one-draw-for-the-whole-batch",
         once(
-            answers=random_answers(
-                "torch", equal_views=("[0][0]", "[0][1]", "[0][2]")
-            )
+            answers=random_answers("torch", equal_views=("[0][0]", "[0][1]", "[0][2]"))
         ),
         ("warning", "dataset.__getitem__"),
         "the parts [0][0], [0][1] and [0][2] vary with random numbers, and are always",
@@ -1025,12 +1053,20 @@ RIGHT = {
 }
 
 OPEN = {
+    "a seed with the epoch that is set": (
+        "augmented-once",
+        once(
+            answers=answers(**NO_EPOCH | {"set_epoch_changes_samples": True}),
+            facts=facts(dataset_has_set_epoch=True),
+        ),
+        "the dataset has a set_epoch",
+    ),
     "a part that the loader's own __iter__ draws": (
         "augmented-once",
         once(
             answers=answers(),
             rebuilt=rebuilt([f"other {i}" for i in range(16)]),
-            changed_by_iter=("dataset.negatives",),
+            begun_twice=BegunTwice(changed=("dataset.negatives",)),
         ),
         "the loader's own __iter__ changes dataset.negatives",
     ),

@@ -644,6 +644,9 @@ class _Questions:
         if self._batched and not of_torch:
             batches = Batches(self._samples, self._suspects, in_worker=self._in_worker)
             yield from batches.answers(index)
+        if callable(attribute(self._samples.dataset, "set_epoch")):
+            changes = attempt(self._set_epoch_changes_samples)
+            yield {"set_epoch_changes_samples": changes}
         contents = attempt(self._contents)
         yield {"contents": contents}
         swallowed = attempt(self._swallowed_errors, contents or {})
@@ -658,6 +661,12 @@ class _Questions:
         yield attempt(self._about_length) or {}
         yield attempt(self._about_more_items) or {}
         yield {"without_last": attempt(self._lists_without_last) or ()}
+
+    def _set_epoch_changes_samples(self) -> bool:
+        """Return whether samples from the same states differ in two epochs that are set."""
+        before = self._make_all(0)
+        self._samples.dataset.set_epoch(PROBE_EPOCH)
+        return self._make_all(0) != before
 
     def _by_getitem(self, index: int) -> bytes:
         self._samples.set_states(Step(index))

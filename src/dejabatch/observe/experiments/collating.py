@@ -54,6 +54,7 @@ class Batches:
         """Yield answers, which are attributes of `dejabatch.observe.record.Answers`."""
         attempt = self._samples.attempt
         yield {"batch_of_copies": attempt(self._of_copies, index)}
+        yield {"overwritten_by_collate": attempt(self._overwritten) or False}
         yield {"equal_views_of_collate": attempt(self._equal_views) or ()}
         yield {"edited_by_collate": attempt(self._edited) or {}}
         yield {"batch_depends_on": attempt(self._depends_on) or ()}
@@ -75,6 +76,18 @@ class Batches:
             copies = [copy.deepcopy(sample) for _ in range(COPIES_IN_BATCH)]
             batches.append(rows_of(self._samples.collate_fn(copies), COPIES_IN_BATCH))
         return compare_rows(batches)
+
+    def _overwritten(self) -> bool:
+        """Return whether a batch changes while the next one is made."""
+        half = len(self._indices) // 2
+        one, other = (
+            [self._samples.make(Step(index)) for index in indices]
+            for indices in (self._indices[:half], self._indices[half : 2 * half])
+        )
+        batch = self._samples.collate_fn(one)
+        before = fingerprint(batch)
+        _next = self._samples.collate_fn(other)
+        return fingerprint(batch) != before
 
     def _equal_views(self) -> tuple[str, ...]:
         """Return the parts of a batch that are equal, and vary with random numbers."""

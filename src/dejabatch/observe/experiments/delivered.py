@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,17 @@ from dejabatch.loaders import (
     unwrap,
 )
 from dejabatch.observe.batches import rows_differ, rows_of
+from dejabatch.observe.experiments.seeding_trace import local_generators, same_states
+from dejabatch.observe.facts import has_epoch
 from dejabatch.observe.isolate import Send, run_isolated
-from dejabatch.observe.record import COPIES_IN_BATCH, CopiesInBatch, Observation
+from dejabatch.observe.record import (
+    COPIES_IN_BATCH,
+    BegunTwice,
+    CopiesInBatch,
+    Observation,
+)
 from dejabatch.observe.spy import observe
+from dejabatch.state import generators
 
 _BATCHES_OF_COPIES = 8
 
@@ -75,10 +84,10 @@ def delivered_copies(
     return answers[0] if answers else None  # type: ignore[return-value]
 
 
-def changed_by_iter(
+def begun_twice(
     make_outer: Callable[[], Iterable[Any]], *, time_limit: float
-) -> tuple[str, ...]:
-    """Return what a new pass over a loader, by its own ``__iter__``, changes in the dataset.
+) -> BegunTwice:
+    """Begin two passes over a loader by its own ``__iter__``.
 
     Parameters
     ----------
@@ -87,11 +96,11 @@ def changed_by_iter(
 
     Returns
     -------
-    tuple of str
-        Paths of numbers and arrays of the dataset.
+    dejabatch.observe.record.BegunTwice
+        What both passes do.
     """
     outcome = run_isolated(_Passes(make_outer), time_limit)
-    return next((one for one in outcome.sent if isinstance(one, tuple)), ())
+    return next((s for s in outcome.sent if isinstance(s, BegunTwice)), BegunTwice())
 
 
 def compare_rows(batches: list[list[tuple[Any, ...]]]) -> CopiesInBatch:
@@ -177,7 +186,22 @@ class _Passes:
         loader: Any = unwrap(outer)
         renew_iterators(outer)
         roots = {"dataset": loader.dataset}
-        send(changed_between_epochs(outer, roots, 1, lambda: None))
+        changed = changed_between_epochs(outer, roots, 1, lambda: None)
+        if hasattr(outer, "set_epoch") or has_epoch(outer):
+            send(BegunTwice(changed))
+            return
+        held = generators.Finder({"loader": outer}).all().values()
+        passes = [local_generators(lambda: self._begin(outer), held) for _ in range(2)]
+        named = (f"{type(outer).__qualname__}.", f"{outer.__iter__.__qualname__}:")
+        own = [
+            {p: s for p, s in made.items() if p.startswith(named)} for made in passes
+        ]
+        send(BegunTwice(changed, same_states(*own).made_by))
+
+    @staticmethod
+    def _begin(outer: Iterable[Any]) -> None:
+        for _batch in itertools.islice(outer, 2):
+            pass
 
 
 @dataclass(frozen=True, slots=True)

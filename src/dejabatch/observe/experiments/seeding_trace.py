@@ -91,7 +91,9 @@ def local_generators(
 
     def enter(frame: FrameType, _event: str, _argument: Any) -> Any:
         code = frame.f_code
-        if SEEDING_NAMES.isdisjoint(code.co_names) or not is_of_user(frame):
+        # An own __iter__ may get its generator from a method.
+        seeds = not SEEDING_NAMES.isdisjoint(code.co_names)
+        if not (seeds or code.co_name == "__iter__") or not is_of_user(frame):
             return None
         if code not in lines:
             lines[code] = _constant_lines(code)
