@@ -26,9 +26,9 @@ def check(
         if of_sampler is not None:
             return of_sampler
     answers = observation.answers
-    if facts.length is not None and not facts.map_style and answers:
-        if answers.endless:
-            return _never_ends(facts.length)
+    endless = answers is not None and answers.endless
+    if facts.length is not None and endless:
+        return _never_ends(facts.length)
     if facts.length is None or not facts.map_style:
         cannot_tell("there is no map-style dataset with a length")
     if observation.expect.repeats:

@@ -122,10 +122,10 @@ def _agreement(
 
 
 def _overlap(here: Mapping[int, bytes], there: Mapping[int, bytes]) -> float:
-    """Return the share of contents that both have, wherever they are."""
-    common = here.keys() & there.keys()
-    one, other = (Counter(column[i] for i in common) for column in (here, there))
-    return (one & other).total() / max(len(common), 1)
+    """Return the share of contents that are in other places, of those that are not kept."""
+    moved = [i for i in here.keys() & there.keys() if here[i] != there[i]]
+    one, other = (Counter(column[i] for i in moved) for column in (here, there))
+    return (one & other).total() / max(len(moved), 1)
 
 
 @dataclass(frozen=True, slots=True)

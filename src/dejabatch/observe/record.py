@@ -550,7 +550,7 @@ class SetAfterSplit(NamedTuple):
 
 
 class BegunTwice(NamedTuple):
-    """What two passes do that are begun by a loader's own ``__iter__``.
+    """The effects of two passes that a loader's own ``__iter__`` begins.
 
     Attributes
     ----------
@@ -971,7 +971,7 @@ class Observation:
     delivered_copies : str or None
         As `Answers.batch_of_copies`, for what that ``__iter__`` delivers.
     begun_twice : dejabatch.observe.record.BegunTwice
-        What that ``__iter__`` does in two passes.
+        The effects of two passes that this ``__iter__`` begins.
     draws : dejabatch.observe.record.Draws or None
         The indices that the sampler draws in several epochs; None for an iterable
         dataset, and for indices that are not integers.
@@ -1013,7 +1013,7 @@ class Observation:
     changed_files: tuple[str, ...] = ()
     delivered: Observation | None = None
     delivered_copies: CopiesInBatch | None = None
-    begun_twice: BegunTwice = BegunTwice()
+    begun_twice: BegunTwice = field(default_factory=BegunTwice)
     draws: Draws | None = None
     seedings: tuple[Seeding, ...] = ()
     set_after_split: tuple[SetAfterSplit, ...] = ()

@@ -97,7 +97,7 @@ def begun_twice(
     Returns
     -------
     dejabatch.observe.record.BegunTwice
-        What both passes do.
+        The effects of both passes.
     """
     outcome = run_isolated(_Passes(make_outer), time_limit)
     return next((s for s in outcome.sent if isinstance(s, BegunTwice)), BegunTwice())

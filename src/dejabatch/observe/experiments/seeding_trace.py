@@ -107,9 +107,10 @@ def local_generators(
             found[f"{name}:"] = b"a number in the code"
         for variable, value in frame.f_locals.items():
             place = f"{name}: {variable}"
-            if place not in found and generators.is_rng(value):
-                if generators.identity(value) not in held:
-                    found[place] = generators.digest(value)
+            if place in found or not generators.is_rng(value):
+                continue
+            if generators.identity(value) not in held:
+                found[place] = generators.digest(value)
         return step
 
     former = sys.gettrace()
