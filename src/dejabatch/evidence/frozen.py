@@ -92,7 +92,8 @@ def _recombined(
     here, there = (
         _joined([column[making] for column in columns.values()]) for making in (0, 1)
     )
-    if _compare("", here, there) is None:
+    # Some of the drawn pairs are those of another index by chance.
+    if _compare("", here, there, most_moved=1.0) is None:
         return None
     drawn = {
         part: common - unchanged
@@ -223,7 +224,11 @@ def _varies(one: Mapping[int, bytes], other: Mapping[int, bytes]) -> bool:
 
 
 def _compare(
-    part: str, here: Mapping[int, bytes], there: Mapping[int, bytes]
+    part: str,
+    here: Mapping[int, bytes],
+    there: Mapping[int, bytes],
+    *,
+    most_moved: float = _MOST_MOVED,
 ) -> Redrawn | None:
     """Compare a part of two makings, unless it is a label or its samples have moved."""
     known = set(here.values())
@@ -233,6 +238,6 @@ def _compare(
     other = [index for index in common if here[index] != there[index]]
     new = sum(there[index] not in known for index in other)
     moved = len(other) - new
-    if new < min(FEWEST_EQUAL, len(common)) or new < 2 or moved > _MOST_MOVED * new:
+    if new < min(FEWEST_EQUAL, len(common)) or new < 2 or moved > most_moved * new:
         return None
     return Redrawn(part, new, len(common), len(common) - len(other))

@@ -128,11 +128,11 @@ def described(details, parts=None, contents=None):
     return observation([one], answers=answers())
 
 
-def pairs(negatives, **changes):
+def pairs(negatives, items=ORDER, **changes):
     """Return items, each with another item as its negative."""
-    parts = {"['item']": ORDER, "['negative']": negatives}
+    parts = {"['item']": items, "['negative']": negatives}
     return observation(
-        [fetch(list(zip(ORDER, negatives, strict=True)), indices=ORDER, parts=parts)],
+        [fetch(list(zip(items, negatives, strict=True)), indices=ORDER, parts=parts)],
         answers=answers(fixed_parts=tuple(parts)),
         **changes,
     )
@@ -518,6 +518,20 @@ BROKEN = {
         ),
         ("warning", "dataset.__init__"),
         "16 of 16 are new when the loader is made again",
+    ),
+    "few of many negatives, some drawn for both": (
+        "augmented-once",
+        pairs(
+            [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0],
+            items=[i // 4 for i in ORDER],
+            rebuilt=pairs(
+                [5, 1, 9, 10, 6, 5, 1, 0, 10, 3, 2, 1, 14, 13, 9, 2],
+                items=[i // 4 for i in ORDER],
+            ),
+            resembling={LATENT[0]: True},
+        ),
+        ("warning", "dataset.__init__"),
+        "part ['negative'] of each sample",
     ),
     "negatives that were drawn at construction": (
         "augmented-once",
