@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import functools
 import hashlib
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -74,7 +75,9 @@ def run(
 @in_environment()
 def tests(session: nox.Session) -> None:
     """Run the tests on all cores; arguments go to pytest."""
-    cores = ("-n", "auto", "--dist", "loadgroup")
+    # One more than the cores: many tests wait for processes that they have started.
+    processes = str((os.cpu_count() or 1) + 1)
+    cores = ("-n", processes, "--dist", "loadgroup")
     run(session, "pytest", *cores, *session.posargs, env=LARGE_PAGES)
 
 

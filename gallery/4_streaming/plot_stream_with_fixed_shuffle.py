@@ -132,7 +132,7 @@ if __name__ == "__main__":
     del persistent  # stops its workers
 
 # %%
-# A stream that never ends has the same failure, if each round makes the generator anew.
+# An endless stream repeats rounds.
 
 
 class EndlessRounds(IterableDataset):
