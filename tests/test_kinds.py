@@ -774,7 +774,7 @@ class Crops(Images):
     def __getitem__(self, index):
         crops = []
         for left in random.sample(range(4), 3):
-            crops.append(lambda image: image[:, :, left : left + 3])  # noqa: B023
+            crops.append(lambda image: image[:, :, left : left + 3])  # noqa: B023 - the failure
             if not self.late:
                 crops[-1] = crops[-1](IMAGES[index])
         if self.late:

@@ -132,7 +132,7 @@ if __name__ == "__main__":
     del persistent  # stops its workers
 
 # %%
-# An endless stream repeats rounds.
+# Endless streams can repeat rounds.
 
 
 class EndlessRounds(IterableDataset):

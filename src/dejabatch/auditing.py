@@ -26,7 +26,7 @@ from dejabatch.distributed.auditing import (
 )
 from dejabatch.distributed.meeting import PATIENCE, Meeting
 from dejabatch.expect import Expect
-from dejabatch.loaders import WRAPPED, held_by_wrapper, shuffled_cycles, unwrap
+from dejabatch.loaders import unwrap, unwrap_and_mark
 from dejabatch.observe.children import (
     Method,
     can_fork,
@@ -359,12 +359,7 @@ class _Make:
     held: Held
 
     def __call__(self) -> DataLoader[Any] | Iterable[Any]:
-        outer = self.outer()
-        inner = unwrap(outer)
-        if inner is held_by_wrapper(outer):
-            # In the process that reads the loader.
-            inner.__dict__[WRAPPED] = shuffled_cycles(outer)
-        return inner
+        return unwrap_and_mark(self.outer())
 
     def outer(self) -> Any:
         """Return what the program iterates, with its wrapper."""

@@ -90,6 +90,17 @@ def held_by_wrapper(loader: object) -> DataLoader[Any] | None:
     return held[0] if len(held) == 1 else None
 
 
+def unwrap_and_mark(outer: object) -> DataLoader[Any] | Iterable[Any]:
+    """Return what `unwrap` does, and mark the DataLoader of a wrapper with `WRAPPED`.
+
+    This changes the loader: call it in the process that reads it.
+    """
+    inner = unwrap(outer)
+    if inner is held_by_wrapper(outer):
+        inner.__dict__[WRAPPED] = shuffled_cycles(outer)
+    return inner
+
+
 def shuffled_cycles(loader: object) -> tuple[str, ...]:
     """Return the attributes that hold an ``itertools.cycle`` over a shuffled DataLoader.
 

@@ -36,12 +36,8 @@ def check(
         return _largest_part(observation) if meant is False else None
     if meant is False:
         return _asked_to_vary(observation)
-    if answers.seeding_places and answers.set_epoch_changes_samples is False:
-        return _epoch_without_effect(answers)
     if facts_of(observation).dataset_has_set_epoch:
-        cannot_tell(
-            "the dataset has a set_epoch", "check that your loop calls set_epoch"
-        )
+        return _epoch_without_effect(answers)
     if answers.seeding_places:
         cannot_tell(
             f"{answers.seeding_places[0]} makes the same random numbers for an index in "
@@ -83,12 +79,8 @@ def _drawn_when_made(
 
 def _asked_to_vary(observation: Observation) -> Diagnosis:
     answers = answers_of(observation)
-    if answers.seeding_places and answers.set_epoch_changes_samples is False:
-        return _epoch_without_effect(answers)
     if facts_of(observation).dataset_has_set_epoch:
-        cannot_tell(
-            "the dataset has a set_epoch", "check that your loop calls set_epoch"
-        )
+        return _epoch_without_effect(answers)
     evidence = f"index {answers.index} is the same whatever the random generators"
     if not answers.seeding_places:
         return Diagnosis("error", "dataset.__init__", evidence)
@@ -104,7 +96,14 @@ def _asked_to_vary(observation: Observation) -> Diagnosis:
 
 
 def _epoch_without_effect(answers: Answers) -> Diagnosis:
-    """Report a seed without the epoch in a dataset that is told the epoch."""
+    """Report a seed without the epoch in a dataset that is told the epoch.
+
+    The samples of other datasets may differ in the next epoch.
+    """
+    if not answers.seeding_places or answers.set_epoch_changes_samples is not False:
+        cannot_tell(
+            "the dataset has a set_epoch", "check that your loop calls set_epoch"
+        )
     where = answers.seeding_places[0]
     return Diagnosis(
         "warning",

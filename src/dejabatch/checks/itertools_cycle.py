@@ -1,11 +1,10 @@
 """itertools.cycle replays the batches of its first pass."""
 
-from itertools import islice
-
 from dejabatch.evidence import Evidence
 from dejabatch.evidence.facts import facts_of
 from dejabatch.findings import Diagnosis
 from dejabatch.observe.record import Observation
+from dejabatch.periods import period
 
 
 def check(
@@ -30,9 +29,8 @@ def check(
     if rebuilt is not None and _batches(rebuilt) == batches[: len(rebuilt.fetches)]:
         return None
     seen = "the batches come from itertools.cycle, which stores those of the first pass"
-    period = _period(batches)
-    if period is not None:
-        seen = f"itertools.cycle repeats the first {period} batches"
+    if size := period(batches):
+        seen = f"itertools.cycle repeats the first {size} batches"
     if rebuilt is not None:
         seen += "; when the loader is made again, it has others"
     return Diagnosis(
@@ -44,12 +42,3 @@ def check(
 
 def _batches(observation: Observation) -> list[bytes]:
     return [fetch.digests.tobytes() for fetch in observation.fetches]
-
-
-def _period(batches: list[bytes]) -> int | None:
-    """Return after how many batches all others are repetitions; None if none are."""
-    for period in range(1, len(batches) // 2 + 1):
-        repeated = zip(batches, islice(batches, period, None), strict=False)
-        if all(one == other for one, other in repeated):
-            return period
-    return None

@@ -10,6 +10,9 @@ from dejabatch.observe.record import COPIES_IN_BATCH, Observation
 
 UNLESS = {"reseed-in-getitem"}
 
+# So many equal parts may be an input and its target.
+_INPUT_AND_TARGET = 2
+
 
 def check(
     observation: Observation, _evidence: Evidence[Observation]
@@ -63,8 +66,6 @@ def _equal_views(where: str, views: Sequence[str]) -> Diagnosis:
         "Ignore this if one part is the target of the other.",
     )
 
-
-_INPUT_AND_TARGET = 2
 
 _FIXES = {
     "dataset.__getitems__": "Call the transform once for each sample of the list that "

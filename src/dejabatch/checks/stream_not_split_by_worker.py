@@ -15,8 +15,9 @@ from dejabatch.observe.record import Observation
 # Smallest share of samples that two workers have by more than a few equal ones.
 _LEAST_SHARED = 0.1
 
-# So many times the samples of a pass are not read by each worker.
-_AS_MANY = 1.25
+# Two workers that each read a whole pass have twice its samples. Workers that divide a
+# pass have fewer than this many times its samples.
+_DIVIDED = 1.25
 
 _Stream = npt.NDArray[np.uint8]
 
@@ -167,7 +168,7 @@ def _divides_its_draws(observation: Observation) -> bool:
     """
     whole = observation.whole_stream
     drawn = sum(map(len, observation.streams().values()))
-    return whole is not None and drawn <= _AS_MANY * whole.length
+    return whole is not None and drawn <= _DIVIDED * whole.length
 
 
 def _is_shifted(contents: list[list[bytes]]) -> bool:

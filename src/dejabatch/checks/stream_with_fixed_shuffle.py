@@ -69,16 +69,12 @@ def check(
         )
     if not at_start and fixed is None:
         answers = observation.answers
-        seeding = answers.seeding_places if answers else ()
-        over = answers.starts_over_after if answers else None
-        if seeding and not facts.dataset_has_epoch and over:
-            return _starts_over(over, seeding)
-        if (
-            seeding
-            and not facts.dataset_has_epoch
-            and not (answers and answers.endless)
-        ):
-            return _seeded_in_each_pass(f"{owner}.__iter__", seeding, title)
+        if answers and answers.seeding_places and not facts.dataset_has_epoch:
+            seeding = answers.seeding_places
+            if answers.starts_over_after:
+                return _starts_over(answers.starts_over_after, seeding)
+            if not answers.endless:
+                return _seeded_in_each_pass(f"{owner}.__iter__", seeding, title)
         cannot_tell(
             "all epochs have the same samples in the same order",
             "pass expect=Expect(fixed_order=False) if they should not, or True if they "

@@ -21,12 +21,9 @@ def check(
 ) -> Diagnosis | None:
     """Look for samples that start over after a number of indices."""
     facts = facts_of(observation)
-    if observation.draws is not None:
-        of_sampler = _length_of_sampler(observation.draws, facts)
-        if of_sampler is not None:
-            return of_sampler
-    answers = observation.answers
-    endless = answers is not None and answers.endless
+    if found := _length_of_sampler(observation.draws, facts):
+        return found
+    endless = observation.answers is not None and observation.answers.endless
     if facts.length is not None and endless:
         return _never_ends(facts.length)
     if facts.length is None or not facts.map_style:
@@ -64,9 +61,14 @@ def check(
     )
 
 
-def _length_of_sampler(draws: Draws, facts: Facts) -> Diagnosis | None:
+def _length_of_sampler(draws: Draws | None, facts: Facts) -> Diagnosis | None:
     """Look for a sampler that says it yields more or less than it does."""
-    if draws.length is None or not draws.complete or draws.length in draws.yielded:
+    if (
+        draws is None
+        or draws.length is None
+        or not draws.complete
+        or draws.length in draws.yielded
+    ):
         return None
     least, most = min(draws.yielded), max(draws.yielded)
     estimated = (1 - _ESTIMATE) * least <= draws.length <= (1 + _ESTIMATE) * most

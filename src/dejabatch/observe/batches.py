@@ -22,6 +22,7 @@ from dejabatch.state.fingerprint import (
     stacked,
 )
 
+_DIGITS = re.compile(r"\d+")
 _INTEGERS = {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
 # Keys under which the label of a sample is stored in a dictionary.
 _LABELS = ("label", "labels", "target", "targets", "y", "cls", "class")
@@ -118,9 +119,6 @@ def _filled(sample: Mapping[Any, Any], items: dict[Any, Any]) -> Any:
     for key, item in items.items():
         filled[key] = item
     return filled
-
-
-_DIGITS = re.compile(r"\d+")
 
 
 def digest_of_parts(parts: Mapping[str, Any]) -> dict[str, bytes]:

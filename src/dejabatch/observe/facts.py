@@ -130,6 +130,11 @@ def has_epoch(dataset: object) -> bool:
     )
 
 
+def is_told_epochs(loader: object) -> bool:
+    """Return whether a program can tell a loader or wrapper of its own the epoch."""
+    return hasattr(loader, "set_epoch") or has_epoch(loader)
+
+
 def sampler_path(loader: DataLoader[Any]) -> str:
     """Return the path of the object that decides on the order."""
     batch_sampler = loader.batch_sampler

@@ -691,8 +691,8 @@ class Answers:
     overwritten_by_collate : bool
         Whether a batch changes while ``collate_fn`` makes the next one.
     equal_views, equal_views_of_collate : tuple of str
-        Paths of parts of the sample, or of a batch of `collate_fn`, that lie side by side,
-        are equal, and vary with random numbers.
+        Paths of parts of the sample, or of a batch of ``collate_fn``, that differ by
+        numbers alone, where the parts are equal and vary with random numbers.
     largest_part : str
         Path of the part of the sample with the most bytes.
     drawn_from : tuple of str

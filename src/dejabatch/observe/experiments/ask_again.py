@@ -65,6 +65,7 @@ from dejabatch.observe.record import (
     Draws,
     Observation,
 )
+from dejabatch.periods import period
 from dejabatch.state import GLOBAL_NAMES, generators
 from dejabatch.state.attributes import attribute
 from dejabatch.state.fingerprint import fingerprint
@@ -244,16 +245,6 @@ def _changing_parts(sample: object, later: Iterable[object]) -> object:
     return [p for path, p in parts.items() if fingerprint(p) != before[path]] or sample
 
 
-def _period(samples: list[bytes]) -> int | None:
-    """Return after how many samples a stream begins again, if it does at least once."""
-    starts = (
-        size
-        for size in range(1, len(samples) // 2 + 1)
-        if samples[size] == samples[0] and samples[size:] == samples[:-size]
-    )
-    return next(starts, None)
-
-
 def _sorted_integers(roots: Mapping[str, object]) -> dict[str, bytes]:
     """Return the content of each array of integers, whatever its order, by path."""
     return {
@@ -357,7 +348,7 @@ class _Questions:
             read.append(fingerprint(sample))
             if len(read) == _VERY_LONG_STREAM or time.monotonic() > deadline:
                 endless = 2 * len(set(read)) <= len(read)
-                return {"endless": endless, "starts_over_after": _period(read)}
+                return {"endless": endless, "starts_over_after": period(read)}
         return {"endless": False}
 
     def _second_pass_differs(self) -> bool:
@@ -587,24 +578,27 @@ class _Questions:
         mosaic, grows with each of them.
         """
         apart = self._samples.apart
-        one, other, *later = OTHER_STATES
-        kept = [apart(self._stored_by, index, state) for state in (one, other)]
-        paths = [p for p, digest in kept[0].items() if kept[1].get(p, digest) != digest]
+        one, other, later, *_ = OTHER_STATES
+        stored = apart(self._stored_by, index, one)
+        if not stored:
+            return ()
+        otherwise = apart(self._stored_by, index, other)
+        paths = [path for path, c in stored.items() if otherwise.get(path, c) != c]
         if not paths:
             return ()
-        again = Step(index, later[0])
-        made = {
-            self._samples.trial(Step(index, s), again).digests[1] for s in (one, other)
-        }
+        steps = [(Step(index, state), Step(index, later)) for state in (one, other)]
+        made = {self._samples.trial(*two).digests[1] for two in steps}
         return tuple(paths) if len(made) > 1 else ()
 
     def _stored_by(self, index: int, state: int) -> dict[str, object]:
         """Return the content of what a sample stores and two later ones leave, by path."""
         roots = {"dataset": self._samples.dataset}
-        before, *after = (
-            stored_values(roots, positions={index})
-            for _ in self._made_again(index, [state, *OTHER_STATES[-2:]])
-        )
+        before = stored_values(roots, positions={index})
+        after = []
+        for one in (state, *OTHER_STATES[-2:]):
+            self._samples.set_states(Step(index, one))
+            self._samples.fetch(index)
+            after.append(stored_values(roots, positions={index}))
         first, *_, last = after
         if first.keys() != last.keys():
             return {}
@@ -613,14 +607,6 @@ class _Questions:
         # The values in an lru_cache cannot be read.
         caches = (path for path, value in kept.items() if value[0] == "cache")
         return new | {path: state for path in caches if before.get(path) != kept[path]}
-
-    def _made_again(self, index: int, states: Iterable[int]) -> Iterator[None]:
-        """Pause before and after each time that a sample is made."""
-        yield
-        for state in states:
-            self._samples.set_states(Step(index, state))
-            self._samples.fetch(index)
-            yield
 
     def _kept_from_now_on(self, index: int, paths: set[str]) -> set[str]:
         """Return the parts that are the same in all of many more states.
@@ -770,29 +756,26 @@ class _Questions:
 
     def _samples_of(self, index: int) -> set[bytes]:
         """Return the digests of samples of an index from several states."""
-        found = set()
-        for state in (0, *OTHER_STATES):
-            step = Step(index, state)
-            self._samples.set_states(step)
-            before = {} if state else generators.global_digests()
-            found.add(fingerprint(self._samples.fetch(index)))
-            if not state and before == generators.global_digests():
-                break  # nothing is drawn
-        return found
+        return {fingerprint(sample) for sample in self._from_states(index)}
 
     def _labels_of(self, index: int) -> set[int] | None:
         """Return the labels of a sample that is made from several states."""
         found: set[int] = set()
-        for state in (0, *OTHER_STATES):
-            self._samples.set_states(Step(index, state))
-            before = {} if state else generators.global_digests()
-            labels = labels_of([self._samples.fetch(index)])
+        for sample in self._from_states(index):
+            labels = labels_of([sample])
             if labels is None:
                 return None
             found.add(int(labels[0]))
-            if not state and before == generators.global_digests():
-                break  # nothing is drawn
         return found
+
+    def _from_states(self, index: int) -> Iterator[Any]:
+        """Yield samples of an index from several states; one if nothing is drawn."""
+        for state in (0, *OTHER_STATES):
+            self._samples.set_states(Step(index, state))
+            before = {} if state else generators.global_digests()
+            yield self._samples.fetch(index)
+            if not state and before == generators.global_digests():
+                return
 
     def _shows_no_index(
         self, index: int, contents: Mapping[int, bytes], shared: Mapping[Any, int]
@@ -907,7 +890,7 @@ class _Questions:
             return False
         try:
             return self._shapes_and_parts(size).shapes != first.shapes
-        except Exception:  # noqa: BLE001 - as above
+        except Exception:  # noqa: BLE001 - the dataset may raise anything
             return True
 
     def _lists_without_last(self) -> tuple[str, ...]:

@@ -11,16 +11,14 @@ from typing import Any
 from torch.utils.data import DataLoader, IterableDataset
 
 from dejabatch.loaders import (
-    WRAPPED,
     changed_between_epochs,
-    held_by_wrapper,
     renew_iterators,
-    shuffled_cycles,
     unwrap,
+    unwrap_and_mark,
 )
 from dejabatch.observe.batches import rows_differ, rows_of
 from dejabatch.observe.experiments.seeding_trace import local_generators, same_states
-from dejabatch.observe.facts import has_epoch
+from dejabatch.observe.facts import is_told_epochs
 from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.observe.record import (
     COPIES_IN_BATCH,
@@ -167,11 +165,8 @@ class Begun:
         renew_iterators(outer)
         next(iter(outer), None)
         renew_iterators(outer)
-        loader = unwrap(outer)
+        loader = unwrap_and_mark(outer)
         assert isinstance(loader, DataLoader)
-        # As the loader of `make_loader` has it.
-        if loader is held_by_wrapper(outer):
-            loader.__dict__[WRAPPED] = shuffled_cycles(outer)
         return loader
 
 
@@ -187,21 +182,20 @@ class _Passes:
         renew_iterators(outer)
         roots = {"dataset": loader.dataset}
         changed = changed_between_epochs(outer, roots, 1, lambda: None)
-        if hasattr(outer, "set_epoch") or has_epoch(outer):
+        if is_told_epochs(outer):
             send(BegunTwice(changed))
             return
         held = generators.Finder({"loader": outer}).all().values()
-        passes = [local_generators(lambda: self._begin(outer), held) for _ in range(2)]
-        named = (f"{type(outer).__qualname__}.", f"{outer.__iter__.__qualname__}:")
-        own = [
-            {p: s for p, s in made.items() if p.startswith(named)} for made in passes
-        ]
-        send(BegunTwice(changed, same_states(*own).made_by))
+        one, other = (local_generators(lambda: _begin(outer), held) for _ in range(2))
+        methods = (f"{type(outer).__qualname__}.", outer.__iter__.__qualname__)
+        made_by = same_states(one, other).made_by
+        own = tuple(name for name in made_by if name.startswith(methods))
+        send(BegunTwice(changed, own))
 
-    @staticmethod
-    def _begin(outer: Iterable[Any]) -> None:
-        for _batch in itertools.islice(outer, 2):
-            pass
+
+def _begin(outer: Iterable[Any]) -> None:
+    for _batch in itertools.islice(outer, 2):
+        pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,10 +101,10 @@ def _more_epochs(
     return more
 
 
-def _length(source: object) -> int | None:
+def _length(source: Any) -> int | None:
     """Return the length that a sampler says it has; None if it has none."""
     with contextlib.suppress(Exception):  # the user's code may raise anything
-        return len(source)  # type: ignore[arg-type]
+        return len(source)
     return None
 
 

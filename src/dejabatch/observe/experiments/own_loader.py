@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dejabatch.observe.experiments.seeding_trace import seeding_functions
-from dejabatch.observe.facts import has_epoch
+from dejabatch.observe.facts import is_told_epochs
 from dejabatch.observe.isolate import Send, run_isolated
 from dejabatch.observe.record import Answers
 
@@ -45,8 +45,8 @@ class _Tracing:
 
     def __call__(self, send: Send) -> None:
         loader = self.make_loader()
-        if hasattr(loader, "set_epoch") or has_epoch(loader):
-            return  # the program tells the epoch
+        if is_told_epochs(loader):
+            return
         _, names = seeding_functions(lambda: self._read(loader), to_shuffle=True)
         send(Answers(seeding_places=names))
 

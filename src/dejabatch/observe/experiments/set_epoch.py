@@ -131,9 +131,8 @@ class _Probe:
             self._steps = [Step(index, OTHER_STATES[0]) for index in drawn]
         taken = [self._samples.digest(step) for step in self._steps]
         if loader.batch_sampler is not None and self._steps:
-            with contextlib.suppress(
-                Exception
-            ):  # the user's function may raise anything
+            # The user's function may raise anything.
+            with contextlib.suppress(Exception):
                 taken.append(self._batch(self._samples))
         self._taken.append(taken)
 
